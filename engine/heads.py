@@ -1,0 +1,132 @@
+"""Heads: the output activation together with the loss it is trained on.
+
+The one place that says what dZ[L] is (per example, before the mean over examples):
+
+| head                   | A[L] = g(Z[L]) | loss L(a, y)                 | dL/dZ[L]              |
+|------------------------|----------------|------------------------------|-----------------------|
+| binary                 | sigmoid        | -y log a - (1 - y) log(1-a)  | A - Y                 |
+| multiclass             | softmax        | -sum_k y_k log a_k           | A - Y                 |
+| regression             | identity       | (a - y)^2                    | 2 (A - Y)             |
+| nonnegative_regression | relu           | (a - y)^2                    | 2 (A - Y) where Z > 0 |
+
+So dZ[L] = A[L] - Y for the two cross-entropies: sigmoid and softmax are their canonical links (Bishop 2006, 4.3.6).
+For mean squared error it is twice that, and the ReLU masks it. Losses of the cross-entropies are computed from
+the logits Z, so they stay finite and exact where A rounds to 0 or 1.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from engine.activations import BoolArray, FloatArray, sigmoid
+
+
+class Head(ABC):
+    """Output activation and loss. Stateless; every array is (F, n[L], m) unless said otherwise."""
+
+    name: ClassVar[str]
+    is_classifier: ClassVar[bool]
+
+    @abstractmethod
+    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+        """Write A[L] = g(Z[L]) into A."""
+
+    @abstractmethod
+    def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
+        """Loss of every example of every network, (F, m), from the logits."""
+
+    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
+        """Write dL/dZ[L] of every example into dZ."""
+        np.subtract(A, Y, out=dZ)
+
+    def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
+        """Whether the predicted class is the true one, (F, m). Classifiers only."""
+        raise TypeError(f"{self.name} has no classes to be right about")
+
+
+class Binary(Head):
+    """Sigmoid and cross-entropy; Y is 0 or 1, n[L] = 1."""
+
+    name = "binary"
+    is_classifier = True
+
+    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+        """A = sigmoid(Z)."""
+        sigmoid(Z, A)
+
+    def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
+        """log(1 + exp(Z)) - Y Z, which equals -Y log A - (1 - Y) log(1 - A)."""
+        losses: FloatArray = np.logaddexp(0, Z) - Y * Z
+        return losses[..., 0, :]
+
+    def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
+        """Z >= 0, that is A >= 1/2, means class 1."""
+        correct: BoolArray = (Z >= 0) == (Y >= 0.5)
+        return correct[..., 0, :]
+
+
+class Multiclass(Head):
+    """Softmax and cross-entropy; columns of Y are one-hot, n[L] = number of classes."""
+
+    name = "multiclass"
+    is_classifier = True
+
+    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+        """A = exp(Z) / sum exp(Z), shifted by the largest logit of each column."""
+        np.subtract(Z, Z.max(axis=-2, keepdims=True), out=A)
+        np.exp(A, out=A)
+        A /= A.sum(axis=-2, keepdims=True)
+
+    def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
+        """log(sum exp(Z)) - sum(Y Z)."""
+        largest = Z.max(axis=-2, keepdims=True)
+        log_normalizer = largest + np.log(np.exp(Z - largest).sum(axis=-2, keepdims=True))
+        losses: FloatArray = log_normalizer[..., 0, :] - (Y * Z).sum(axis=-2)
+        return losses
+
+    def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
+        """The largest logit names the class."""
+        correct: BoolArray = Z.argmax(axis=-2) == Y.argmax(axis=-2)
+        return correct
+
+
+class Regression(Head):
+    """Identity and squared error; the cost is the mean squared error (summed over outputs, if several)."""
+
+    name = "regression"
+    is_classifier = False
+
+    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+        """A = Z."""
+        A[...] = Z
+
+    def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
+        """(A - Y)^2, summed over the outputs."""
+        A = np.empty_like(Z)
+        self.forward(Z, A)
+        losses: FloatArray = np.square(A - Y).sum(axis=-2)
+        return losses
+
+    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
+        """2 (A - Y)."""
+        np.subtract(A, Y, out=dZ)
+        dZ *= 2
+
+
+class NonnegativeRegression(Regression):
+    """ReLU and squared error, for targets that cannot be negative, such as prices."""
+
+    name = "nonnegative_regression"
+
+    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+        """A = max(0, Z)."""
+        np.multiply(Z, Z > 0, out=A)
+
+    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
+        """2 (A - Y) where Z > 0, else 0."""
+        super().backward(Z, A, Y, dZ)
+        dZ *= Z > 0
+
+
+HEADS: dict[str, Head] = {head.name: head for head in (Binary(), Multiclass(), Regression(), NonnegativeRegression())}

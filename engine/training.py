@@ -1,0 +1,196 @@
+"""Gradient descent on a stack of networks, in rungs: the visible loop.
+
+    initial = initialize(architecture, generator)
+    state = start(initial, data, architecture)
+    state, curve = advance(state, data, hyperparameters, n_iterations, record_at)
+    parameters = finish(state, initial, data, architecture)
+
+`advance` is pure: no I/O, no clock, no global random state. The same arguments give the same bits in any process.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.activations import BoolArray, Float64Array, FloatArray
+from engine.data import TrainingData
+from engine.errors import EngineError, ShapeError
+from engine.network import Architecture, Parameters
+from engine.stack import Stack, n_parameters, split
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What the optimizer needs besides the data; the iteration count is an argument of `advance`."""
+
+    architecture: Architecture
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise EngineError(f"learning_rate = {self.learning_rate}. It must be above 0; the course starts at 0.0075.")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a training stands: everything `advance` needs to continue, and nothing else.
+
+    Attributes:
+        iteration: Updates done so far.
+        theta: All parameters of the F networks, flat, as `engine.stack.split` lays them out.
+        offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
+    """
+
+    iteration: int
+    theta: FloatArray
+    offset: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Costs along the iterations that were asked for; arrays are (number of points, F).
+
+    Attributes:
+        iterations: Number of updates before each point; point 0 is the untrained network.
+        train_cost, validation_cost: Mean loss over the columns trained on and held out (nan where none is).
+        train_accuracy, validation_accuracy: Fraction of columns classified rightly; nan for regression.
+        diverged_at: The first recorded iteration whose cost is not finite, where training stopped; else None.
+    """
+
+    iterations: tuple[int, ...]
+    train_cost: Float64Array
+    validation_cost: Float64Array
+    train_accuracy: Float64Array
+    validation_accuracy: Float64Array
+    diverged_at: int | None
+
+
+def start(initial: Parameters, data: TrainingData, architecture: Architecture) -> State:
+    """State before the first iteration: all F networks at the same initial parameters (F = 1) or each at its own.
+
+    Raises:
+        ShapeError: The parameters do not fit the architecture, the data or the number of folds.
+    """
+    initial.check(architecture)
+    _check_fit(architecture, data)
+    n_given, n_networks = initial.W[0].shape[0], data.n_networks
+    if n_given not in (1, n_networks):
+        raise ShapeError(
+            f"parameters: {n_given} networks for {n_networks} folds. Pass one network for all folds or one a fold."
+        )
+    theta = np.zeros(n_parameters(architecture, data), data.dtype)
+    layers = [np.concatenate([W, b], axis=-1) for W, b in zip(initial.W, initial.b, strict=True)]
+    offset = layers[0].astype(data.dtype) @ data.inputs if data.gram is not None else None
+    for layer, view in enumerate(split(theta, architecture, data)):
+        if layer > 0 or offset is None:
+            view[...] = layers[layer]
+    return State(iteration=0, theta=theta, offset=offset)
+
+
+def advance(
+    state: State,
+    data: TrainingData,
+    hyperparameters: Hyperparameters,
+    n_iterations: int,
+    record_at: Collection[int] = (),
+) -> tuple[State, Curve]:
+    """Train on until `n_iterations` updates have been done in all.
+
+    Args:
+        state: From `start` or an earlier `advance`; not changed.
+        data: The same as in the calls before.
+        hyperparameters: The same as in the calls before.
+        n_iterations: Total number of updates after this call.
+        record_at: Iterations at which costs are recorded, of those in [state.iteration, n_iterations].
+    Returns:
+        The new state, and the costs at the recorded iterations.
+    """
+    theta = state.theta.copy()
+    stack = Stack(hyperparameters.architecture, data, theta, state.offset, hyperparameters.learning_rate)
+    recorder = _Recorder(stack, data)
+    record_at = frozenset(record_at)
+
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
+        for iteration in range(state.iteration, n_iterations + 1):
+            is_last = iteration == n_iterations
+            if is_last and iteration not in record_at:
+                break
+            stack.forward()
+            if iteration in record_at and not recorder.record(iteration):
+                break
+            if not is_last:
+                stack.backward()
+                stack.descend()
+
+    return State(n_iterations, theta, state.offset), recorder.curve()
+
+
+def finish(state: State, initial: Parameters, data: TrainingData, architecture: Architecture) -> Parameters:
+    """Full parameters of the F networks: W[1] = W_0[1] + C X^T where the first layer was reduced.
+
+    Args:
+        state: Of the end of training.
+        initial: What `start` was given.
+        data: What `advance` was given.
+        architecture: What `start` was given.
+    """
+    layers = split(state.theta, architecture, data)
+    if data.gram is not None:
+        theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
+        layers[0] = theta_0 + layers[0] @ data.inputs.T
+    return Parameters(
+        W=tuple(layer[:, :, :-1].copy() for layer in layers),
+        b=tuple(layer[:, :, -1:].copy() for layer in layers),
+    )
+
+
+class _Recorder:
+    """Collects the points of one `Curve` from a stack whose forward pass is done."""
+
+    def __init__(self, stack: Stack, data: TrainingData) -> None:
+        self.stack = stack
+        self.subsets = (~data.held_out, data.held_out)
+        self.iterations: list[int] = []
+        self.points: list[list[Float64Array]] = []
+        self.diverged_at: int | None = None
+
+    def record(self, iteration: int) -> bool:
+        """Add a point; False when a cost is not finite and there is nothing left to train."""
+        head, Z, Y = self.stack.head, self.stack.Z[-1], self.stack.Y
+        losses = head.losses(Z, Y)
+        correct = head.is_correct(Z, Y) if head.is_classifier else np.full(losses.shape, np.nan)
+        self.iterations.append(iteration)
+        self.points.append([_mean(what, where) for what in (losses, correct) for where in self.subsets])
+        if not np.isfinite(losses).all():
+            self.diverged_at = iteration
+        return self.diverged_at is None
+
+    def curve(self) -> Curve:
+        points = np.array(self.points, np.float64).reshape(len(self.points), 4, -1)
+        return Curve(
+            iterations=tuple(self.iterations),
+            train_cost=points[:, 0],
+            validation_cost=points[:, 1],
+            train_accuracy=points[:, 2],
+            validation_accuracy=points[:, 3],
+            diverged_at=self.diverged_at,
+        )
+
+
+def _mean(values: FloatArray | BoolArray, where: BoolArray) -> Float64Array:
+    """Mean over the columns of each row where `where`, (F,), summed in float64; nan for a row that has none."""
+    count = where.sum(axis=1)
+    total = np.sum(values, axis=1, where=where, dtype=np.float64)
+    mean: Float64Array = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean
+
+
+def _check_fit(architecture: Architecture, data: TrainingData) -> None:
+    expected = (architecture.n_features, architecture.n_outputs)
+    found = (data.n_features, data.targets.shape[0])
+    if expected != found:
+        raise ShapeError(
+            f"data: {found[0]} features and {found[1]} outputs. The architecture has n[0] = {expected[0]} and "
+            f"n[L] = {expected[1]}; build it from the data's own shape."
+        )

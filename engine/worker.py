@@ -1,0 +1,94 @@
+"""What a worker process runs: load the data once, then advance any trial by any rung.
+
+Imports nothing but the engine, so a worker starts in a fraction of a second and needs no database and no network.
+"""
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from engine.data import TrainingData
+from engine.initialization import initialize
+from engine.network import Architecture, Parameters
+from engine.training import Curve, Hyperparameters, State, advance, start
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One stretch of one trial's training: all that a worker is told.
+
+    Attributes:
+        hyperparameters: Of the trial.
+        initial_seed: Seed of the initial weights; used when `state` is None.
+        state: Where the rung before ended; None for the first.
+        n_iterations: Total number of updates after this rung.
+        record_at: Iterations whose costs are wanted.
+    """
+
+    hyperparameters: Hyperparameters
+    initial_seed: tuple[int, ...]
+    state: State | None
+    n_iterations: int
+    record_at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RungResult:
+    """What a worker answers; `seconds` is its own wall time and decides nothing."""
+
+    state: State
+    curve: Curve
+    seconds: float
+
+
+def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype: np.dtype[np.floating]) -> Parameters:
+    """The initial parameters of a trial: the same in every fold, in every process, and for the refitted winner."""
+    return initialize(architecture, np.random.default_rng(seed), dtype)
+
+
+def run_rung(rung: Rung, data: TrainingData) -> RungResult:
+    """Advance one trial by one rung; a pure function of its arguments but for `seconds`."""
+    started = perf_counter()
+    state = rung.state
+    if state is None:
+        architecture = rung.hyperparameters.architecture
+        state = start(initial_parameters(architecture, rung.initial_seed, data.dtype), data, architecture)
+    state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at)
+    return RungResult(state, curve, perf_counter() - started)
+
+
+_data: TrainingData | None = None  # of this worker process, mapped once by `initialize_worker`
+
+
+def initialize_worker(data_directory: Path) -> None:
+    """Make this process a worker: one BLAS thread, data mapped, Ctrl-C left to the coordinator, no orphan life."""
+    global _data
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threadpool_limits(limits=1)
+    _data = TrainingData.load(data_directory)
+
+
+def run_rung_in_worker(rung: Rung) -> RungResult:
+    """`run_rung` on the data of this worker."""
+    assert _data is not None, "initialize_worker has not run in this process"
+    return run_rung(rung, _data)
+
+
+def worker_pid() -> int:
+    """Process number of the worker that answers."""
+    return os.getpid()
+
+
+def _exit_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # the coordinator is gone: nobody will read a result
