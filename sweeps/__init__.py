@@ -1,0 +1,1 @@
+"""Tunes deep networks with every attempt on record. See README.md."""

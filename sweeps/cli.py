@@ -1,0 +1,196 @@
+"""The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
+
+import errno
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXIT_INPUT = 2
+EXIT_RECORD_PENDING = 4
+EXIT_LEASE_HELD = 75
+
+app = typer.Typer(
+    help="Tunes deep networks, with every attempt on record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigArgument = Annotated[
+    str | None, typer.Argument(help="A TOML file, or the name of a ready-made configuration [default: breast_cancer].")
+]
+StudyArgument = Annotated[str | None, typer.Argument(help="Name of a study [default: the newest one here].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, and nothing else.")]
+
+
+@app.command()
+def run(
+    config: ConfigArgument = None,
+    new: Annotated[bool, typer.Option("--new", help="Start afresh, even if a sweep can be continued.")] = False,
+    trials: Annotated[int | None, typer.Option(help="Number of trials, those of earlier runs included.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which the sweep ends with the best so far.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; 0 is one per core.")] = None,
+    executor: Annotated[str | None, typer.Option(help="serial or processes.")] = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Run a sweep, or continue the interrupted one of the same configuration."""
+    with reported_errors():
+        from sweeps.config_file import load_config, override
+        from sweeps.run import run_sweep
+        from sweeps.summary import summary
+
+        checked = override(
+            load_config(config),
+            sweep={"n_trials": trials, "timeout_seconds": timeout},
+            execution={"workers": workers, "executor": executor},
+        )
+        result = run_sweep(checked, is_new=new, progress=_progress(quiet))
+        typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
+        raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None:
+    """Check everything that can be wrong; train nothing."""
+    with reported_errors():
+        from sweeps.config_file import load_config
+        from sweeps.run import load_data
+        from sweeps.summary import data_summary
+
+        checked = load_config(config)
+        document = {
+            "config": checked.model_dump(mode="json", exclude_none=True),
+            "data": data_summary(load_data(checked)),
+        }
+        typer.echo(json.dumps(document) if as_json else _as_lines(document))
+
+
+@app.command()
+def status(study: StudyArgument = None, as_json: JsonOption = False) -> None:
+    """What is running here, since when, and how far it is."""
+    with reported_errors():
+        from sweeps.status import study_statuses
+        from sweeps.summary import status_table
+        from sweeps.workspace import Workspace
+
+        statuses = study_statuses(Workspace(Path.cwd()), study)
+        typer.echo(json.dumps({"studies": [s.to_dict() for s in statuses]}) if as_json else status_table(statuses))
+
+
+@app.command()
+def leaderboard(
+    study: StudyArgument = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+) -> None:
+    """All trials of a study, best first."""
+    with reported_errors():
+        from sweeps.status import find_study, trials_of
+        from sweeps.summary import leaderboard_csv, leaderboard_table
+        from sweeps.workspace import Workspace
+
+        stored = find_study(Workspace(Path.cwd()), study)
+        rows = trials_of(stored)
+        if as_json:
+            typer.echo(json.dumps({"study": stored.name, "trials": [row.to_dict() for row in rows]}))
+        else:
+            typer.echo(leaderboard_csv(rows) if as_csv else leaderboard_table(rows), nl=not as_csv)
+
+
+@app.command()
+def sync(as_json: JsonOption = False) -> None:
+    """Deliver to MLflow what it has not received yet."""
+    with reported_errors():
+        from sweeps.status import sync_all
+        from sweeps.workspace import Workspace
+
+        deliveries = sync_all(Workspace(Path.cwd()))
+        n_pending = sum(delivery.n_pending for _, delivery in deliveries)
+        if as_json:
+            typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
+        for name, delivery in deliveries:
+            typer.echo(f"{name}: {delivery.error or 'all delivered'}", err=True)
+        raise typer.Exit(EXIT_RECORD_PENDING if n_pending else 0)
+
+
+def main() -> None:
+    """Entry point of `python -m sweeps`."""
+    app(prog_name="python -m sweeps")
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """What a user caused becomes one message on stderr and the documented exit code; our bugs keep their traceback."""
+    from experiments.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        _leave(str(error), EXIT_INPUT)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", 128 + signal.SIGINT)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _leave(
+                f"{error.filename or Path.cwd()}: the disk is full. The record up to here is whole; "
+                "free some space, then type the same command again to continue.",
+                EXIT_INPUT,
+            )
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            _leave(
+                f"{error.filename}: {error.strerror}. Sweeps must be able to read its data and write its folder; "
+                "change the permissions or the folder.",
+                EXIT_INPUT,
+            )
+        raise
+    except Exception as error:
+        exit_code = _exit_code_of(error)
+        if exit_code is None:
+            raise
+        _leave(str(error), exit_code)
+
+
+def _exit_code_of(error: Exception) -> int | None:
+    """For errors whose modules only a command that got that far has imported."""
+    from engine.errors import EngineError
+    from sweeps.interrupts import InterruptedSweepError
+    from sweeps.workspace import LeaseHeldError
+
+    if isinstance(error, EngineError):
+        return EXIT_INPUT
+    if isinstance(error, LeaseHeldError):
+        return EXIT_LEASE_HELD
+    return error.exit_code if isinstance(error, InterruptedSweepError) else None
+
+
+def _leave(message: str, exit_code: int) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(exit_code) from None
+
+
+def _progress(is_quiet: bool) -> Any:  # noqa: ANN401  # a Progress, whose module is imported late
+    from sweeps.progress import LineProgress, LiveProgress, SilentProgress
+
+    if is_quiet:
+        return SilentProgress()
+    return LiveProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def _as_lines(values: dict[str, Any], indent: str = "") -> str:
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            lines.append(f"{indent}{key}:\n{_as_lines(value, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return "\n".join(lines)

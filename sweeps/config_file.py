@@ -1,0 +1,159 @@
+"""From a TOML file, a ready-made name or options of the command line to a checked `Config`, or to one clear message."""
+
+import os
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from experiments.errors import InputError, nearest
+from sweeps.config import Config
+
+DEFAULT_CONFIG = "breast_cancer"
+
+
+def load_config(source: str | Path | None = None) -> Config:
+    """Read a TOML file, or a ready-made configuration by its name.
+
+    Args:
+        source: Path of a file, or a name among `ready_made()`; None is `breast_cancer`.
+    Raises:
+        InputError: No such file or name; not TOML; a key or value that is not allowed.
+    """
+    source = str(source or DEFAULT_CONFIG)
+    path = Path(source).expanduser()
+    if path.suffix != ".toml" and source in ready_made():
+        text = (resources.files("experiments.configs") / f"{source}.toml").read_text("utf-8")
+        directory = Path.cwd()
+    else:
+        text, directory = _read(path), path.resolve().parent
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            f"{source}: not valid TOML: {error}.",
+            "Tables are [sweep], text stands in double quotes.",
+            "Mend the line that is named.",
+        ) from error
+    config = parse_config(values, source=source, directory=directory)
+    config._text = text
+    return config
+
+
+def override(config: Config, **sections: dict[str, Any]) -> Config:
+    """A checked copy with some keys replaced, as the options of the command line do; None leaves a key alone.
+
+    Raises:
+        InputError: A replaced value is not allowed.
+    """
+    values = config.model_dump()
+    for section, changes in sections.items():
+        values[section] |= {key: value for key, value in changes.items() if value is not None}
+    changed = parse_config(values, source="command line", directory=config.directory)
+    changed._source, changed._text = config.source, config.text
+    return changed
+
+
+def ready_made() -> list[str]:
+    """Names of the configurations that come with the package."""
+    files = resources.files("experiments.configs").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def parse_config(values: dict[str, Any], *, source: str, directory: Path) -> Config:
+    """Check a dictionary of tables.
+
+    Args:
+        values: As TOML gives it.
+        source: Named in messages.
+        directory: What relative paths are relative to.
+    Raises:
+        InputError: The first thing that is wrong, with its place.
+    """
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise _as_input_error(error, source) from None
+    config._directory = directory
+    config._source = source
+    return config
+
+
+def expand_uri(uri: str, source: str) -> str:
+    """Replace ${NAME} by the environment variable NAME.
+
+    Raises:
+        InputError: The variable is not set; its name is shown, no value ever is.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise InputError(
+                f"{source}: ${{{name}}} is not set in the environment.",
+                "Variables in a URI must be set where sweeps runs.",
+                f"Type: export {name}=...",
+            )
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", value, uri)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        names = ready_made()
+        raise InputError(
+            f"{path}: no such configuration.{nearest(str(path), names)}",
+            f"It must be a TOML file or one of {', '.join(names)}.",
+            "Check the path, or type: python -m sweeps run",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}).",
+            "A configuration is a TOML file in UTF-8.",
+            "Check the path and its permissions.",
+        ) from error
+
+
+def _as_input_error(error: ValidationError, source: str) -> InputError:
+    """The first complaint of pydantic in the house's three parts; a misspelt key goes before what it left missing."""
+    complaint = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    place = [str(part) for part in complaint["loc"] if part not in ("range", "value")]
+    where = f"{source} [{place[0]}]{' ' + '.'.join(place[1:]) if place[1:] else ''}"
+    given = complaint["input"]
+    match complaint["type"]:
+        case "extra_forbidden":
+            known = _known_keys(place[:-1])
+            return InputError(
+                f"{where}: unknown {'key' if place[1:] else 'table'}.{nearest(place[-1], known)}",
+                f"Known here: {', '.join(known)}.",
+                "Correct or remove it.",
+            )
+        case "missing":
+            return InputError(f"{where}: missing.", "It has no default.", "Add it.")
+        case "value_error":  # our own validators speak in three parts already
+            ours: InputError = complaint["ctx"]["error"]
+            return InputError(f"{where}: {ours.what}", ours.allowed, ours.fix)
+        case "literal_error":
+            choices = re.findall(r"'([^']+)'", complaint["msg"])
+            what = f"{where}: {given!r} is unknown.{nearest(str(given), choices)}"
+            return InputError(what, f"It must be one of {', '.join(choices)}.", "Choose one of them.")
+    allowed = re.sub(r"^\w+ should", "It must", complaint["msg"])
+    return InputError(f"{where}: {given!r} is not allowed.", f"{allowed}.", "Change it.")
+
+
+def _known_keys(place: list[str]) -> list[str]:
+    """Keys of the table at `place`: of the file, of a section, or of a range."""
+    if len(place) == 2:
+        return ["low", "high", "log"]
+    model: type[BaseModel] = Config
+    for key in place:
+        annotation = model.model_fields[key].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)

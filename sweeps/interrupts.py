@@ -1,0 +1,50 @@
+"""SIGINT and SIGTERM: noticed at once, obeyed between two writes."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+
+class InterruptedSweepError(Exception):
+    """The sweep was told to stop; everything applied so far is in the record.
+
+    Attributes:
+        signal_number: SIGINT or SIGTERM.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+    @property
+    def exit_code(self) -> int:
+        """128 + signal, as shells say it: 130 or 143."""
+        return 128 + self.signal_number
+
+
+class Interrupts:
+    """While entered, a first signal is only noted, for `check` to raise where it is safe; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._previous: dict[int, signal._HANDLER] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise InterruptedSweepError if a signal has come."""
+        if self._received is not None:
+            raise InterruptedSweepError(self._received)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._received = number
+        signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,158 @@
+"""What a person sees while a sweep runs: a live bar on a terminal, plain lines elsewhere. Always on stderr."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from optuna.trial import TrialState
+
+from sweeps.trial import TrialResult
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress(Protocol):
+    """Told how a sweep gets on; a context manager around its trials."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def say(self, text: str) -> None:
+        """A line for the person."""
+
+    def begin(self, n_trials: int, n_done: int) -> None:
+        """The trials begin; `n_done` of them are on record already."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """A trial ended."""
+
+
+class SilentProgress:
+    """Says nothing: for `--quiet` and for use as a library."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def begin(self, n_trials: int, n_done: int) -> None:
+        """Nothing."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Nothing."""
+
+
+class Tally:
+    """Counts and the best value so far."""
+
+    def __init__(self, n_trials: int, n_done: int) -> None:
+        self.n_trials = n_trials
+        self.n_before = n_done
+        self.n_ended = dict.fromkeys((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL), 0)
+        self.best: TrialResult | None = None
+        self.began_at = time.monotonic()
+
+    def add(self, result: TrialResult) -> None:
+        """Count a trial."""
+        self.n_ended[result.state] += 1
+        is_better = self.best is None or (result.value or 0.0) < (self.best.value or 0.0)
+        if result.state == TrialState.COMPLETE and is_better:
+            self.best = result
+
+    @property
+    def n_here(self) -> int:
+        """Trials ended by this process."""
+        return sum(self.n_ended.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before the first trial."""
+        if self.n_here == 0:
+            return None
+        n_left = self.n_trials - self.n_before - self.n_here
+        return (time.monotonic() - self.began_at) / self.n_here * n_left
+
+    def text(self) -> str:
+        """`12 of 50 trials (3 pruned, 0 failed), best 0.0712 (trial 7), about 20 s left`."""
+        n_done = self.n_before + self.n_here
+        parts = [
+            f"{n_done} of {self.n_trials} trials "
+            f"({self.n_ended[TrialState.PRUNED]} pruned, {self.n_ended[TrialState.FAIL]} failed)"
+        ]
+        if self.best is not None:
+            parts.append(f"best {self.best.value:.4f} (trial {self.best.number})")
+        if self.seconds_left is not None and n_done < self.n_trials:
+            parts.append(f"about {self.seconds_left:.0f} s left")
+        return ", ".join(parts)
+
+
+class LineProgress(SilentProgress):
+    """A plain line every few seconds: for log files and scheduled jobs."""
+
+    def say(self, text: str) -> None:
+        """One line on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def begin(self, n_trials: int, n_done: int) -> None:
+        """Start counting."""
+        self._tally = Tally(n_trials, n_done)
+        self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Count it, and say so if the last line is old; a failure is always said."""
+        self._tally.add(result)
+        if result.state == TrialState.FAIL:
+            self.say(result.reason)
+        if time.monotonic() >= self._next_line_at or self._tally.n_before + self._tally.n_here == self._tally.n_trials:
+            self.say(self._tally.text())
+            self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
+
+
+class LiveProgress(LineProgress):
+    """A bar that is redrawn in place, by rich."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line above the bar."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, n_trials: int, n_done: int) -> None:
+        """Show the bar."""
+        super().begin(n_trials, n_done)
+        self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=n_done)
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Redraw the bar; a failure is also a line."""
+        self._tally.add(result)
+        if result.state == TrialState.FAIL:
+            self.say(result.reason)
+        self._bar.update(self._task, advance=1, description=self._tally.text())

@@ -1,0 +1,61 @@
+"""The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
+
+from types import TracebackType
+from typing import Self
+
+from experiments.delivery import Delivery, DeliveryResult
+from experiments.outbox import Outbox
+from experiments.preparation import PreparedData
+from sweeps.config import Config
+from sweeps.facts import sweep_finished, sweep_started, trial_finished
+from sweeps.trial import TrialResult
+from sweeps.winner import Winner
+from sweeps.workspace import Workspace
+
+SECONDS_TO_DELIVER = 30.0
+"""How long the end of a sweep waits for MLflow; the rest is delivered by the next run or by `sync`."""
+
+SECONDS_TO_DELIVER_INTERRUPTED = 5.0
+
+
+class Record:
+    """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted."""
+
+    def __init__(self, config: Config, study_name: str, prepared: PreparedData, workspace: Workspace) -> None:
+        self._study_name = study_name
+        self._prepared = prepared
+        folder = workspace.study_folder(study_name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._outbox = Outbox(folder / "outbox.jsonl")
+        self._outbox.append(sweep_started(config, study_name, prepared))
+        workspace.keep_tracking_uri(study_name, config.tracking.uri)
+        self._delivery = Delivery(self._outbox, workspace.tracking_uri(study_name))
+        self._is_finished = False
+        self.delivered: DeliveryResult | None = None
+
+    def __enter__(self) -> Self:
+        self._delivery.start()
+        return self
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Write a trial down."""
+        self._outbox.append(trial_finished(self._study_name, result, self._prepared))
+        self._delivery.notify()
+
+    def finish(self, winner: Winner | None) -> None:
+        """Write down that the study is over; without a winner it has failed."""
+        self._stop("FAILED" if winner is None else "FINISHED", winner)
+        self._is_finished = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._is_finished:
+            self._stop("KILLED", None)
+        self.delivered = self._delivery.close(
+            SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED
+        )
+
+    def _stop(self, state: str, winner: Winner | None) -> None:
+        self._outbox.append(sweep_finished(self._study_name, state, winner, self._outbox.n_finished + 1))
+        self._delivery.notify()

@@ -1,0 +1,98 @@
+"""Studies of a working directory, seen from outside: which there are, how far they are, what MLflow lacks of them."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from optuna.trial import TrialState
+
+from experiments.delivery import DeliveryResult, deliver
+from experiments.errors import InputError, nearest
+from experiments.outbox import Outbox
+from sweeps.config import SearchSection
+from sweeps.result import LeaderboardRow, leaderboard
+from sweeps.study import StoredStudy
+from sweeps.winner import best_trial
+from sweeps.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class StudyStatus:
+    """How far one study is: RUNNING, INTERRUPTED (the same command continues it) or FINISHED."""
+
+    name: str
+    state: str
+    started: str
+    n_ended: int
+    n_trials: int
+    best_value: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `status --json`."""
+        return asdict(self)
+
+
+def all_studies(workspace: Workspace) -> list[StoredStudy]:
+    """All studies of the folder, by the time they began."""
+    studies = [study for storage in workspace.journals() for study in StoredStudy.all_of(storage)]
+    return sorted(studies, key=lambda study: study.attributes["sweeps.started_at"])
+
+
+def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
+    """The study of this name, or the newest of the sweep of this name, or the newest of all.
+
+    Raises:
+        InputError: There is none.
+    """
+    studies = all_studies(workspace)
+    if not studies:
+        raise InputError(
+            f"{workspace.root}: no study here.", "Studies are kept where they were run.", "Type: python -m sweeps run"
+        )
+    if name is None:
+        return studies[-1]
+    for study in reversed(studies):
+        if name in (study.name, study.attributes["sweeps.name"]):
+            return study
+    names = [study.name for study in studies]
+    raise InputError(
+        f"{name}: no such study.{nearest(name, names)}", f"Here are: {', '.join(names[-5:])}.", "Name one of them."
+    )
+
+
+def trials_of(study: StoredStudy) -> list[LeaderboardRow]:
+    """The leaderboard of a study."""
+    return leaderboard(study.trials, SearchSection.model_validate(study.attributes["sweeps.search"]))
+
+
+def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
+    """Status of one study, or of all of the folder."""
+    studies = [find_study(workspace, name)] if name is not None else all_studies(workspace)
+    return [_status(workspace, study) for study in studies]
+
+
+def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
+    attributes, trials = study.attributes, study.trials
+    best = best_trial(trials)
+    state = attributes["sweeps.state"]
+    if state != "FINISHED":
+        state = "RUNNING" if workspace.is_leased(attributes["sweeps.name"]) else "INTERRUPTED"
+    return StudyStatus(
+        name=study.name,
+        state=state,
+        started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes["sweeps.started_at"])),
+        n_ended=sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL) for trial in trials),
+        n_trials=attributes["sweeps.n_trials"],
+        best_value=None if best is None else best.value,
+    )
+
+
+def sync_all(workspace: Workspace) -> list[tuple[str, DeliveryResult]]:
+    """Deliver every outbox of the folder that has something pending."""
+    deliveries = []
+    for path in sorted(workspace.root.glob("*/*/outbox.jsonl")):
+        outbox = Outbox(path)
+        if outbox.n_pending:
+            study_name = f"{path.parent.parent.name}/{path.parent.name}"
+            deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
+    return deliveries

@@ -1,0 +1,126 @@
+"""What a person reads at the end, and the tables of `leaderboard` and `status`."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.preparation import PreparedData
+from sweeps.facts import class_balance
+from sweeps.result import LeaderboardRow, SweepResult
+from sweeps.status import StudyStatus
+
+N_BEST = 5
+
+
+def summary(result: SweepResult) -> str:
+    """The end of `run`: the best trials, the winner beside what it must beat, and what to type next."""
+    parts = [
+        f"{result.study}: {result.state}. {len(result.rows)} trials: {result.count('COMPLETE')} complete, "
+        f"{result.count('PRUNED')} pruned, {result.count('FAIL')} failed, in {result.elapsed_seconds:.1f} s.",
+        leaderboard_table(result.rows[:N_BEST]),
+    ]
+    if result.winner is None:
+        parts.append("No trial succeeded. See the reasons above; lower search.learning_rate.high and run again.")
+    else:
+        parts.append(_winner(result))
+    if result.delivery.n_pending:
+        parts.append(
+            f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}\n"
+            "They are kept. The next run delivers them, or: python -m sweeps sync"
+        )
+    ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
+    parts.append(
+        f"See every trial and its curves:  {ui}\n"
+        f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}"
+    )
+    return "\n\n".join(parts)
+
+
+def leaderboard_table(rows: Sequence[LeaderboardRow]) -> str:
+    """Trials as aligned columns, widths of hidden layers as 20-7-5."""
+    header = ["trial", "state", "value", "iteration", "learning_rate", "n_iterations", "hidden_units", "activation"]
+    body = [
+        [
+            str(row.number),
+            row.state,
+            "" if row.value is None else f"{row.value:.6g}",
+            "" if row.best_iteration is None else str(row.best_iteration),
+            f"{row.params['learning_rate']:.4g}",
+            str(row.params["n_iterations"]),
+            "-".join(str(n) for key, n in row.params.items() if key.startswith("hidden_units_")) or "none",
+            str(row.params["activation"]),
+        ]
+        for row in rows
+    ]
+    return _table(header, body)
+
+
+def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
+    """All trials with one column a hyperparameter, numbers in full precision."""
+    documents = [{**row.to_dict(), **row.params} for row in rows]
+    columns = list(dict.fromkeys(key for document in documents for key in document if key != "params"))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(documents)
+    return text.getvalue()
+
+
+def status_table(statuses: Sequence[StudyStatus]) -> str:
+    """Studies as aligned columns."""
+    header = ["study", "state", "since (UTC)", "trials", "best value"]
+    body = [
+        [
+            status.name,
+            status.state,
+            status.started,
+            f"{status.n_ended} of {status.n_trials}",
+            "" if status.best_value is None else f"{status.best_value:.6g}",
+        ]
+        for status in statuses
+    ]
+    return _table(header, body)
+
+
+def data_summary(prepared: PreparedData) -> dict[str, Any]:
+    """What `validate` says of the data."""
+    dataset = prepared.dataset
+    return {
+        "source": dataset.source,
+        "task": dataset.task,
+        "n_train": dataset.n_train,
+        "n_test": dataset.n_test,
+        "n_features": prepared.X.shape[0],
+        "folds": prepared.held_out.shape[0],
+        "scaling": prepared.preprocessing.scaling,
+        "class_balance": class_balance(prepared),
+        "digest": dataset.digest,
+    }
+
+
+def _winner(result: SweepResult) -> str:
+    winner = result.winner
+    assert winner is not None
+    lines = [
+        f"Winner: trial {winner.number}, refitted on all training examples for {winner.best_iteration} iterations, "
+        f"on the {result.n_test} test examples:"
+    ]
+    for name, score in winner.test.items():
+        low, high = winner.interval[name]
+        lines.append(f"  {name:<8} {score:.4g}   95 % interval {low:.4g} to {high:.4g}")
+        lines += [f"           {baseline.scores[name]:.4g}   {baseline.name}" for baseline in winner.baselines]
+    if "accuracy" in winner.interval:
+        low, high = winner.interval["accuracy"]
+        points = 50 * (high - low)
+        lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
+    lines.append(f"Its weights are in {result.model_file}.")
+    return "\n".join(lines)
+
+
+def _table(header: list[str], body: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    rows = [header, *body]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

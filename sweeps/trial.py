@@ -1,0 +1,98 @@
+"""A trial: what it is trained on, where it stands, and what is known of it when it ends."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from optuna.trial import TrialState
+
+from engine import Curve, Hyperparameters, State
+from engine.worker import RungResult
+from sweeps.space import Candidate
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial between its first and its last rung."""
+
+    number: int
+    candidate: Candidate
+    rung_ends: tuple[int, ...]
+    started_at: float
+    rung: int = 0
+    state: State | None = None
+    curves: list[Curve] = field(default_factory=list)
+    future: "Future[RungResult] | None" = None
+    training_seconds: float = 0.0
+
+    @property
+    def rung_end(self) -> int:
+        """Iteration at which the present rung ends."""
+        return self.rung_ends[self.rung]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What is known of a trial when it ends.
+
+    Attributes:
+        state: COMPLETE, PRUNED or FAIL.
+        value: The lowest validation cost along its curve (mean over folds); None before its first rung ended.
+        best_iteration: Where that was.
+        curve: Recorded costs, all rungs together; None when this process did not train it.
+        reason: Why it ended early, for a person; empty for COMPLETE.
+        is_interrupted: The sweep ended it (budget), not the pruner.
+    """
+
+    number: int
+    candidate: Candidate
+    state: TrialState
+    value: float | None
+    best_iteration: int | None
+    curve: Curve | None
+    reason: str
+    is_interrupted: bool
+    started_at: float
+    ended_at: float
+    training_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The sizes and the head that every candidate's network is built for, and the trials' common seed."""
+
+    n_features: int
+    n_outputs: int
+    n_examples: int
+    n_folds: int
+    head: str
+    dtype: str
+    seed: int
+
+    def hyperparameters(self, candidate: Candidate) -> Hyperparameters:
+        """What the engine trains for a candidate."""
+        architecture = candidate.architecture(self.n_features, self.n_outputs, self.head)
+        return Hyperparameters(architecture, candidate.learning_rate)
+
+    def initial_seed(self, number: int) -> tuple[int, int]:
+        """Seed of the initial weights of a trial, in all its folds and in its refit."""
+        return (self.seed, number)
+
+
+def join(curves: list[Curve]) -> Curve:
+    """The curves of consecutive rungs as one."""
+    return Curve(
+        iterations=tuple(i for curve in curves for i in curve.iterations),
+        train_cost=np.concatenate([curve.train_cost for curve in curves]),
+        validation_cost=np.concatenate([curve.validation_cost for curve in curves]),
+        train_accuracy=np.concatenate([curve.train_accuracy for curve in curves]),
+        validation_accuracy=np.concatenate([curve.validation_accuracy for curve in curves]),
+        diverged_at=curves[-1].diverged_at,
+    )
+
+
+def best_of(curve: Curve) -> tuple[float, int]:
+    """Lowest validation cost along a curve (mean over folds) and its iteration: the value of a trial."""
+    means = curve.validation_cost.mean(axis=1)
+    best = int(np.argmin(means))
+    return float(means[best]), curve.iterations[best]

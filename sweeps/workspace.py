@@ -1,0 +1,163 @@
+"""The folder a sweep works in: what it writes there, the lease that keeps two runs apart, the default storage.
+
+.sweeps/journal.log            Optuna's record of every study (`optuna-dashboard .sweeps/journal.log`)
+.sweeps/<name>/lease           locked while a run of this sweep is alive
+.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5, result.json
+mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks for it
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+
+from experiments.errors import InputError
+from sweeps.config_file import expand_uri
+
+
+class LeaseHeldError(RuntimeError):
+    """Another run of the same sweep is alive in this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Paths below one working directory."""
+
+    directory: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of everything that is ours alone."""
+        return self.directory / ".sweeps"
+
+    def journal(self, sweep_name: str) -> Path:
+        """Optuna's journal of one sweep: the default storage."""
+        return self.root / sweep_name / "journal.log"
+
+    def study_folder(self, study_name: str) -> Path:
+        """Folder of one study, `<name>/<UTC time>`."""
+        return self.root / study_name
+
+    def create(self) -> None:
+        """Make the folder, private to its user.
+
+        Raises:
+            InputError: The working directory cannot be written.
+        """
+        try:
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"{self.root}: cannot be written ({error.strerror}).",
+                "A sweep keeps its record in the folder it is run in.",
+                "Change to a folder you may write, then run it again.",
+            ) from error
+
+    @contextmanager
+    def lease(self, sweep_name: str) -> Iterator[None]:
+        """Be the only run of this sweep here; the operating system releases it however the process ends.
+
+        Raises:
+            LeaseHeldError: Another run holds it.
+        """
+        folder = self.root / sweep_name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(folder / "lease", timeout=0.5)  # `is_leased` may hold it for a moment
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LeaseHeldError(
+                f"{sweep_name}: another run of this sweep is alive in {self.directory}. One run at a time keeps the "
+                "record true; wait for it (python -m sweeps status), or give this one another sweep.name."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_leased(self, sweep_name: str) -> bool:
+        """Whether a run of this sweep is alive here."""
+        try:
+            with FileLock(self.root / sweep_name / "lease", timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def keep_tracking_uri(self, study_name: str, uri: str | None) -> None:
+        """Remember where a study's facts go, for `sync`: as configured, variables not expanded."""
+        if uri is not None:
+            (self.study_folder(study_name) / "tracking_uri").write_text(uri, "utf-8")
+
+    def tracking_uri(self, study_name: str) -> str:
+        """Where a study's facts go: what was kept, expanded, or the database that a bare `mlflow ui` shows."""
+        kept = self.study_folder(study_name) / "tracking_uri"
+        if kept.exists():
+            return expand_uri(kept.read_text("utf-8"), "[tracking] uri")
+        return f"sqlite:///{self.directory.resolve() / 'mlflow.db'}"
+
+    def new_study_name(self, sweep_name: str) -> str:
+        """`<name>/<UTC time>`, not used here before."""
+        while True:
+            name = f"{sweep_name}/{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+            if not self.study_folder(name).exists():
+                return name
+            time.sleep(0.1)  # two studies within one second
+
+    def open_storage(self, sweep_name: str, url: str | None) -> BaseStorage:
+        """The storage at `url`, or the journal of the sweep, whose lease must be held.
+
+        Raises:
+            InputError: The storage cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # its lines would repeat ours
+        if url is None:
+            journal = self.journal(sweep_name)
+            _cut_torn_line(journal)
+            _remove_stale_lock(journal)
+            return JournalStorage(JournalFileBackend(str(journal)))
+        try:
+            return get_storage(url)
+        except Exception as error:  # any driver's own: all of them mean that this URL does not work
+            raise InputError(
+                f"[study] storage: cannot be opened ({type(error).__name__}).",
+                "It must be an Optuna storage URL whose database answers, such as postgresql://user@host/database.",
+                "Check the URL, the driver and the server.",
+            ) from error
+
+    def journals(self) -> list[BaseStorage]:
+        """The journals of all sweeps of this folder, for reading: no lease is needed."""
+        return [JournalStorage(JournalFileBackend(str(path))) for path in sorted(self.root.glob("*/journal.log"))]
+
+
+def _cut_torn_line(journal: Path) -> None:
+    """Drop what a kill or a full disk left behind the last whole line; it was never reported as written."""
+    if not journal.exists():
+        return
+    with journal.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail_start = max(0, size - 2**20)
+        file.seek(tail_start)
+        whole = tail_start + file.read().rfind(b"\n") + 1
+        if whole < size:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def _remove_stale_lock(journal: Path) -> None:
+    """Remove the lock that a killed process left. Each write holds it for milliseconds; a second proves it stale."""
+    lock = journal.with_name(journal.name + ".lock")
+    for _ in range(10):
+        if not lock.is_symlink():
+            return
+        time.sleep(0.1)
+    lock.unlink(missing_ok=True)
