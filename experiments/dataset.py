@@ -1,0 +1,276 @@
+"""A labelled data set: training examples, a sealed test set, and a fingerprint of both.
+
+`load_dataset` is the whole way from what the user wrote to arrays that can be trusted: read, find out the
+task, code the labels, seal the test set away, fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+from experiments.readers import Examples, read_pair
+from experiments.readers.examples import Features
+from experiments.readers.labels import Classes, Task, infer_task, regression_targets
+from experiments.readers.source import SKLEARN_PREFIX
+
+__all__ = ["Dataset", "Task", "load_dataset", "split_off"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Examples as read: rows are examples, values are raw.
+
+    Attributes:
+        name: The file's stem, or the set's name in scikit-learn.
+        task: What the labels ask for.
+        X_train: Images (m, h, w, c), features (m, n), or a table whose columns are float64 or str.
+        y_train: (m,): class codes 0..C-1 as int64, or targets as float64.
+        X_test: As X_train, (m_test, ...). Sealed: only the winner meets it.
+        y_test: As y_train, (m_test,).
+        class_names: What the codes mean; empty for regression.
+        feature_names: Empty where the source has none (images, bare arrays).
+        image_shape: (h, w, c) if an example is an image, flattened or not.
+        source: What the user wrote.
+        digest: SHA-256 of the content, train and test: the same for the same values from any file or format.
+    """
+
+    name: str
+    task: Task
+    X_train: Features
+    y_train: NDArray[Any]
+    X_test: Features
+    y_test: NDArray[Any]
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None
+    source: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self))
+
+    @property
+    def n_train(self) -> int:
+        """Examples to train and validate on, m."""
+        return len(self.y_train)
+
+    @property
+    def n_test(self) -> int:
+        """Examples sealed away."""
+        return len(self.y_test)
+
+    @property
+    def n_features(self) -> int:
+        """Raw features of one example: pixels times channels, or columns of the table before encoding."""
+        return math.prod(self.X_train.shape[1:])
+
+    @property
+    def n_classes(self) -> int:
+        """0 for regression."""
+        return len(self.class_names)
+
+
+def load_dataset(
+    train: str,
+    *,
+    test: str | None = None,
+    target: str | None = None,
+    task: Task | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    directory: Path = Path("."),
+) -> Dataset:
+    """Read a labelled data set and check everything that can be wrong with it.
+
+    Args:
+        train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, or "sklearn:<name>".
+        test: Likewise. Without it the file's own test set is used (test_set_x, X_test); without that,
+            `test_fraction` of the examples is sealed away at random, stratified by class.
+        target: The column to predict; for tables only.
+        task: Inferred when absent, see `labels.infer_task`.
+        test_fraction: Share of the examples to seal away, 0 < test_fraction < 1.
+        seed: Which examples are sealed away.
+        directory: Where relative paths start.
+
+    Raises:
+        InputError: Whatever the user's files or options got wrong.
+    """
+    examples, sealed = read_pair(train, test, directory, target)
+    task = task or infer_task(examples)
+    y, y_sealed, class_names = _coded(examples, sealed, task)
+    if sealed is not None and y_sealed is not None:
+        X_train, y_train, X_test, y_test = examples.X, y, sealed.X, y_sealed
+    else:
+        kept, held = split_off(y, test_fraction, seed, task, class_names, "test_fraction", examples.place)
+        X_train, y_train = _rows(examples.X, kept), y[kept]
+        X_test, y_test = _rows(examples.X, held), y[held]
+    _check_enough(y_train, y_test, task, class_names, examples.y_place)
+    return Dataset(
+        name=train.removeprefix(SKLEARN_PREFIX) if train.startswith(SKLEARN_PREFIX) else Path(train).stem,
+        task=task,
+        X_train=X_train,
+        y_train=y_train,
+        X_test=X_test,
+        y_test=y_test,
+        class_names=class_names,
+        feature_names=examples.feature_names,
+        image_shape=examples.image_shape,
+        source=train,
+    )
+
+
+def split_off(
+    y: NDArray[Any],
+    fraction: float,
+    seed: int,
+    task: Task,
+    class_names: tuple[str, ...],
+    option: str,
+    place: str,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split examples in two at random, stratified by class; used for the test set and for a hold-out.
+
+    Args:
+        y: Class codes or targets, (m,).
+        fraction: Share of the second part.
+        seed: Which split.
+        task: Regression is not stratified.
+        class_names: To name a class that is too small.
+        option: The option that asked for it, as the user writes it.
+        place: How messages name the examples.
+
+    Returns:
+        Sorted row numbers of the first and of the second part.
+
+    Raises:
+        InputError: `fraction` is not between 0 and 1, or too few examples for it.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"{option} = {fraction}: not a fraction.", "0 < fraction < 1 must hold.", f"Try {option} = 0.2."
+        )
+    n_second = math.ceil(len(y) * fraction)
+    n_first = len(y) - n_second
+    if task != "regression":
+        counts = np.bincount(y, minlength=len(class_names))
+        if counts.min() < 2:
+            raise InputError(
+                f"{place}: class '{class_names[counts.argmin()]}' has {_examples(counts.min())}.",
+                f"{option} = {fraction} splits every class in two, so each needs at least 2.",
+                "Add examples of this class, or remove it.",
+            )
+    n_needed = 1 if task == "regression" else len(class_names)
+    if min(n_first, n_second) < n_needed:
+        raise InputError(
+            f"{place}: {option} = {fraction} splits {len(y)} examples into {n_first} and {n_second}.",
+            f"Each part needs at least {n_needed}.",
+            f"Add examples, or move {option} towards 0.5.",
+        )
+    from sklearn.model_selection import train_test_split
+
+    stratify = None if task == "regression" else y
+    first, second = train_test_split(np.arange(len(y)), test_size=fraction, random_state=seed, stratify=stratify)
+    return np.sort(first), np.sort(second)
+
+
+def _coded(
+    train: Examples, sealed: Examples | None, task: Task
+) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
+    if task == "regression":
+        targets = regression_targets(train.y, train.y_place)
+        return targets, None if sealed is None else regression_targets(sealed.y, sealed.y_place), ()
+    classes = Classes.of(train)
+    n_classes = len(classes.names)
+    if n_classes < 2:
+        raise InputError(
+            f"{train.y_place} holds one class only, '{classes.names[0]}'.",
+            "At least two classes are needed.",
+            "Add examples of another class, or choose another target.",
+        )
+    if task == "binary" and n_classes > 2:
+        raise InputError(
+            f"{train.y_place} has {n_classes} classes, but task = 'binary'.",
+            "Binary means two classes.",
+            "Write task = 'multiclass', or choose another target.",
+        )
+    y = classes.codes(train.y, train.y_place)
+    y_sealed = None if sealed is None else classes.codes(sealed.y, sealed.y_place)
+    return y, y_sealed, classes.names
+
+
+def _check_enough(
+    y_train: NDArray[Any], y_test: NDArray[Any], task: Task, class_names: tuple[str, ...], place: str
+) -> None:
+    if task == "regression":
+        if np.ptp(y_train) == 0:
+            raise InputError(
+                f"{place} is {y_train[0]} for every training example.",
+                "Regression needs a target that varies.",
+                "Choose another target, or add examples.",
+            )
+        if len(y_test) < 2:
+            raise InputError(
+                f"{place}: the test set has {_examples(len(y_test))}.",
+                "R² needs at least two.",
+                "Add examples, or raise test_fraction.",
+            )
+        return
+    counts = np.bincount(y_train, minlength=len(class_names))
+    if counts.min() == 0:
+        present = int((counts > 0).sum())
+        only = " one class only;" if present == 1 else ""
+        raise InputError(
+            f"{place} holds{only} no example of class '{class_names[counts.argmin()]}'.",
+            f"Each of the {len(class_names)} classes needs training examples.",
+            "Add examples of this class, or remove it from the list of classes.",
+        )
+
+
+def _rows(X: Features, rows: NDArray[np.intp]) -> Features:
+    if isinstance(X, np.ndarray):
+        return X[rows]
+    return X.iloc[rows].reset_index(drop=True)
+
+
+def _examples(n: int) -> str:
+    return f"{n} example" if n == 1 else f"{n} examples"
+
+
+def _digest(dataset: Dataset) -> str:
+    """SHA-256 over every value, name, shape and dtype; each part is announced by its header."""
+    sha = hashlib.sha256()
+
+    def add(header: object, content: bytes) -> None:
+        sha.update(json.dumps([header, len(content)]).encode())
+        sha.update(content)
+
+    def add_array(role: str, array: NDArray[Any]) -> None:
+        little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        add([role, little_endian.dtype.str, array.shape], little_endian.tobytes())
+
+    names = [dataset.class_names, dataset.feature_names, dataset.image_shape]
+    add("names", json.dumps(names).encode())
+    for role, X in (("X_train", dataset.X_train), ("X_test", dataset.X_test)):
+        if isinstance(X, np.ndarray):
+            add_array(role, X)
+            continue
+        for name in X.columns:
+            column = X[name]
+            if column.dtype.kind == "f":
+                numbers = column.to_numpy(dtype=np.float64)
+                add_array(f"{role} {name}", np.where(np.isnan(numbers), np.nan, numbers))  # one NaN of many
+            else:
+                texts = [text if isinstance(text, str) else None for text in column]
+                add(f"{role} {name}", json.dumps(texts).encode())
+    add_array("y_train", dataset.y_train)
+    add_array("y_test", dataset.y_test)
+    return sha.hexdigest()

@@ -1,0 +1,181 @@
+"""From a data set to what the engine trains on: columns, targets and held-out masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.dataset import Dataset, split_off
+from experiments.errors import InputError
+from experiments.preprocessing import FloatArray, Preprocessing, Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class TargetScaling:
+    """Targets as trained = (original - offset) / scale. Classes are not scaled: offset 0, scale 1."""
+
+    offset: float = 0.0
+    scale: float = 1.0
+
+    def scaled(self, Y: FloatArray) -> FloatArray:
+        """Targets in original units to targets as trained, same shape."""
+        return (Y - self.offset) / self.scale
+
+    def to_original(self, Y: NDArray[np.floating]) -> FloatArray:
+        """Targets or predictions as trained to original units, same shape, float64."""
+        return np.asarray(Y, dtype=np.float64) * self.scale + self.offset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedData:
+    """What the engine trains on; columns are examples.
+
+    Attributes:
+        X: (n0, m) float64, C-contiguous.
+        Y: (n[L], m) float64: one row of 0 and 1 (binary), one-hot rows (multiclass), one row of scaled
+            targets (regression).
+        held_out: (F, m): the columns that fold f does not train on.
+        X_test: (n0, m_test), sealed.
+        Y_test: (n[L], m_test), in the form of Y, sealed.
+        preprocessing: Raw inputs to X.
+        target_scaling: Y to original units.
+        dataset: Where all of it comes from.
+    """
+
+    X: FloatArray
+    Y: FloatArray
+    held_out: NDArray[np.bool_]
+    X_test: FloatArray
+    Y_test: FloatArray
+    preprocessing: Preprocessing
+    target_scaling: TargetScaling
+    dataset: Dataset
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    scaling: Scaling = "auto",
+    folds: int | None = 5,
+    validation_fraction: float | None = None,
+    nonnegative_target: bool = False,
+    seed: int = 0,
+) -> PreparedData:
+    """Scale, encode and divide a data set.
+
+    Features and targets are scaled by the training examples only, those that folds hold out included: the
+    folds of a stack share one X (see `preprocessing`).
+
+    Args:
+        dataset: As read.
+        scaling: See `Preprocessing.fit`.
+        folds: F stratified folds (regression: plain), or None for a hold-out.
+        validation_fraction: Share of one stratified hold-out, F = 1, or None for folds.
+        nonnegative_target: Regression whose predictions cannot be negative (relu head): targets are divided
+            by their deviation and not centred, so that 0 stays 0.
+        seed: Which examples are held out.
+
+    Raises:
+        InputError: Both or neither of folds and validation_fraction, too few examples for them, scaling that
+            does not fit the data, or negative targets where they cannot be.
+    """
+    held_out = _held_out(dataset, folds, validation_fraction, seed)
+    preprocessing = Preprocessing.fit(dataset, scaling)
+    target_scaling = _fit_target_scaling(dataset, nonnegative_target)
+    return PreparedData(
+        X=preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)"),
+        Y=_targets(dataset.y_train, dataset, target_scaling),
+        held_out=held_out,
+        X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
+        Y_test=_targets(dataset.y_test, dataset, target_scaling),
+        preprocessing=preprocessing,
+        target_scaling=target_scaling,
+        dataset=dataset,
+    )
+
+
+def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int) -> NDArray[np.bool_]:
+    if (folds is None) == (validation_fraction is None):
+        raise InputError(
+            f"folds = {folds} and validation_fraction = {validation_fraction} are both "
+            f"{'absent' if folds is None else 'given'}.",
+            "Exactly one of them divides the training examples.",
+            "Write folds = 5 or validation_fraction = 0.2.",
+        )
+    if validation_fraction is not None:
+        _, held = split_off(
+            dataset.y_train,
+            validation_fraction,
+            seed,
+            dataset.task,
+            dataset.class_names,
+            "validation_fraction",
+            f"{dataset.source} (training examples)",
+        )
+        parts = [held]
+    else:
+        assert folds is not None
+        parts = _folds(dataset, folds, seed)
+    held_out = np.zeros((len(parts), dataset.n_train), dtype=np.bool_)
+    for mask, columns in zip(held_out, parts, strict=True):
+        mask[columns] = True
+    return held_out
+
+
+def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
+    """The held-out columns of each fold."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    if folds < 2:
+        raise InputError(
+            f"folds = {folds}: nothing to compare with.",
+            "At least 2 folds are needed.",
+            "Write folds = 5, or validation_fraction = 0.2 for one hold-out.",
+        )
+    if dataset.task == "regression":
+        what, n_examples = "training examples", dataset.n_train
+    else:
+        counts = np.bincount(dataset.y_train, minlength=dataset.n_classes)
+        smallest = int(counts.argmin())
+        what, n_examples = f"training examples of class '{dataset.class_names[smallest]}'", int(counts.min())
+    if n_examples < folds:
+        raise InputError(
+            f"{dataset.source}: {n_examples} {what} for folds = {folds}.",
+            "Every fold needs at least one.",
+            f"Add examples, or write folds = {n_examples}."
+            if n_examples >= 2
+            else "Add examples, or remove this class.",
+        )
+    splitter = KFold if dataset.task == "regression" else StratifiedKFold
+    split = splitter(folds, shuffle=True, random_state=seed).split(dataset.y_train[:, None], dataset.y_train)
+    return [held for _, held in split]
+
+
+def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetScaling:
+    if dataset.task != "regression":
+        return TargetScaling()
+    if nonnegative_target:
+        lowest = min(dataset.y_train.min(), dataset.y_test.min())
+        if lowest < 0:
+            raise InputError(
+                f"{dataset.source}: the lowest target is {lowest}, but predictions are to be nonnegative.",
+                "Targets must be 0 or more for a relu head.",
+                "Correct the targets, or allow negative predictions.",
+            )
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler(with_mean=not nonnegative_target).fit(dataset.y_train[:, np.newaxis])
+    return TargetScaling(0.0 if nonnegative_target else float(scaler.mean_[0]), float(scaler.scale_[0]))
+
+
+def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -> FloatArray:
+    """Labels (m,) to rows (n[L], m)."""
+    row = y[np.newaxis, :].astype(np.float64)
+    if dataset.task == "binary":
+        return row
+    if dataset.task == "regression":
+        return scaling.scaled(row)
+    one_hot: NDArray[np.bool_] = row == np.arange(dataset.n_classes)[:, np.newaxis]
+    return one_hot.astype(np.float64)

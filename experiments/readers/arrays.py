@@ -1,0 +1,152 @@
+"""Named arrays: which of them are examples and labels, and are they sound.
+
+Shared by HDF5 and NPZ; `feature_array` also checks what a saved model is asked to predict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError, listed
+from experiments.readers.examples import Contents, Examples
+from experiments.readers.labels import label_array
+
+
+class Layout(NamedTuple):
+    """The names under which a file keeps its arrays."""
+
+    X: str
+    y: str
+    X_test: str
+    y_test: str
+    classes: str
+
+
+LAYOUTS = (
+    Layout("train_set_x", "train_set_y", "test_set_x", "test_set_y", "list_classes"),  # the course's
+    Layout("X", "y", "X_test", "y_test", "classes"),
+    Layout("x_train", "y_train", "x_test", "y_test", "classes"),  # Keras's, as in mnist.npz
+)
+
+
+def read_contents(keys: Sequence[str], read: Callable[[str], NDArray[Any]], place: str) -> Contents:
+    """Read the training and test examples that a file of named arrays holds.
+
+    Args:
+        keys: The names in the file.
+        read: Reads one array by its name.
+        place: How messages name the file.
+
+    Raises:
+        InputError: No known layout, labels and examples of different number, unsound values.
+    """
+    for layout in LAYOUTS:
+        if layout.X in keys or layout.X_test in keys:
+            classes = _class_names(read(layout.classes)) if layout.classes in keys else None
+            pairs = ((layout.X, layout.y), (layout.X_test, layout.y_test))
+            train, test = (_read_pair(pair, keys, read, place, classes) for pair in pairs)
+            return Contents(train, test)
+    raise InputError(
+        f"{place}: no examples found; its arrays are {listed(keys, 12) or 'none'}.",
+        "Known are train_set_x with train_set_y (and test_set_x, test_set_y, list_classes), "
+        "or X with y (and X_test, y_test, classes).",
+        "Export the file again under these names.",
+    )
+
+
+def _read_pair(
+    pair: tuple[str, str],
+    keys: Sequence[str],
+    read: Callable[[str], NDArray[Any]],
+    place: str,
+    classes: tuple[str, ...] | None,
+) -> Examples | None:
+    X_key, y_key = pair
+    if X_key not in keys and y_key not in keys:
+        return None
+    for key in pair:
+        if key not in keys:
+            raise InputError(
+                f"{place}: '{key}' is missing; the file's arrays are {listed(keys, 12)}.",
+                f"'{X_key}' and '{y_key}' go together.",
+                f"Export the file again with '{key}'.",
+            )
+    X_place, y_place = f"{place}: '{X_key}'", f"{place}: '{y_key}'"
+    X = feature_array(read(X_key), X_place)
+    y = label_array(read(y_key), y_place)
+    is_image = X.ndim == 4
+    if len(y) != len(X):
+        raise InputError(
+            f"{y_place} has {len(y)} labels for {len(X)} {'images' if is_image else 'examples'}.",
+            "They must be equal.",
+            "Export the file again.",
+        )
+    image_shape = (X.shape[1], X.shape[2], X.shape[3]) if is_image else None
+    return Examples(X_place, X, y, y_place, listed_classes=classes, image_shape=image_shape)
+
+
+def feature_array(X: NDArray[Any], place: str) -> NDArray[Any]:
+    """Check an array of features and bring it into one of two shapes.
+
+    Args:
+        X: Numbers: features (m, n), grey images (m, h, w) or images (m, h, w, c).
+        place: How messages name the array.
+
+    Returns:
+        (m, n) or (m, h, w, c), in native byte order; truth values as float64, other dtypes kept.
+
+    Raises:
+        InputError: Not numbers, another number of axes, empty, or NaN or infinity among the values.
+    """
+    if X.dtype.kind not in "buif":
+        raise InputError(
+            f"{place} holds {_described(X.dtype)}, not numbers.",
+            "Features are integers, floats or truth values.",
+            "Encode them as numbers, or bring text features in a CSV or Parquet table.",
+        )
+    if X.ndim not in (2, 3, 4):
+        raise InputError(
+            f"{place} has shape {X.shape}.",
+            "Features are (m, n), images (m, h, w) or (m, h, w, c), m examples first.",
+            "Reshape the array; a single example x is x[None].",
+        )
+    if X.size == 0:
+        raise InputError(
+            f"{place} is empty: its shape is {X.shape}.",
+            "At least one example with one feature is needed.",
+            "Export the file again.",
+        )
+    if X.ndim == 3:
+        X = X[..., np.newaxis]
+    X = X.astype(np.float64 if X.dtype.kind == "b" else X.dtype.newbyteorder("="), copy=False)
+    _refuse_not_finite(X, place)
+    return X
+
+
+def _refuse_not_finite(X: NDArray[Any], place: str) -> None:
+    if X.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(X.reshape(len(X), -1))
+    if not bad.any():
+        return
+    rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
+    raise InputError(
+        f"{place} has {bad.sum()} values that are NaN or infinite: "
+        f"in rows {listed(rows)}; in columns {listed(columns)} (counted from 0).",
+        "All values must be finite.",
+        "Remove or fill them; missing values are accepted in CSV and Parquet tables.",
+    )
+
+
+def _class_names(names: NDArray[Any]) -> tuple[str, ...]:
+    values = names.reshape(-1).tolist()
+    return tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
+
+
+def _described(dtype: np.dtype[Any]) -> str:
+    kinds = {"S": "text", "U": "text", "O": "text or Python objects", "c": "complex numbers", "V": "records"}
+    return kinds.get(dtype.kind, f"{dtype}")

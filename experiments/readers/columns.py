@@ -1,0 +1,128 @@
+"""The two kinds of column: numbers (float64, missing = NaN) and text (str, missing = NaN).
+
+A table is brought into this form when it is read, so that CSV and Parquet of the same values are the same
+table, and again when a saved model is asked to predict, so that 3 and "3" are the same category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from experiments.errors import InputError, listed, nearest
+
+Kind = Literal["number", "text"]
+
+
+def kind_of(series: pd.Series) -> Kind:
+    """Numbers are numbers; text, categories and truth values are text."""
+    is_number = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
+    return "number" if is_number else "text"
+
+
+def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
+    """Bring a column into the form of its kind.
+
+    Raises:
+        InputError: Not numbers where numbers are due, infinity, or values that are neither (dates, lists).
+    """
+    where = f"{place}: column '{series.name}'"
+    return _as_numbers(series, where) if kind == "number" else _as_text(series, where)
+
+
+def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
+    """The kind of each column, in order."""
+    return {str(name): kind_of(frame[name]) for name in frame.columns}
+
+
+def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
+    """The table with exactly the columns of `kinds`, in their order and form.
+
+    Raises:
+        InputError: A column is missing, unknown, given twice, or not of its kind.
+    """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns").reset_index(drop=True)
+    _refuse_other_columns(list(frame.columns), list(kinds), place)
+    return pd.DataFrame({name: as_kind(frame[name], kind, place) for name, kind in kinds.items()})
+
+
+def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str) -> None:
+    missing = [name for name in names if name not in found]
+    unknown = [name for name in found if name not in names]
+    if missing:
+        raise InputError(
+            f"{place}: {len(missing)} of {len(names)} feature columns are missing: {listed(missing)}.",
+            f"The training examples' columns are {listed(names, 10)}.",
+            f"Add the missing columns, or rename.{nearest(unknown[0], missing) if unknown else ''}",
+        )
+    if unknown:
+        raise InputError(
+            f"{place}: {len(unknown)} columns are not features of the training examples: {listed(unknown)}.",
+            f"The training examples' columns are {listed(names, 10)}.",
+            "Remove these columns.",
+        )
+    if len(found) != len(names):
+        twice = next(name for name in found if found.count(name) > 1)
+        raise InputError(
+            f"{place}: two columns are named '{twice}'.",
+            "Every column needs its own name.",
+            "Rename or remove one of them.",
+        )
+
+
+def _as_numbers(series: pd.Series, where: str) -> pd.Series:
+    if kind_of(series) == "number":
+        numbers = series.astype("float64")
+    else:
+        numbers = pd.to_numeric(_as_text(series, where), errors="coerce").astype("float64")
+        refused = numbers.isna() & series.notna() & (series.astype(str) != "")
+        if refused.any():
+            row = int(np.flatnonzero(refused)[0])
+            raise InputError(
+                f"{where} has {int(refused.sum())} values that are not numbers, "
+                f"first '{series.iloc[row]}' in row {row} (counted from 0).",
+                "In the training examples this column holds numbers.",
+                "Write numbers, or leave the value empty if it is missing.",
+            )
+    infinite = np.flatnonzero(np.isinf(numbers.to_numpy()))
+    if len(infinite):
+        raise InputError(
+            f"{where} has {len(infinite)} infinite values: rows {listed(infinite)} (counted from 0).",
+            "Numbers must be finite; a missing value is allowed and will be filled in.",
+            "Correct them, or leave them empty.",
+        )
+    return numbers
+
+
+def _as_text(series: pd.Series, where: str) -> pd.Series:
+    try:
+        codes, distinct = pd.factorize(series.astype(object))
+    except TypeError as error:  # lists and dictionaries cannot be told apart
+        raise _not_a_feature(where, type(series.dropna().iloc[0]).__name__) from error
+    texts = [_text_of(value, where) for value in distinct]
+    # code -1, missing, takes the last entry; an empty string is a missing value, as in a CSV.
+    words = np.array([text or None for text in texts] + [None], dtype=object)
+    return pd.Series(words[codes], index=series.index, name=series.name).astype("str")
+
+
+def _text_of(value: object, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):  # a whole number that shares its column with missing values
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    raise _not_a_feature(where, type(value).__name__)
+
+
+def _not_a_feature(where: str, held: str) -> InputError:
+    return InputError(
+        f"{where} holds values of type {held}.",
+        "Columns are numbers, text, categories or truth values.",
+        "Convert the column to numbers or text, or remove it.",
+    )

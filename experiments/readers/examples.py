@@ -1,0 +1,44 @@
+"""What every reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Features: TypeAlias = "NDArray[Any] | pd.DataFrame"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Labelled examples of one file, sound in form, not yet coded.
+
+    Attributes:
+        place: How messages name where they are: "train.h5" or "train.h5: 'train_set_x'".
+        X: Images (m, h, w, c), features (m, n), or a table of m rows.
+        y: Labels as read, (m,): int64, float64, bool or text (dtype U); none missing.
+        y_place: How messages name the labels: "train.h5: 'train_set_y'".
+        listed_classes: The file's own names for the labels 0..C-1, if it lists any.
+        feature_names: Empty where the file has none.
+        image_shape: (h, w, c) if an example is an image.
+    """
+
+    place: str
+    X: Features
+    y: NDArray[Any]
+    y_place: str
+    listed_classes: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] = ()
+    image_shape: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """What one source holds: examples to train on, examples to test on, or both."""
+
+    train: Examples | None
+    test: Examples | None = None

@@ -1,0 +1,232 @@
+"""What raw inputs must look like, and how they become numbers: the same for training and for a saved model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+from experiments.readers.arrays import feature_array
+from experiments.readers.examples import Features
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = ""  # the category of a missing value; the readers leave no empty text
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayInputs:
+    """Arrays of numbers: what one example must look like.
+
+    Attributes:
+        shape: Of one example: (n,) or (h, w, c).
+        is_bytes: Trained on uint8, so whole numbers 0..255 are due.
+        feature_names: By which a table is accepted too; may be empty.
+    """
+
+    shape: tuple[int, ...]
+    is_bytes: bool
+    feature_names: tuple[str, ...] = ()
+
+    @property
+    def feature_names_out(self) -> tuple[str, ...]:
+        """A name for each number: the feature's, or x0, x1, …"""
+        return self.feature_names or tuple(f"x{i}" for i in range(math.prod(self.shape)))
+
+    @property
+    def is_one_hot(self) -> NDArray[np.bool_]:
+        """Which numbers are one-hot: none, (n,)."""
+        return np.zeros(math.prod(self.shape), dtype=np.bool_)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return {
+            "kind": "array",
+            "shape": list(self.shape),
+            "is_bytes": self.is_bytes,
+            "feature_names": list(self.feature_names),
+        }
+
+    def numbers(self, X: Features, place: str) -> NDArray[Any]:
+        """Check raw examples; (m, n), possibly a view of X."""
+        if not isinstance(X, np.ndarray):
+            X = self._from_table(X, place)
+        X = feature_array(X, place)
+        if X.shape[1:] != self.shape:
+            raise InputError(
+                f"{place}: examples have shape {X.shape[1:]}.",
+                f"The training examples have shape {self.shape}.",
+                "Bring them into this shape, with the same features in the same order.",
+            )
+        if self.is_bytes and (X.dtype.kind == "f" or X.min() < 0 or X.max() > 255):
+            raise InputError(
+                f"{place} holds {X.dtype} values from {X.min()} to {X.max()}.",
+                "The training examples are bytes: whole numbers 0..255 in an integer array.",
+                "Give the raw bytes; scaling is done here.",
+            )
+        return X.reshape(len(X), -1)
+
+    def _from_table(self, frame: pd.DataFrame, place: str) -> NDArray[Any]:
+        from experiments.readers.columns import Kind, as_kind, conformed
+
+        if self.feature_names:
+            kinds: dict[str, Kind] = dict.fromkeys(self.feature_names, "number")
+            return conformed(frame, kinds, place).to_numpy()
+        columns = [as_kind(frame.iloc[:, j], "number", place) for j in range(frame.shape[1])]
+        array = np.column_stack(columns) if columns else np.empty((len(frame), 0))
+        return array.astype(np.int64) if self.is_bytes and np.all(array == np.trunc(array)) else array
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """A column of numbers; a missing one becomes the training examples' median."""
+
+    name: str
+    median: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """A column of categories, one-hot in this order; an unknown category is all zeros."""
+
+    name: str
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableInputs:
+    """Tables: each column's kind, with what fitting learned about it, in the table's order."""
+
+    columns: tuple[NumberColumn | TextColumn, ...]
+
+    @property
+    def feature_names_out(self) -> tuple[str, ...]:
+        """A name for each number: "age", "colour=red", "colour=(missing)"."""
+        names: list[str] = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                names.append(column.name)
+            else:
+                names += [f"{column.name}={category or '(missing)'}" for category in column.categories]
+        return tuple(names)
+
+    @property
+    def is_one_hot(self) -> NDArray[np.bool_]:
+        """Which numbers are one-hot, (n,)."""
+        widths = [1 if isinstance(c, NumberColumn) else len(c.categories) for c in self.columns]
+        return np.repeat([isinstance(c, TextColumn) for c in self.columns], widths)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON values; floats keep every digit."""
+        return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
+
+    def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
+        """Impute and encode raw examples; (m, n), a new array."""
+        if isinstance(X, np.ndarray):
+            raise InputError(
+                f"{place} is an array of shape {X.shape}.",
+                f"The model was trained on a table with the columns {[c.name for c in self.columns]}.",
+                "Give a table with these columns.",
+            )
+        from experiments.readers.columns import Kind, conformed
+
+        kinds: dict[str, Kind] = {c.name: "number" if isinstance(c, NumberColumn) else "text" for c in self.columns}
+        frame = conformed(X, kinds, place)
+        if frame.empty:
+            raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
+        blocks: list[NDArray[np.float64]] = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                values = frame[column.name].to_numpy(dtype=np.float64)
+                blocks.append(np.where(np.isnan(values), column.median, values)[:, np.newaxis])
+            else:
+                words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
+                known = np.array(column.categories, dtype=object)
+                blocks.append((words[:, np.newaxis] == known[np.newaxis, :]).astype(np.float64))
+        return np.hstack(blocks)
+
+
+Inputs: TypeAlias = ArrayInputs | TableInputs
+
+
+def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inputs:
+    """Learn from the training examples what raw inputs look like, medians and categories.
+
+    Raises:
+        InputError: A column without any value, or of text in which most values occur once.
+    """
+    if isinstance(X, np.ndarray):
+        return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names)
+    from experiments.readers.columns import kind_of
+
+    return TableInputs(
+        tuple(
+            _fit_number_column(X[[name]], source)
+            if kind_of(X[name]) == "number"
+            else _fit_text_column(X[[name]], source)
+            for name in X.columns
+        )
+    )
+
+
+def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
+    """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is damaged."""
+    if saved["kind"] == "array":
+        return ArrayInputs(tuple(saved["shape"]), bool(saved["is_bytes"]), tuple(saved["feature_names"]))
+    return TableInputs(
+        tuple(
+            NumberColumn(column["name"], float(column["median"]))
+            if "median" in column
+            else TextColumn(column["name"], tuple(column["categories"]))
+            for column in saved["columns"]
+        )
+    )
+
+
+def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
+    from sklearn.impute import SimpleImputer
+
+    name = _refuse_without_values(column, source)
+    return NumberColumn(name, float(SimpleImputer(strategy="median").fit(column).statistics_[0]))
+
+
+def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
+    import pandas as pd
+    from sklearn.preprocessing import OneHotEncoder
+
+    name = _refuse_without_values(column, source)
+    texts = column[name].dropna()
+    distinct = texts.drop_duplicates()
+    if len(distinct) > max(10, len(texts) // 2):
+        is_number = pd.to_numeric(distinct, errors="coerce").notna()
+        if is_number.mean() > 0.5 and not is_number.all():
+            intruder = distinct[~is_number].iloc[0]
+            raise InputError(
+                f"{source}: column '{name}' is text because of '{intruder}' among its numbers.",
+                "A column is all numbers or all text; a missing number is empty.",
+                "Correct it, or leave it empty.",
+            )
+        raise InputError(
+            f"{source}: column '{name}' holds {len(distinct)} different texts in {len(texts)} rows; "
+            "it is an identifier or free text.",
+            "Text columns are categories, of which most occur more than once.",
+            "Remove the column.",
+        )
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(column.astype(object).fillna(MISSING))
+    return TextColumn(name, tuple(str(category) for category in encoder.categories_[0]))
+
+
+def _refuse_without_values(column: pd.DataFrame, source: str) -> str:
+    name = str(column.columns[0])
+    if column[name].isna().all():
+        raise InputError(
+            f"{source}: column '{name}' has no value in any of the {len(column)} training examples.",
+            "Every column needs values to learn from.",
+            "Remove the column, or fill it.",
+        )
+    return name

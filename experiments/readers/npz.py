@@ -1,0 +1,48 @@
+"""Named arrays in a NumPy archive."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+from experiments.readers.arrays import read_contents
+from experiments.readers.examples import Contents
+
+
+def read_npz(path: Path, place: str) -> Contents:
+    """Read an NPZ file in one of the layouts of `arrays.LAYOUTS`. Nothing is ever unpickled.
+
+    Raises:
+        InputError: Damaged, holding Python objects, of no known layout, or with unsound arrays.
+    """
+    try:
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+
+            def read(key: str) -> NDArray[Any]:
+                try:
+                    return np.asarray(archive[key])
+                except ValueError as error:
+                    if "allow_pickle" not in str(error):
+                        raise
+                    raise InputError(
+                        f"{place}: '{key}' is an array of Python objects, which would have to be unpickled.",
+                        "Arrays must be of numbers or text.",
+                        f"Save {key}.astype(float), or .astype(str) for labels.",
+                    ) from error
+
+            return read_contents(list(archive.files), read, place)
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"{place}: the NPZ file is truncated or damaged ({error}).",
+            "All of it must be readable.",
+            "Copy it or save it again with numpy.savez.",
+        ) from error

@@ -1,0 +1,122 @@
+"""Which reader reads this source: recognised by content first, by extension second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.errors import InputError
+from experiments.readers.examples import Contents
+
+SKLEARN_PREFIX = "sklearn:"
+_ALLOWED = "Examples come from HDF5 (.h5), NPZ (.npz), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+_EXTENSIONS = {
+    "HDF5": (".h5", ".hdf5", ".he5", ".hdf"),
+    "NPZ": (".npz",),
+    "Parquet": (".parquet", ".pq"),
+    "CSV": (".csv", ".tsv"),
+}
+_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "NPZ", b"PAR1": "Parquet"}
+
+
+def read_source(source: str, directory: Path, target: str | None) -> Contents:
+    """Read the labelled examples of a file, or of a set inside scikit-learn.
+
+    Args:
+        source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
+        directory: Where relative paths start.
+        target: The column of labels; needed for tables, refused for everything else.
+
+    Raises:
+        InputError: The source is missing, unreadable, of no known format, or unsound.
+    """
+    if source.startswith(SKLEARN_PREFIX):
+        from experiments.readers.sklearn_sets import read_sklearn_set
+
+        _refuse_target(source, target)
+        return read_sklearn_set(source.removeprefix(SKLEARN_PREFIX))
+
+    path = resolve(source, directory)
+    file_format = recognise(path, source)
+    if file_format in ("CSV", "Parquet"):
+        from experiments.readers.table import read_table
+
+        return read_table(path, source, file_format, target)
+
+    _refuse_target(source, target)
+    if file_format == "HDF5":
+        from experiments.readers.hdf5 import read_hdf5
+
+        return read_hdf5(path, source)
+    from experiments.readers.npz import read_npz
+
+    return read_npz(path, source)
+
+
+def resolve(source: str, directory: Path) -> Path:
+    """The path a user meant; expands ~ and starts relative paths at `directory`."""
+    try:
+        return directory / Path(source).expanduser()
+    except RuntimeError as error:  # ~unknown_user
+        raise InputError(f"{source}: {error}", _ALLOWED, "Write the whole path.") from error
+
+
+def recognise(path: Path, source: str) -> str:
+    """Name the format of an existing, readable file: "HDF5", "NPZ", "Parquet" or "CSV".
+
+    Raises:
+        InputError: No such file, a directory, unreadable, empty, or of no known format.
+    """
+    if path.is_dir():
+        raise InputError(f"{source}: this is a directory, not a file.", _ALLOWED, "Name a file inside it.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{source}: there is no such file (looked at {path.absolute()}).",
+            "Paths are relative to the configuration file.",
+            "Correct the path, or put the file there.",
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{source}: cannot be opened ({reason}).", _ALLOWED, "Give a readable file.") from error
+    if not head:
+        raise InputError(f"{source}: the file is empty.", _ALLOWED, "Export the file again.")
+
+    found = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
+    suffix = path.suffix.lower()
+    expected = next((name for name, suffixes in _EXTENSIONS.items() if suffix in suffixes), None)
+    if found is None and expected == "HDF5":
+        found = _hdf5_behind_user_block(path)
+    if found is None and expected == "CSV":
+        found = "CSV"
+    if found is not None:
+        return found
+    if expected is not None:
+        raise InputError(
+            f"{source}: not an {expected} file, although its name ends in {suffix}."
+            if expected in ("HDF5", "NPZ")
+            else f"{source}: not a {expected} file, although its name ends in {suffix}.",
+            _ALLOWED,
+            "Export the file again, or give it the extension of what it is.",
+        )
+    raise InputError(
+        f"{source}: neither its content nor its extension '{suffix}' is of a known format.",
+        _ALLOWED,
+        "Convert the file; if it is a table of comma-separated text, rename it to .csv.",
+    )
+
+
+def _hdf5_behind_user_block(path: Path) -> str | None:
+    import h5py
+
+    return "HDF5" if h5py.is_hdf5(path) else None
+
+
+def _refuse_target(source: str, target: str | None) -> None:
+    if target is not None:
+        raise InputError(
+            f"{source}: target = '{target}' is given, but this is not a table.",
+            "Only CSV and Parquet have a target column.",
+            "Remove target.",
+        )

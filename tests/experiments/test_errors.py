@@ -1,0 +1,26 @@
+import pickle
+
+from experiments.errors import InputError, listed, nearest
+
+
+def test_an_input_error_says_its_three_parts_in_one_line() -> None:
+    error = InputError("a is b.", "c is allowed.", "Type d.")
+    assert str(error) == "a is b. c is allowed. Type d."
+    assert (error.what, error.allowed, error.fix) == ("a is b.", "c is allowed.", "Type d.")
+    assert isinstance(error, ValueError)
+
+
+def test_an_input_error_survives_the_way_back_from_a_worker_process() -> None:
+    error = InputError("a is b.", "c is allowed.", "Type d.")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+
+
+def test_nearest_is_a_phrase_with_the_known_word_or_nothing() -> None:
+    assert nearest("prcie", ["price", "rooms"]) == " Did you mean 'price'?"
+    assert nearest("PRICE", ["Price"]) == " Did you mean 'Price'?"
+    assert nearest("zzz", ["price", "rooms"]) == ""
+
+
+def test_long_lists_are_cut_and_say_how_much() -> None:
+    assert listed(range(3)) == "0, 1, 2"
+    assert listed(range(8)) == "0, 1, 2, 3, 4 and 3 more"

@@ -1,0 +1,112 @@
+"""What the engine trains on: shapes, targets, folds."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from experiments.dataset import Dataset, Task, load_dataset
+from experiments.errors import InputError
+from experiments.preparation import prepare
+
+
+def dataset_of(y: NDArray, task: Task) -> Dataset:
+    X = np.random.default_rng(0).normal(size=(len(y), 3))
+    names = () if task == "regression" else tuple(f"class {k}" for k in range(y.max() + 1))
+    return Dataset("d", task, X, y, X[:4], y[:4], names, (), None, "d.npz")
+
+
+@pytest.mark.parametrize(("name", "n_outputs"), [("breast_cancer", 1), ("digits", 10), ("diabetes", 1)])
+def test_columns_are_examples_of_features_and_targets(name: str, n_outputs: int) -> None:
+    dataset = load_dataset(f"sklearn:{name}")
+    prepared = prepare(dataset)
+    m, m_test, n0 = dataset.n_train, dataset.n_test, dataset.n_features
+    shapes = [a.shape for a in (prepared.X, prepared.Y, prepared.X_test, prepared.Y_test, prepared.held_out)]
+    assert shapes == [(n0, m), (n_outputs, m), (n0, m_test), (n_outputs, m_test), (5, m)]
+    assert {a.dtype for a in (prepared.X, prepared.Y, prepared.X_test, prepared.Y_test)} == {np.dtype("float64")}
+    assert prepared.X.flags["C_CONTIGUOUS"]
+    assert prepared.Y.flags["C_CONTIGUOUS"]
+    assert prepared.dataset is dataset
+
+
+def test_binary_targets_are_one_row_and_several_classes_one_row_each() -> None:
+    binary = prepare(dataset_of(np.array([0, 1] * 5), "binary"))
+    np.testing.assert_array_equal(binary.Y, [[0, 1] * 5])
+    several = prepare(dataset_of(np.array([2, 0, 1] * 5), "multiclass"))
+    np.testing.assert_array_equal(several.Y[:, :3], [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    assert (several.target_scaling.offset, several.target_scaling.scale) == (0, 1)
+
+
+def test_regression_targets_are_standardized_and_come_back() -> None:
+    dataset = load_dataset("sklearn:diabetes")
+    prepared = prepare(dataset)
+    assert prepared.Y.mean() == pytest.approx(0, abs=1e-12)
+    assert prepared.Y.std() == pytest.approx(1)
+    for Y, y in ((prepared.Y, dataset.y_train), (prepared.Y_test, dataset.y_test)):
+        np.testing.assert_allclose(prepared.target_scaling.to_original(Y)[0], y, rtol=1e-14)
+
+
+def test_a_nonnegative_target_keeps_its_zero() -> None:
+    prepared = prepare(dataset_of(np.array([0.0, 1, 2, 3, 4] * 4), "regression"), nonnegative_target=True)
+    assert prepared.target_scaling.offset == 0
+    assert prepared.target_scaling.scale == pytest.approx(np.sqrt(2))
+    assert prepared.Y.min() == 0
+
+
+def test_every_example_is_held_out_by_exactly_one_fold_in_scikit_learns_stratified_way() -> None:
+    dataset = load_dataset("sklearn:digits")
+    prepared = prepare(dataset, folds=4, seed=7)
+    assert (prepared.held_out.sum(axis=0) == 1).all()
+    splits = StratifiedKFold(4, shuffle=True, random_state=7).split(dataset.X_train, dataset.y_train)
+    for mask, (_, held) in zip(prepared.held_out, splits, strict=True):
+        np.testing.assert_array_equal(np.flatnonzero(mask), held)
+
+
+def test_a_hold_out_is_one_stratified_fold() -> None:
+    y = np.array([0, 0, 0, 1] * 10)
+    prepared = prepare(dataset_of(y, "binary"), folds=None, validation_fraction=0.2)
+    assert prepared.held_out.shape == (1, 40)
+    assert prepared.held_out.sum() == 8
+    assert y[prepared.held_out[0]].sum() == 2
+
+
+def test_the_seed_alone_decides_the_folds() -> None:
+    dataset = load_dataset("sklearn:iris")
+    masks = [prepare(dataset, seed=seed).held_out for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
+
+
+@pytest.mark.parametrize(("folds", "fraction", "how"), [(5, 0.2, "given"), (None, None, "absent")])
+def test_exactly_one_of_folds_and_validation_fraction(folds: int | None, fraction: float | None, how: str) -> None:
+    with pytest.raises(InputError, match=f"are both {how}"):
+        prepare(load_dataset("sklearn:iris"), folds=folds, validation_fraction=fraction)
+
+
+def test_a_class_with_fewer_examples_than_folds() -> None:
+    y = np.array([0] * 20 + [1] * 4)
+    with pytest.raises(InputError, match=r"4 training examples of class 'class 1' for folds = 5.*folds = 4"):
+        prepare(dataset_of(y, "binary"))
+
+
+def test_fewer_examples_than_folds_in_regression() -> None:
+    with pytest.raises(InputError, match="4 training examples for folds = 5"):
+        prepare(dataset_of(np.arange(4.0), "regression"))
+
+
+def test_a_single_fold() -> None:
+    with pytest.raises(InputError, match="folds = 1: nothing to compare with"):
+        prepare(load_dataset("sklearn:iris"), folds=1)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "match"), [(1.5, "not a fraction"), (0.001, "splits 120 examples into 119 and 1")]
+)
+def test_a_validation_fraction_that_cannot_be(fraction: float, match: str) -> None:
+    with pytest.raises(InputError, match=f"validation_fraction = {fraction}.*{match}|{match}"):
+        prepare(load_dataset("sklearn:iris"), folds=None, validation_fraction=fraction)
+
+
+def test_negative_targets_that_cannot_be() -> None:
+    with pytest.raises(InputError, match=r"the lowest target is -3\.0"):
+        prepare(dataset_of(np.arange(20.0) - 3, "regression"), nonnegative_target=True)
