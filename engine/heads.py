@@ -11,7 +11,7 @@ The one place that says what dZ[L] is (per example, before the mean over example
 
 So dZ[L] = A[L] - Y for the two cross-entropies: sigmoid and softmax are their canonical links (Bishop 2006, 4.3.6).
 For mean squared error it is twice that, and the ReLU masks it. Losses of the cross-entropies are computed from
-the logits Z, so they stay finite and exact where A rounds to 0 or 1.
+the logits Z, so they stay finite and exact to the last digits where A rounds to 0 or 1.
 """
 
 from abc import ABC, abstractmethod
@@ -56,8 +56,12 @@ class Binary(Head):
         sigmoid(Z, A)
 
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
-        """log(1 + exp(Z)) - Y Z, which equals -Y log A - (1 - Y) log(1 - A)."""
-        losses: FloatArray = np.logaddexp(0, Z) - Y * Z
+        """log(1 + exp(Z)) - Y Z, which equals -Y log A - (1 - Y) log(1 - A).
+
+        Written as (max(0, Z) - Y Z) + log(1 + exp(-|Z|)): the difference is exact, so a sure and right answer keeps
+        its small loss instead of losing it to the rounding of a large Z.
+        """
+        losses: FloatArray = np.maximum(Z, 0) - Y * Z + np.log1p(np.exp(-np.abs(Z)))
         return losses[..., 0, :]
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
@@ -79,10 +83,9 @@ class Multiclass(Head):
         A /= A.sum(axis=-2, keepdims=True)
 
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
-        """log(sum exp(Z)) - sum(Y Z)."""
-        largest = Z.max(axis=-2, keepdims=True)
-        log_normalizer = largest + np.log(np.exp(Z - largest).sum(axis=-2, keepdims=True))
-        losses: FloatArray = log_normalizer[..., 0, :] - (Y * Z).sum(axis=-2)
+        """log(sum exp(Z)) - sum(Y Z), with Z shifted by the largest logit of each column, which cancels."""
+        shifted = Z - Z.max(axis=-2, keepdims=True)
+        losses: FloatArray = np.log(np.exp(shifted).sum(axis=-2)) - (Y * shifted).sum(axis=-2)
         return losses
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
@@ -121,7 +124,7 @@ class NonnegativeRegression(Regression):
 
     def forward(self, Z: FloatArray, A: FloatArray) -> None:
         """A = max(0, Z)."""
-        np.multiply(Z, Z > 0, out=A)
+        np.maximum(Z, 0, out=A)
 
     def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
         """2 (A - Y) where Z > 0, else 0."""

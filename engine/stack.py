@@ -13,25 +13,39 @@ theta[1] = theta_0 + C [X; 1]^T for some C (F, n[1], m), and with the Gram matri
     Z[1] = theta_0 [X; 1] + C K                 and C -= alpha dZ[1]
 
 Where there are more features than examples, C is smaller than theta[1] and dtheta[1] needs no product at all.
-Nothing is inverted, so the condition of K does not matter: see README, decisions.
+Nothing is inverted, but where examples are nearly equal and their labels are not, C grows and C K cancels, which
+float32 would pay for. So every `SETTLE_EVERY` iterations C is added to `settled`, in float64, and starts from 0:
+
+    theta[1] = theta_0 + (settled + C) [X; 1]^T and Z[1] = offset + C K, offset = (theta_0 [X; 1] + settled K)
+
+Numbers: README, decisions.
 """
 
-import numpy as np
+from typing import Any, TypeVar
 
-from engine.activations import ACTIVATIONS, FloatArray
+import numpy as np
+import numpy.typing as npt
+
+from engine.activations import ACTIVATIONS, Float64Array, FloatArray
 from engine.data import TrainingData
 from engine.heads import HEADS
 from engine.network import Architecture
 
+_Float = TypeVar("_Float", bound=np.floating[Any])
+
+SETTLE_EVERY = 50
+"""Iterations between two float64 products of a reduced first layer; they cost 1/50 of two iterations at most."""
+
 
 class Stack:
-    """Buffers of one training and the three steps of an iteration: `forward`, `backward`, `descend`.
+    """Buffers of one training and the steps of an iteration: `forward`, `backward`, `descend`, now and then `settle`.
 
     Args:
         architecture: Of all F networks.
         data: Examples, targets and folds.
         theta: All parameters in one flat array, laid out by `split`; changed in place by `descend`.
-        offset: theta_0 [X; 1], (1 or F, n[1], m), when the first layer is in the span of the examples; else None.
+        initial_offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
+        settled: Of the same layer, (F, n[1], m) in float64; changed in place by `settle`; else None.
         learning_rate: alpha. It is multiplied into dZ[L], the smallest array of the backward pass, together with
             1 / m_f and the fold's mask, so that what comes out is the step alpha dJ/dtheta itself. With
             learning_rate = 1, `dtheta` is the gradient.
@@ -42,7 +56,8 @@ class Stack:
         architecture: Architecture,
         data: TrainingData,
         theta: FloatArray,
-        offset: FloatArray | None,
+        initial_offset: FloatArray | None,
+        settled: Float64Array | None,
         learning_rate: float,
     ) -> None:
         n_networks, m = data.held_out.shape
@@ -50,9 +65,10 @@ class Stack:
         self.L = len(sizes) - 1
         self.head = HEADS[architecture.head]
         self.Y = data.targets
-        self.offset = offset
         self.inputs = data.inputs if data.gram is None else data.gram  # [X; 1] or K
         self.is_reduced = data.gram is not None
+        self.exact_gram, self.initial_offset, self.settled = data.exact_gram, initial_offset, settled
+        self.offset: FloatArray | None = None
 
         self.flat_theta = theta
         self.flat_dtheta = np.empty_like(theta)
@@ -74,6 +90,7 @@ class Stack:
         n_trained_on = is_trained_on.sum(axis=1, keepdims=True)
         step = learning_rate * is_trained_on / n_trained_on
         self.step = step[:, np.newaxis, :].astype(theta.dtype)  # (F, 1, m)
+        self._update_offset()
 
     def forward(self) -> None:
         """Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L, on all columns, held out or not."""
@@ -106,6 +123,20 @@ class Stack:
         """theta -= alpha dJ/dtheta, all layers at once."""
         self.flat_theta -= self.flat_dtheta
 
+    def settle(self) -> None:
+        """Move C of a reduced first layer into `settled`: the same theta[1], told apart again in float64."""
+        if self.settled is not None:
+            self.settled += self.theta[0]
+            self.theta[0][...] = 0
+            self._update_offset()
+
+    def _update_offset(self) -> None:
+        if self.settled is not None:
+            assert self.exact_gram is not None
+            assert self.initial_offset is not None
+            settled_Z = (_rows(self.settled) @ self.exact_gram).reshape(self.settled.shape)
+            self.offset = (self.initial_offset + settled_Z).astype(self.flat_theta.dtype)
+
 
 def split(flat: FloatArray, architecture: Architecture, data: TrainingData) -> list[FloatArray]:
     """Views of a flat array, one a layer: theta[l] (F, n[l], n[l-1] + 1), or C (F, n[1], m) for a reduced l = 1."""
@@ -130,6 +161,6 @@ def _shapes(architecture: Architecture, data: TrainingData) -> list[tuple[int, i
     return [(data.n_networks, n_units, fan_in) for n_units, fan_in in zip(sizes[1:], fan_ins, strict=True)]
 
 
-def _rows(stacked: FloatArray) -> FloatArray:
+def _rows(stacked: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """(F, n, k) as (F n, k), without a copy."""
     return stacked.reshape(-1, stacked.shape[-1])

@@ -8,6 +8,7 @@
 `advance` is pure: no I/O, no clock, no global random state. The same arguments give the same bits in any process.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import TrainingData
 from engine.errors import EngineError, ShapeError
 from engine.network import Architecture, Parameters
-from engine.stack import Stack, n_parameters, split
+from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,10 @@ class Hyperparameters:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise EngineError(f"learning_rate = {self.learning_rate}. It must be above 0; the course starts at 0.0075.")
+        if not 0 < self.learning_rate < math.inf:
+            raise EngineError(
+                f"learning_rate = {self.learning_rate}. It must be finite and above 0; the course starts at 0.0075."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,13 @@ class State:
         iteration: Updates done so far.
         theta: All parameters of the F networks, flat, as `engine.stack.split` lays them out.
         offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
+        settled: What `engine.stack` has settled of the same layer's coefficients, (F, n[1], m) in float64; else None.
     """
 
     iteration: int
     theta: FloatArray
     offset: FloatArray | None
+    settled: Float64Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
     for layer, view in enumerate(split(theta, architecture, data)):
         if layer > 0 or offset is None:
             view[...] = layers[layer]
-    return State(iteration=0, theta=theta, offset=offset)
+    settled = None if offset is None else np.zeros((n_networks, *offset.shape[1:]))
+    return State(0, theta, offset, settled)
 
 
 def advance(
@@ -104,14 +110,23 @@ def advance(
         n_iterations: Total number of updates after this call.
         record_at: Iterations at which costs are recorded, of those in [state.iteration, n_iterations].
     Returns:
-        The new state, and the costs at the recorded iterations.
+        The new state, and the costs at the recorded iterations. Training that diverges stops there: the state's
+        iteration is then `curve.diverged_at`.
+    Raises:
+        EngineError: The state is past `n_iterations`.
     """
+    if n_iterations < state.iteration:
+        raise EngineError(
+            f"n_iterations = {n_iterations}, but the state has done {state.iteration}. Training does not go back; pass "
+            "a total that is at least as large."
+        )
     theta = state.theta.copy()
-    stack = Stack(hyperparameters.architecture, data, theta, state.offset, hyperparameters.learning_rate)
-    recorder = _Recorder(stack, data)
+    settled = None if state.settled is None else state.settled.copy()
     record_at = frozenset(record_at)
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
+        stack = Stack(hyperparameters.architecture, data, theta, state.offset, settled, hyperparameters.learning_rate)
+        recorder = _Recorder(stack, data)
         for iteration in range(state.iteration, n_iterations + 1):
             is_last = iteration == n_iterations
             if is_last and iteration not in record_at:
@@ -122,8 +137,10 @@ def advance(
             if not is_last:
                 stack.backward()
                 stack.descend()
+                if (iteration + 1) % SETTLE_EVERY == 0:
+                    stack.settle()
 
-    return State(n_iterations, theta, state.offset), recorder.curve()
+    return State(iteration, theta, state.offset, settled), recorder.curve()
 
 
 def finish(state: State, initial: Parameters, data: TrainingData, architecture: Architecture) -> Parameters:
@@ -136,9 +153,10 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
         architecture: What `start` was given.
     """
     layers = split(state.theta, architecture, data)
-    if data.gram is not None:
+    if state.settled is not None:
         theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
-        layers[0] = theta_0 + layers[0] @ data.inputs.T
+        C = state.settled + layers[0]  # float64, for the same reason as in `engine.stack`
+        layers[0] = (theta_0 + C @ data.inputs.T).astype(data.dtype)
     return Parameters(
         W=tuple(layer[:, :, :-1].copy() for layer in layers),
         b=tuple(layer[:, :, -1:].copy() for layer in layers),
@@ -151,6 +169,7 @@ class _Recorder:
     def __init__(self, stack: Stack, data: TrainingData) -> None:
         self.stack = stack
         self.subsets = (~data.held_out, data.held_out)
+        self.n_networks = data.n_networks
         self.iterations: list[int] = []
         self.points: list[list[Float64Array]] = []
         self.diverged_at: int | None = None
@@ -167,7 +186,7 @@ class _Recorder:
         return self.diverged_at is None
 
     def curve(self) -> Curve:
-        points = np.array(self.points, np.float64).reshape(len(self.points), 4, -1)
+        points = np.array(self.points, np.float64).reshape(len(self.points), 4, self.n_networks)
         return Curve(
             iterations=tuple(self.iterations),
             train_cost=points[:, 0],

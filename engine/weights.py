@@ -6,10 +6,11 @@
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
@@ -37,42 +38,46 @@ class Weights:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write the file whole or not at all: a temporary file beside it, synced, then renamed.
+    """Write the file whole or not at all: a temporary folder beside it, synced, then renamed.
 
     Raises:
         ShapeError: The parameters do not fit the architecture.
         EngineError: More than one network.
         OSError: The folder is not writable or the disk is full; an earlier file of this name is untouched.
     """
-    architecture, parameters = weights.architecture, weights.parameters
-    parameters.check(architecture)
-    if parameters.W[0].shape[0] != 1:
-        raise EngineError(
-            f"weights: a stack of {parameters.W[0].shape[0]} networks. A file holds one; select one network first."
-        )
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["format_version"] = FORMAT_VERSION
-            file.attrs["dtype"] = parameters.W[0].dtype.name
-            file.attrs["n_features"] = architecture.n_features
-            file.attrs["hidden_units"] = np.array(architecture.hidden_units, np.int64)
-            file.attrs["n_outputs"] = architecture.n_outputs
-            file.attrs["activation"] = architecture.activation
-            file.attrs["head"] = architecture.head
-            for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True), start=1):
-                file[f"W{layer}"], file[f"b{layer}"] = W[0], b[0]
-            notes = file.create_group("notes")
-            for name, text in weights.notes.items():
-                notes[name] = text
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+    weights.parameters.check(weights.architecture)
+    n_networks = weights.parameters.W[0].shape[0]
+    if n_networks != 1:
+        raise EngineError(f"weights: a stack of {n_networks} networks. A file holds one; select one network first.")
+    image = _file_image(weights)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
+        temporary = Path(directory) / path.name
+        with open(temporary, "wb") as file:
+            file.write(image)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+
+
+def _file_image(weights: Weights) -> memoryview:
+    """Bytes of the file. Made in memory, because HDF5 itself answers a full disk with a RuntimeError."""
+    architecture, parameters = weights.architecture, weights.parameters
+    image = BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["dtype"] = parameters.W[0].dtype.name
+        file.attrs["n_features"] = architecture.n_features
+        file.attrs["hidden_units"] = np.array(architecture.hidden_units, np.int64)
+        file.attrs["n_outputs"] = architecture.n_outputs
+        file.attrs["activation"] = architecture.activation
+        file.attrs["head"] = architecture.head
+        for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True), start=1):
+            file[f"W{layer}"], file[f"b{layer}"] = W[0], b[0]
+        notes = file.create_group("notes")
+        for name, text in weights.notes.items():
+            notes[name] = text
+    return image.getbuffer()
 
 
 def load_weights(path: Path) -> Weights:
@@ -101,7 +106,7 @@ def load_weights(path: Path) -> Weights:
         parameters.check(architecture)
     except WeightsFileError:
         raise
-    except (OSError, KeyError, EngineError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # all that h5py raises
         raise WeightsFileError(
             f"{path}: cannot be read as weights ({error}). It must be a whole HDF5 file written by sweeps; "
             "copy it again or export it again."

@@ -12,11 +12,11 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from engine.data import TrainingData
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters
+from engine.threads import one_blas_thread
 from engine.training import Curve, Hyperparameters, State, advance, start
 
 
@@ -72,7 +72,7 @@ def initialize_worker(data_directory: Path) -> None:
     global _data
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    threadpool_limits(limits=1)
+    one_blas_thread()
     _data = TrainingData.load(data_directory)
 
 

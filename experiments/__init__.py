@@ -1,0 +1,1 @@
+"""One experiment: its data, its record, its models. See experiments/README.md."""

@@ -114,6 +114,10 @@ def _winner(result: SweepResult) -> str:
         low, high = winner.interval["accuracy"]
         points = 50 * (high - low)
         lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
+        if winner.test["accuracy"] <= winner.baselines[0].scores["accuracy"]:
+            lines.append(
+                "  No better than always answering the most frequent class: these data hold too little for it."
+            )
     lines.append(f"Its weights are in {result.model_file}.")
     return "\n".join(lines)
 

@@ -1,0 +1,27 @@
+"""BLAS threads, and what decides the last bits of a product: the one place that talks to threadpoolctl."""
+
+import platform
+from contextlib import AbstractContextManager
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """One BLAS thread from this call on; as a context manager, until it is left.
+
+    Workers are as many as cores, so a second thread in one would only take another's core; and a product that is split
+    among threads is summed in another order.
+    """
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
+
+
+def machine_kind() -> str:
+    """What must be equal for equal bits: processor, NumPy, BLAS and its kernel."""
+    blas = [
+        f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
+        for library in threadpool_info()
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]
+    ]
+    return ", ".join([platform.machine(), f"numpy {np.__version__}", *blas])

@@ -1,0 +1,242 @@
+"""Delivery of an outbox's facts to MLflow, in the background or on request.
+
+Training never waits for it: the coordinator appends to the outbox and calls `Delivery.notify`; a daemon thread does
+the rest, and after an error it starts over with a fresh connection, later and later (1, 2, 4, ... 60 seconds).
+What could not be delivered stays in the outbox for the next run or for `sweeps sync`.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
+
+from experiments.facts import Fact, SweepStarted, TrialFinished
+from experiments.mlflow_connection import prepare_environment, quiet_logging
+from experiments.mlflow_record import ArtifactsPending, MlflowRecord
+from experiments.outbox import Outbox
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_PASSWORD = re.compile(r"(?P<user>://[^/?#\s:@]*):[^/?#\s]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|key|sig|signature)=)[^&\s'\"]+"
+)
+_CREDENTIALS = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and run again."
+_MESSAGE_LENGTH = 300  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """How far a delivery got.
+
+    Attributes:
+        n_pending: Facts that MLflow does not have yet.
+        error: One line without secrets: why facts are pending. None when all is well.
+        experiment_id, run_id: MLflow's ids of the experiment and the parent run, as far as known.
+    """
+
+    n_pending: int
+    error: str | None
+    experiment_id: str | None
+    run_id: str | None
+
+
+def mask_password(uri: str) -> str:
+    """`uri`, or a text with URIs in it, with passwords and tokens replaced by ***."""
+    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", uri))
+
+
+def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
+    """Deliver all that is pending, now, in this thread: one attempt, no retries. MLflow's errors are in the result."""
+    prepare_environment()
+    session = _Session(outbox, tracking_uri)
+    try:
+        with quiet_logging():
+            error = session.deliver_pending(is_out_of_time=lambda: False)
+    finally:
+        session.close()
+    return DeliveryResult(outbox.n_pending, error, session.experiment_id, session.run_id)
+
+
+class Delivery:
+    """A background thread that delivers an outbox's facts as they come."""
+
+    __slots__ = ("_closes_at", "_condition", "_error", "_has_news", "_outbox", "_session", "_thread", "_tracking_uri")
+
+    def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
+        self._outbox = outbox
+        self._tracking_uri = tracking_uri
+        self._session = _Session(outbox, tracking_uri)
+        self._error: str | None = None
+        self._condition = threading.Condition()
+        self._has_news = True
+        self._closes_at: float | None = None  # time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="mlflow-delivery", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. MLflow is imported there."""
+        prepare_environment()
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Say that a fact was appended. Returns at once, whatever MLflow does."""
+        with self._condition:
+            self._has_news = True
+            self._condition.notify()
+
+    def close(self, timeout_seconds: float) -> DeliveryResult:
+        """Deliver what is left and stop, within the given time. What just failed is tried once more, not for ever."""
+        with self._condition:
+            self._closes_at = time.monotonic() + timeout_seconds
+            self._condition.notify()
+        self._thread.join(timeout_seconds)
+        n_pending, error = self._outbox.n_pending, self._error
+        if n_pending and error is None:
+            error = f"{mask_password(self._tracking_uri)}: did not take everything within {timeout_seconds:g} s."
+        return DeliveryResult(
+            n_pending, error if n_pending else None, self._session.experiment_id, self._session.run_id
+        )
+
+    def _run(self) -> None:
+        pause_seconds: float | None = None
+        is_last = False
+        with quiet_logging():
+            while not is_last:
+                is_last = self._wait(pause_seconds)
+                self._error = self._session.deliver_pending(self._is_out_of_time)
+                if self._error is None:
+                    pause_seconds = None
+                else:
+                    pause_seconds = min(2 * (pause_seconds or _FIRST_PAUSE_SECONDS / 2), _LONGEST_PAUSE_SECONDS)
+            self._session.close()
+
+    def _wait(self, pause_seconds: float | None) -> bool:
+        """Wait for news, or after an error for the end of the pause (news must not hammer a server that is down).
+
+        Returns:
+            True when closing: no more waiting.
+        """
+        with self._condition:
+            if pause_seconds is None:
+                self._condition.wait_for(lambda: self._has_news or self._closes_at is not None)
+            else:
+                self._condition.wait_for(lambda: self._closes_at is not None, timeout=pause_seconds)
+            self._has_news = False
+            return self._closes_at is not None
+
+    def _is_out_of_time(self) -> bool:
+        return self._closes_at is not None and time.monotonic() > self._closes_at
+
+
+class _Session:
+    """An open record and the lock that makes us its only writer, kept as long as all goes well.
+
+    After any error both are dropped; the next attempt looks afresh at what MLflow has.
+    """
+
+    __slots__ = ("_lock", "_outbox", "_record", "_tracking_uri", "experiment_id", "run_id")
+
+    def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
+        self._outbox = outbox
+        self._tracking_uri = tracking_uri
+        self._lock = FileLock(outbox.path.with_name(outbox.path.name + ".lock"), timeout=0, mode=0o600)
+        self._record: MlflowRecord | None = None
+        self.experiment_id: str | None = None
+        self.run_id: str | None = None
+
+    def deliver_pending(self, is_out_of_time: Callable[[], bool]) -> str | None:
+        """Deliver all pending facts. Returns the error as one line, None when there was none."""
+        if self._outbox.n_pending == 0:
+            return None
+        try:
+            error = self._deliver(self._record or self._open(), is_out_of_time)
+        except Timeout:
+            return f"{self._outbox.path}: another process is delivering it. Nothing to do; it will say how it went."
+        except Exception as failure:  # MLflow, SQLAlchemy, requests, the disk: all of them mean "later"
+            error = failure
+        if error is None:
+            return None
+        self.close()
+        return _one_line(error, self._tracking_uri)
+
+    def close(self) -> None:
+        """Let another process deliver."""
+        self._record = None
+        self._lock.release()
+
+    def _open(self) -> MlflowRecord:
+        self._lock.acquire()
+        self._outbox.reload_delivered()
+        started = self._outbox.first()
+        if not isinstance(started, SweepStarted):
+            raise ValueError(f"{self._outbox.path}: begins with {started.key!r}; it must begin with 'started'.")
+        record = MlflowRecord(self._tracking_uri, started)
+        self.experiment_id, self.run_id = record.experiment_id, record.run_id
+        if not record.is_new:
+            pending = (fact for _, fact in self._outbox.pending())
+            record.find_trials(since=min((f.started_at for f in pending if isinstance(f, TrialFinished)), default=None))
+        self._record = record
+        return record
+
+    def _deliver(self, record: MlflowRecord, is_out_of_time: Callable[[], bool]) -> Exception | None:
+        """The first refusal: of one fact, and no reason to keep the others back. Raises what concerns them all."""
+        refusal: Exception | None = None
+        for position, fact in self._outbox.pending():
+            if is_out_of_time():
+                break
+            try:
+                self._write(record, position, fact)
+            except Exception as error:
+                if not _is_refusal(error):
+                    raise
+                refusal = refusal or error
+            else:
+                self._outbox.mark_delivered(position)
+        return refusal
+
+    def _write(self, record: MlflowRecord, position: int, fact: Fact) -> None:
+        if isinstance(fact, SweepStarted):
+            record.write_started(fact)
+        elif isinstance(fact, TrialFinished):
+            record.write_trial(fact, is_sweep_running=position > self._outbox.position_of_last_finish())
+        elif position == self._outbox.position_of_last_finish():  # an earlier end is history
+            record.write_finished(fact, self._outbox.path.parent)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether MLflow is well and does not want this one fact (or its files)."""
+    if isinstance(error, ArtifactsPending):
+        return True
+    status = _http_status(error)
+    return status is not None and 400 <= status < 500 and status not in {401, 403, 408, 429}
+
+
+def _http_status(error: Exception) -> int | None:
+    """Of an MlflowException, whichever store raised it."""
+    get_status = getattr(error, "get_http_status_code", None)
+    return get_status() if get_status else None
+
+
+def _one_line(error: Exception, tracking_uri: str) -> str:
+    uri = mask_password(tracking_uri)
+    if _http_status(error) in {401, 403}:
+        return f"{uri}: refused the credentials ({_http_status(error)}). {_CREDENTIALS}"
+    if not isinstance(error, ArtifactsPending):
+        error = _root(error)
+    text = " ".join(mask_password(str(error)).split())
+    return f"{uri}: {type(error).__name__}: {text}"[:_MESSAGE_LENGTH]
+
+
+def _root(error: Exception) -> Exception:
+    """The operating system's, the database's or urllib3's own words, where there are any: shorter and clearer."""
+    root = error
+    cause = error.__cause__ or error.__context__
+    while isinstance(cause, Exception):
+        has_errno = isinstance(cause, OSError) and cause.errno is not None
+        if has_errno or type(cause).__module__.partition(".")[0] in {"sqlite3", "urllib3"}:
+            root = cause
+        cause = cause.__cause__ or cause.__context__
+    return root

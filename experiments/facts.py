@@ -1,0 +1,212 @@
+"""The facts of a study's record: what the coordinator writes down before anybody hears of it.
+
+A fact is a plain frozen value with a `key` that identifies it within its study for ever, and an exact JSON form:
+every float comes back bit for bit, nan and the infinities included, in JSON that any parser accepts.
+Facts know nothing of files (`outbox.py`) and nothing of MLflow (`mlflow_record.py`).
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+Scalar = str | int | float
+Curve = list[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFact:
+    """The data set a study was trained on.
+
+    Attributes:
+        name: What people call it, such as "breast_cancer".
+        digest: Content fingerprint, at most 36 characters (MLflow's limit for a data set's digest).
+        source: Where it came from: a path or "sklearn:breast_cancer".
+        task: "binary", "multiclass" or "regression".
+        class_balance: Class name to number of training examples; empty for regression.
+    """
+
+    name: str
+    digest: str
+    source: str
+    n_train: int
+    n_test: int
+    n_features: int
+    task: str
+    class_balance: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted:
+    """A study began. The first fact of every outbox.
+
+    Attributes:
+        started_at: Unix time, seconds.
+        params: The resolved configuration, flattened: "search.learning_rate.low".
+        description: Markdown, shown on the parent run's page.
+        config_toml: The configuration as the user wrote it.
+    """
+
+    study: str
+    experiment: str
+    started_at: float
+    params: dict[str, Scalar]
+    tags: dict[str, str]
+    description: str
+    config_toml: str
+    data: DataFact
+
+    @property
+    def key(self) -> str:
+        """Identity within the study."""
+        return "started"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A trial is over, one way or another.
+
+    Attributes:
+        state: What Optuna was told.
+        interrupted: The sweep stopped the trial; MLflow shows it as KILLED.
+        metrics: Final values.
+        curves: Metric name to (iteration, value), iterations rising, at most 100 points each.
+        started_at, ended_at: Unix time, seconds.
+        reason: Why it failed or was pruned.
+    """
+
+    study: str
+    number: int
+    state: Literal["COMPLETE", "PRUNED", "FAIL"]
+    interrupted: bool
+    params: dict[str, Scalar]
+    metrics: dict[str, float]
+    curves: dict[str, Curve]
+    started_at: float
+    ended_at: float
+    reason: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Identity within the study, and the name of the trial's run: "trial-0012"."""
+        return f"trial-{self.number:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFinished:
+    """A study stopped. An interrupted study that is continued stops again: the last one wins.
+
+    Attributes:
+        ended_at: Unix time, seconds.
+        metrics: The winner's, such as test_accuracy.
+        description: Markdown that replaces the one of `SweepStarted`; "" keeps it.
+        artifacts: Path inside the run to path of the local file, relative to the outbox's directory.
+        model_file: The winner's weights, relative to the outbox's directory.
+        sequence: 1 for the first time the study stopped, then 2, ... (`Outbox.n_finished` + 1).
+    """
+
+    study: str
+    state: Literal["FINISHED", "FAILED", "KILLED"]
+    ended_at: float
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    description: str
+    artifacts: dict[str, str]
+    model_file: str | None
+    sequence: int = 1
+
+    @property
+    def key(self) -> str:
+        """Identity within the study: "finished-1"."""
+        return f"finished-{self.sequence}"
+
+
+Fact = SweepStarted | TrialFinished | SweepFinished
+
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=lambda value: _as_document(value))
+_KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (SweepStarted, TrialFinished, SweepFinished)}
+
+
+def to_json(fact: Fact) -> str:
+    """One line of strict JSON without a line break; it begins with the fact's key.
+
+    Raises:
+        TypeError: a value is not what the fact declares, such as a NumPy scalar.
+    """
+    values = {item.name: getattr(fact, item.name) for item in fields(fact)}
+    document = {"key": fact.key, "fact": type(fact).__name__, **values}
+    try:
+        return _ENCODER.encode(document)
+    except ValueError:  # nan or infinity somewhere: rare, so the common case does not pay for looking
+        return _ENCODER.encode(_plain(document))
+
+
+def from_json(line: str) -> Fact:
+    """The fact that `to_json` wrote.
+
+    Raises:
+        ValueError: the line is not a fact's JSON.
+    """
+    try:
+        document = json.loads(line)
+        kind = _KINDS[document.pop("fact")]
+        del document["key"]
+        fact: Fact = _KIND_READERS[kind](document)
+        return fact
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a fact: {line[:80]!r} ({error!r})") from error
+
+
+def _as_document(value: object) -> dict[str, Any]:
+    if isinstance(value, DataFact):
+        return asdict(value)
+    raise TypeError(f"a fact holds str, int, float and containers of them, not {type(value).__name__}: {value!r}")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """`value` with {"float": "nan"} for what JSON has no number for. No field holds a dict there otherwise."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _number(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return float(value["float"]) if isinstance(value, dict) else value
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _number(value) for key, value in values.items()}
+
+
+def _read_started(document: dict[str, Any]) -> SweepStarted:
+    return SweepStarted(**{**document, "params": _numbers(document["params"]), "data": DataFact(**document["data"])})
+
+
+def _read_trial(document: dict[str, Any]) -> TrialFinished:
+    curves = {
+        name: [(iteration, _number(value)) for iteration, value in points]
+        for name, points in document["curves"].items()
+    }
+    changed = {
+        "params": _numbers(document["params"]),
+        "metrics": _numbers(document["metrics"]),
+        "curves": curves,
+    }
+    return TrialFinished(**{**document, **changed})
+
+
+def _read_finished(document: dict[str, Any]) -> SweepFinished:
+    return SweepFinished(**{**document, "metrics": _numbers(document["metrics"])})
+
+
+_KIND_READERS: dict[type[Fact], Any] = {
+    SweepStarted: _read_started,
+    TrialFinished: _read_trial,
+    SweepFinished: _read_finished,
+}

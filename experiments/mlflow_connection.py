@@ -1,0 +1,160 @@
+"""A quiet, impatient connection to an MLflow tracking store, and the experiment in it.
+
+Importing this file is light; MLflow is imported by `connect`, which takes seconds.
+"""
+
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# What we prefer where the user's environment says nothing: fail fast, because `delivery.py` retries with patience,
+# and leave the user's terminal and network alone.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+_SQLITE = "sqlite:///"
+_CHATTY_LOGGERS = ("mlflow", "sqlalchemy.engine", "alembic", "urllib3.connectionpool")
+_quiet = threading.local()
+
+
+def prepare_environment() -> None:
+    """Set what we prefer of MLflow's environment variables, where the user set nothing."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def quiet_logging() -> Iterator[None]:
+    """Keep what MLflow and the libraries under it log in this thread off the user's terminal.
+
+    They log a traceback for every failed attempt; our caller reports the failure itself, in one line.
+    """
+    _quiet.is_on = True
+    try:
+        yield
+    finally:
+        _quiet.is_on = False
+
+
+def connect(tracking_uri: str) -> "MlflowClient":
+    """A client of its own for `tracking_uri`; MLflow's global state is not touched.
+
+    Raises:
+        Exception: the store cannot be reached; of MLflow's, SQLAlchemy's or the operating system's making.
+    """
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    _install_quiet_filter()
+    if not _is_database(tracking_uri):
+        return MlflowClient(tracking_uri=tracking_uri)
+    _check_database(tracking_uri)
+    # Two processes that create the schema of one empty database at the same time break each other's migration.
+    digest = sha256(tracking_uri.encode()).hexdigest()[:16]
+    with FileLock(Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}-{digest}.lock"), mode=0o600):
+        if tracking_uri.startswith(_SQLITE):
+            _create_database(_database_path(tracking_uri))
+        return MlflowClient(tracking_uri=tracking_uri)
+
+
+def find_or_create_experiment(client: "MlflowClient", tracking_uri: str, name: str) -> str:
+    """The id of the experiment of this name. One that was deleted in MLflow is restored: its record goes on."""
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            experiment_id: str = client.create_experiment(name, artifact_location(tracking_uri, name))
+            return experiment_id
+        except MlflowException:
+            experiment = client.get_experiment_by_name(name)  # somebody was faster
+            if experiment is None:
+                raise
+    if experiment.lifecycle_stage != "active":
+        client.restore_experiment(experiment.experiment_id)
+    found: str = experiment.experiment_id
+    return found
+
+
+def artifact_location(tracking_uri: str, experiment: str) -> str | None:
+    """Where a new experiment keeps its artifacts: beside a SQLite database, else where the server says.
+
+    MLflow's own default is ./mlruns of whichever process happens to create the experiment; an absolute path beside
+    the database is found again by a bare `mlflow ui` and by ourselves from any directory. Runs have folders of their
+    own below it, so two experiments may share one.
+    """
+    if not tracking_uri.startswith(_SQLITE):
+        return None
+    database = _database_path(tracking_uri).resolve()
+    folder = re.sub(r"[^\w.-]+", "_", experiment)[:100].strip(".") or "_"
+    return (database.parent / "mlruns" / folder).as_uri()
+
+
+def _is_database(tracking_uri: str) -> bool:
+    return tracking_uri.partition(":")[0].partition("+")[0] in {"sqlite", "postgresql", "mysql", "mssql"}
+
+
+def _database_path(sqlite_uri: str) -> Path:
+    return Path(unquote(sqlite_uri.removeprefix(_SQLITE).partition("?")[0]))
+
+
+def _create_database(path: Path) -> None:
+    """Give a new database its schema before it has its name.
+
+    MLflow migrates an empty database in some thirty steps over seconds. A kill between two of them leaves tables that
+    every later attempt trips over ("table trace_info already exists"), so the steps happen in a file that may be lost.
+    """
+    if path.exists() and path.stat().st_size > 0:
+        return
+    from mlflow import MlflowClient
+
+    unfinished = path.with_name(f".{path.name}.new")
+    for leftover in path.parent.glob(f"{unfinished.name}*"):  # and SQLite's own journal of it
+        leftover.unlink()
+    MlflowClient(tracking_uri=_SQLITE + quote(str(unfinished))).search_experiments(max_results=1)
+    unfinished.replace(path)
+
+
+def _check_database(tracking_uri: str) -> None:
+    """Fail now if the database cannot be opened: MLflow 3.17 itself would retry for 100 seconds."""
+    import sqlalchemy
+
+    if tracking_uri.startswith(_SQLITE):
+        _database_path(tracking_uri).parent.mkdir(parents=True, exist_ok=True)
+    engine = sqlalchemy.create_engine(tracking_uri, poolclass=sqlalchemy.NullPool)
+    engine.connect().close()
+
+
+class _QuietFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(_quiet, "is_on", False)
+
+
+_QUIET_FILTER = _QuietFilter()
+
+
+def _install_quiet_filter() -> None:
+    """On loggers and on handlers: a logger's filter does not see what its children log."""
+    for name in _CHATTY_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addFilter(_QUIET_FILTER)
+        for handler in logger.handlers:
+            handler.addFilter(_QUIET_FILTER)

@@ -1,0 +1,275 @@
+"""What a study looks like in MLflow, and how each fact gets there exactly once.
+
+    experiment  `SweepStarted.experiment`
+    └ parent run = the study            tags sweeps.kind = study, sweeps.study
+      └ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
+
+Nothing here happens twice however often it is repeated, because (a) a run is looked for by its tags before it is
+created, (b) start times, steps and timestamps come from the fact, never from the clock, and MLflow's stores ignore a
+metric row that they already have, and (c) a trial's status is written last, so a run that is no longer RUNNING is
+complete. One process at a time (`delivery.py` holds a lock).
+
+MLflow is imported when a record is opened, not before: it takes seconds.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished
+from experiments.mlflow_connection import connect, find_or_create_experiment
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Metric, Run
+
+_STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
+_DIGEST_LENGTH = 36  # mlflow.utils.validation.MAX_DATASET_DIGEST_SIZE
+_N_RUNS_PER_PAGE = 1000
+
+
+class ArtifactsPending(Exception):  # noqa: N818 - a state, not only an error
+    """Everything about a fact is in MLflow except files; the message says which and why."""
+
+
+class MlflowRecord:
+    """The record of one study, open for writing.
+
+    Attributes:
+        experiment_id: MLflow's id of the experiment.
+        run_id: MLflow's id of the parent run.
+        is_new: The parent run was not there before: there are no trials to find.
+
+    Raises (from everything here):
+        MlflowException and others: MLflow could not be reached or refused; nothing is lost, try again later.
+    """
+
+    __slots__ = (
+        "_client",
+        "_inherited_tags",
+        "_inputs",
+        "_is_parent_running",
+        "_runs",
+        "_started",
+        "experiment_id",
+        "is_new",
+        "run_id",
+    )
+
+    def __init__(self, tracking_uri: str, started: SweepStarted) -> None:
+        """Connect; find, restore or create the experiment and the parent run."""
+        self._client = connect(tracking_uri)
+        self._started = started
+        self._inputs = _dataset_inputs(started)
+        self._inherited_tags = {
+            key: value for key, value in started.tags.items() if key.startswith(("mlflow.user", "mlflow.source."))
+        }
+        self.experiment_id = find_or_create_experiment(self._client, tracking_uri, started.experiment)
+        self._runs: dict[str, Run] = {}
+        found = self._find_parent()
+        self.is_new = found is None
+        parent = found or self._create_parent()
+        self.run_id: str = parent.info.run_id
+        self._is_parent_running = parent.info.status == "RUNNING"
+
+    def find_trials(self, since: float | None) -> None:
+        """Learn which trials have a run already, deleted ones included, so that none gets a second one.
+
+        Args:
+            since: Unix time, seconds: when the earliest trial started that will be written. None: there is none.
+        """
+        if since is None:
+            return
+        condition = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        for run in self._search(f"{condition} AND attributes.start_time >= {_milliseconds(since)}"):
+            number = run.data.tags.get("sweeps.trial_number")
+            if number is not None:
+                self._runs[f"trial-{int(number):04d}"] = run
+
+    def write_started(self, started: SweepStarted) -> None:
+        """Configuration, data set and description of the study.
+
+        Raises:
+            ArtifactsPending: config.toml could not be stored; the rest is.
+        """
+        from mlflow.entities import Param
+
+        params = [Param(key, str(value)) for key, value in started.params.items()]
+        self._client.log_batch(self.run_id, params=params)
+        self._client.log_inputs(self.run_id, datasets=self._inputs)
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, "config.toml")
+            config.write_text(started.config_toml, encoding="utf-8")
+            self._store_files({"config.toml": config})
+
+    def write_trial(self, trial: TrialFinished, *, is_sweep_running: bool) -> None:
+        """One nested run: three or four calls, the status last."""
+        from mlflow.entities import Param
+
+        run = self._runs.get(trial.key)
+        if run is not None and run.info.status != "RUNNING":
+            return  # complete: the status is written last
+        if is_sweep_running:
+            self._reopen_parent()
+        if run is None:
+            run = self._client.create_run(
+                self.experiment_id, _milliseconds(trial.started_at), self._trial_tags(trial), run_name=trial.key
+            )
+            self._runs[trial.key] = run
+        run_id = self._active(run)
+        params = [Param(key, str(value)) for key, value in trial.params.items()]
+        self._client.log_batch(run_id, metrics=_points(trial), params=params)
+        self._client.log_inputs(run_id, datasets=self._inputs)
+        status = "KILLED" if trial.interrupted else _STATUS[trial.state]
+        self._client.set_terminated(run_id, status, _milliseconds(trial.ended_at))
+
+    def write_finished(self, finished: SweepFinished, folder: Path) -> None:
+        """The study's end: results, description, status, and then files.
+
+        Args:
+            folder: Where the fact's relative paths begin.
+        Raises:
+            ArtifactsPending: a file could not be stored; the rest is.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        tags = dict(finished.tags)
+        if finished.description:
+            tags["mlflow.note.content"] = finished.description
+        ended_at = _milliseconds(finished.ended_at)
+        metrics = [Metric(key, value, ended_at, 0) for key, value in finished.metrics.items()]
+        self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
+        self._client.set_terminated(self.run_id, finished.state, ended_at)
+        self._is_parent_running = False
+        files = {target: folder / source for target, source in finished.artifacts.items()}
+        if finished.model_file is not None:
+            files[f"model/{Path(finished.model_file).name}"] = folder / finished.model_file
+        self._store_files(files)
+
+    def _find_parent(self) -> "Run | None":
+        started_at = _milliseconds(self._started.started_at)
+        for run in self._search(f"tags.`sweeps.kind` = 'study' AND attributes.start_time = {started_at}"):
+            if run.data.tags.get("sweeps.study") == self._started.study:
+                self._active(run)
+                return run
+        return None
+
+    def _create_parent(self) -> "Run":
+        tags = {
+            **self._started.tags,
+            "sweeps.kind": "study",
+            "sweeps.study": self._started.study,
+            "mlflow.note.content": self._started.description,
+        }
+        started_at = _milliseconds(self._started.started_at)
+        return self._client.create_run(self.experiment_id, started_at, tags, run_name=self._started.study)
+
+    def _search(self, condition: str) -> "list[Run]":
+        from mlflow.entities import ViewType
+
+        runs: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self.experiment_id], condition, ViewType.ALL, max_results=_N_RUNS_PER_PAGE, page_token=token
+            )
+            runs.extend(page)
+            token = page.token
+            if not token:
+                return runs
+
+    def _active(self, run: "Run") -> str:
+        """The run's id, after bringing back a run that somebody deleted and that we still have to write to."""
+        run_id: str = run.info.run_id
+        if run.info.lifecycle_stage != "active":
+            self._client.restore_run(run_id)
+        return run_id
+
+    def _reopen_parent(self) -> None:
+        """A continued study is RUNNING again, whatever its first end said."""
+        if not self._is_parent_running:
+            self._client.update_run(self.run_id, status="RUNNING")
+            self._is_parent_running = True
+
+    def _trial_tags(self, trial: TrialFinished) -> dict[str, str]:
+        tags = {
+            **self._inherited_tags,
+            **trial.tags,
+            "mlflow.parentRunId": self.run_id,
+            "sweeps.kind": "trial",
+            "sweeps.study": trial.study,
+            "sweeps.trial_number": str(trial.number),
+            "sweeps.trial_state": trial.state,
+        }
+        if trial.reason:
+            tags["sweeps.reason"] = trial.reason
+        return tags
+
+    def _store_files(self, files: dict[str, Path]) -> None:
+        """Log local files under the given paths. Tries all of them before it complains."""
+        failures = []
+        for target, source in files.items():
+            try:
+                self._store_file(target, source)
+            except Exception as error:  # the artifact store is a system of its own, with errors of its own
+                failures.append((target, error))
+        if failures:
+            target, cause = failures[0]
+            raise ArtifactsPending(f"artifact {target}: {type(cause).__name__}: {cause}") from cause
+
+    def _store_file(self, target: str, source: Path) -> None:
+        folder, _, name = target.rpartition("/")
+        if source.name == name:
+            self._client.log_artifact(self.run_id, str(source), folder or None)
+            return
+        with tempfile.TemporaryDirectory() as scratch:  # MLflow keeps the local file's name
+            renamed = shutil.copyfile(source, Path(scratch, name))
+            self._client.log_artifact(self.run_id, str(renamed), folder or None)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _points(trial: TrialFinished) -> "list[Metric]":
+    """The trial's curves and final values as MLflow's points, the same at every replay.
+
+    A curve's times are spread over the trial's duration in proportion to the iteration and end before `ended_at`, the
+    time of the final values: so a final value is what MLflow shows as the latest even where its curve ends in another.
+    """
+    from mlflow.entities import Metric
+
+    last_step = max((iteration for curve in trial.curves.values() for iteration, _ in curve), default=0)
+    start, end = _milliseconds(trial.started_at), _milliseconds(trial.ended_at)
+    points = [
+        Metric(key, value, start + (end - 1 - start) * iteration // max(last_step, 1), iteration)
+        for key, curve in trial.curves.items()
+        for iteration, value in curve
+    ]
+    for key, value in trial.metrics.items():
+        curve = trial.curves.get(key)
+        if not curve or curve[-1] != (last_step, value):  # else the curve's last point says it already
+            points.append(Metric(key, value, end, last_step))
+    return points
+
+
+def _dataset_inputs(started: SweepStarted) -> "list[DatasetInput]":
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    data = started.data
+    profile = {
+        "num_rows": data.n_train,
+        "n_test": data.n_test,
+        "n_features": data.n_features,
+        "task": data.task,
+        "class_balance": data.class_balance,
+    }
+    dataset = Dataset(
+        name=data.name,
+        digest=data.digest[:_DIGEST_LENGTH],
+        source_type="local",
+        source=json.dumps({"uri": data.source}),
+        profile=json.dumps(profile),
+    )
+    return [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]

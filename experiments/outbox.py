@@ -1,0 +1,207 @@
+"""The outbox: a study's facts on local disk, written before they are delivered, delivered from there.
+
+    cats.outbox            one fact a line (`facts.to_json`), append-only, fsynced
+    cats.outbox.delivered  which of them MLflow has, replaced atomically after every delivery
+
+One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
+Losing the second file is harmless: delivery is idempotent and starts over. Delete it to deliver everything again,
+to another server for instance.
+"""
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.facts import Fact, from_json, to_json
+
+_KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
+_PRIVATE = 0o600  # configurations and paths are nobody else's business
+
+
+class Outbox:
+    """An append-only file of facts and the memory of which were delivered. Safe to use from two threads.
+
+    A fact's position counts from 1. Opening only reads, so `sync` may look while a sweep is running; the torn last
+    line that a kill or a power cut left is ignored from then on and cut off by the next `append`.
+
+    Raises:
+        ValueError: a line other than the last is damaged.
+        OSError: the file cannot be read.
+    """
+
+    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_starts", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._keys: dict[str, int] = {}
+        self._starts: list[int] = []  # byte offset of each fact's line
+        self._end = 0  # bytes of whole lines
+        self._delivered_until = 0  # everything up to this position was delivered ...
+        self._delivered_also: set[int] = set()  # ... and these beyond it
+        self._read_keys()
+        self.reload_delivered()
+
+    @property
+    def n_facts(self) -> int:
+        """Facts in the outbox, delivered or not."""
+        return len(self._starts)
+
+    @property
+    def n_pending(self) -> int:
+        """Facts that were not delivered yet."""
+        with self._lock:
+            return len(self._starts) - self._delivered_until - len(self._delivered_also)
+
+    @property
+    def n_finished(self) -> int:
+        """How often the study stopped; the next `SweepFinished` has sequence `n_finished + 1`."""
+        with self._lock:
+            return sum(key.startswith("finished-") for key in self._keys)
+
+    def append(self, fact: Fact) -> bool:
+        """Write a fact down, durably, before returning.
+
+        Returns:
+            False when a fact of this key is in the outbox already; the first one stays.
+        Raises:
+            OSError: it could not be written (disk full); the file is as it was before.
+        """
+        line = to_json(fact).encode() + b"\n"
+        with self._lock:
+            if fact.key in self._keys:
+                return False
+            self._write(line)
+            self._keys[fact.key] = len(self._starts) + 1
+            self._starts.append(self._end)
+            self._end += len(line)
+            return True
+
+    def first(self) -> Fact:
+        """The fact at position 1.
+
+        Raises:
+            IndexError: the outbox is empty.
+        """
+        return next(self._facts([1]))[1]
+
+    def facts(self, after: int = 0) -> list[tuple[int, Fact]]:
+        """Facts at positions above `after`, in order, with their positions."""
+        return list(self._facts(range(after + 1, self.n_facts + 1)))
+
+    def pending(self) -> Iterator[tuple[int, Fact]]:
+        """The undelivered facts in order, with positions; read from disk one at a time."""
+        with self._lock:
+            after, also = self._delivered_until, self._delivered_also
+            positions = [p for p in range(after + 1, len(self._starts) + 1) if p not in also]
+        return self._facts(positions)
+
+    def position_of_last_finish(self) -> int:
+        """Position of the newest `SweepFinished`, 0 when there is none."""
+        with self._lock:
+            return max((p for key, p in self._keys.items() if key.startswith("finished-")), default=0)
+
+    def mark_delivered(self, position: int) -> None:
+        """Remember, durably, that MLflow has the fact at `position`."""
+        with self._lock:
+            if position > self._delivered_until:
+                self._delivered_also.add(position)
+            while self._delivered_until + 1 in self._delivered_also:
+                self._delivered_until += 1
+                self._delivered_also.remove(self._delivered_until)
+            document = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
+        replacement = self._delivered_path.with_name(f"{self._delivered_path.name}.{os.getpid()}.new")
+        with open(replacement, "wb", opener=_open_private) as file:
+            file.write(json.dumps(document).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        replacement.replace(self._delivered_path)
+
+    def reload_delivered(self) -> None:
+        """Take notice of what another process delivered from this outbox."""
+        try:
+            document = json.loads(self._delivered_path.read_bytes())
+            until, also = int(document["delivered_until"]), set(map(int, document["also"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            until, also = 0, set()  # unknown: delivering again is harmless
+        with self._lock:
+            self._delivered_until = min(until, len(self._starts))
+            self._delivered_also = {position for position in also if position <= len(self._starts)}
+
+    @property
+    def _delivered_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".delivered")
+
+    def _read_keys(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                is_whole = line.endswith(b"\n")
+                match = _KEY.match(line)
+                if not is_whole or match is None or (self._is_last(file.tell()) and not _is_fact(line)):
+                    if self._is_last(file.tell()):
+                        return  # torn: the fact was never acknowledged to the coordinator
+                    raise ValueError(
+                        f"{self.path} line {number}: damaged ({line[:40]!r}). Every line but the last must hold a "
+                        "fact; restore the file from a backup, or delete the line if you can do without it."
+                    )
+                self._keys[match.group(1).decode()] = number
+                self._starts.append(self._end)
+                self._end += len(line)
+
+    def _is_last(self, offset: int) -> bool:
+        return offset >= self.path.stat().st_size
+
+    def _write(self, line: bytes) -> None:
+        """Append `line` after the whole lines, or leave the file as it was."""
+        is_new = not self.path.exists()
+        descriptor = _open_private(self.path, os.O_WRONLY | os.O_CREAT)
+        try:
+            os.ftruncate(descriptor, self._end)  # cuts the torn line of an earlier process
+            try:
+                _write_all(descriptor, line, self._end)
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, self._end)
+                raise
+        finally:
+            os.close(descriptor)
+        if is_new:
+            _sync_directory(self.path.parent)
+
+    def _facts(self, positions: range | list[int]) -> Iterator[tuple[int, Fact]]:
+        for position in positions:
+            with self.path.open("rb") as file:
+                file.seek(self._starts[position - 1])
+                yield position, from_json(file.readline().decode())
+
+
+def _open_private(path: str | Path, flags: int) -> int:
+    return os.open(path, flags, _PRIVATE)
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a new file's name as durable as its contents."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_fact(line: bytes) -> bool:
+    try:
+        from_json(line.decode())
+    except ValueError:
+        return False
+    return True

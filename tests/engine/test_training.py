@@ -1,0 +1,315 @@
+import itertools
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from engine.activations import ACTIVATIONS
+from engine.data import TrainingData
+from engine.errors import EngineError, ShapeError
+from engine.heads import HEADS
+from engine.network import Architecture, Parameters, forward
+from engine.training import Hyperparameters, advance, finish, start
+from tests.conftest import REPOSITORY
+from tests.engine.problem import costs, digest_of_a_training, random_problem
+
+# fmt: off
+GOLDEN_COSTS = [
+    0.771749, 0.672053, 0.648263, 0.611507, 0.567047, 0.540138, 0.527930, 0.465477, 0.369126, 0.391747,
+    0.315187, 0.272700, 0.237419, 0.199601, 0.189263, 0.161189, 0.148214, 0.137775, 0.129740, 0.121225,
+    0.113821, 0.107839, 0.102855, 0.100897, 0.092878,
+]
+# fmt: on
+
+
+@pytest.fixture(scope="module")
+def cats(cats_directory):
+    """X (12288, m) in [0, 1] and Y (1, m) of the course's images, by subset."""
+    subsets = {}
+    for subset in ("train", "test"):
+        with h5py.File(cats_directory / f"{subset}_catvnoncat.h5") as file:
+            X = file[f"{subset}_set_x"][()].reshape(len(file[f"{subset}_set_x"]), -1).T / 255
+            subsets[subset] = X, file[f"{subset}_set_y"][()].reshape(1, -1).astype(float)
+    return subsets
+
+
+TEXTBOOK = Architecture(12288, (20, 7, 5), 1, "relu", "binary")
+
+
+def textbook_parameters():
+    random = np.random.RandomState(1)  # the course's generator
+    W = []
+    for fan_in, n_units in itertools.pairwise(TEXTBOOK.layer_sizes):
+        W.append(random.randn(n_units, fan_in) / np.sqrt(fan_in))
+    return Parameters.of_one_network(W, [np.zeros((n, 1)) for n in TEXTBOOK.layer_sizes[1:]])
+
+
+def textbook_training(cats, n_iterations, record_at, *, reduce):
+    X, Y = cats["train"]
+    data = TrainingData.of(X, Y, np.zeros((1, X.shape[1]), bool), reduce=reduce)
+    assert (data.gram is not None) is reduce
+    initial = textbook_parameters()
+    state = start(initial, data, TEXTBOOK)
+    state, curve = advance(state, data, Hyperparameters(TEXTBOOK, 0.0075), n_iterations, record_at)
+    return finish(state, initial, data, TEXTBOOK), curve
+
+
+def accuracy(parameters, X, Y):
+    _, A = forward(parameters, X, TEXTBOOK)
+    return np.mean((A[0] >= 0.5) == (Y >= 0.5))
+
+
+def test_textbook_run_gives_the_courses_costs_and_accuracies(cats):
+    parameters, curve = textbook_training(cats, 2500, range(0, 2500, 100), reduce=True)
+    assert curve.train_cost[:, 0].round(6).tolist() == GOLDEN_COSTS
+    assert accuracy(parameters, *cats["train"]) == pytest.approx(0.985646, abs=5e-7)
+    assert accuracy(parameters, *cats["test"]) == pytest.approx(0.80, abs=1e-12)
+
+
+def test_reduced_textbook_run_is_the_plain_one_to_1e_9_over_its_first_300_iterations(cats):
+    _, plain = textbook_training(cats, 300, range(301), reduce=False)
+    _, reduced = textbook_training(cats, 300, range(301), reduce=True)
+    np.testing.assert_allclose(reduced.train_cost, plain.train_cost, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("head", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+def test_training_agrees_with_scikit_learn(activation, head, reduced):
+    ours = {"logistic": "sigmoid"}.get(activation, activation)
+    problem = random_problem(11, n_features=14, m=12, hidden_units=(5, 4), activation=ours, head=head)
+    rows = problem.X.T
+    theirs = (MLPRegressor if head == "regression" else MLPClassifier)(
+        hidden_layer_sizes=(5, 4), activation=activation, solver="sgd", learning_rate_init=0.1, alpha=0, momentum=0,
+        nesterovs_momentum=False, batch_size=12, shuffle=False, random_state=0,
+    )  # fmt: skip
+    targets = {"binary": problem.Y[0], "multiclass": problem.Y.argmax(axis=0), "regression": problem.Y.T}[head]
+    if head == "regression":
+        theirs.partial_fit(rows, targets)
+    else:
+        theirs.partial_fit(rows, targets, classes=np.unique(targets))
+
+    problem = replace(
+        problem,
+        initial=Parameters.of_one_network(
+            [W.T.copy() for W in theirs.coefs_], [b[:, np.newaxis].copy() for b in theirs.intercepts_]
+        ),
+    )
+    for _ in range(50):
+        theirs.partial_fit(rows, targets)
+    data = problem.data(reduced=reduced)
+    learning_rate = 0.1 / 2 if head == "regression" else 0.1  # scikit-learn's squared loss is (a - y)^2 / 2
+    state, _ = advance(
+        start(problem.initial, data, problem.architecture),
+        data,
+        Hyperparameters(problem.architecture, learning_rate),
+        50,
+    )
+    found = finish(state, problem.initial, data, problem.architecture)
+    for W, b, coefficients, intercepts in zip(found.W, found.b, theirs.coefs_, theirs.intercepts_, strict=True):
+        np.testing.assert_allclose(W[0], coefficients.T, rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(b[0, :, 0], intercepts, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+@pytest.mark.parametrize("head", ["binary", "multiclass", "regression", "nonnegative_regression"])
+def test_recorded_costs_are_those_of_the_readable_forward_pass(head, reduced):
+    problem = random_problem(2, n_features=9, m=14, n_networks=3, head=head)
+    data = problem.data(reduced=reduced)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1)
+    state = start(problem.initial, data, problem.architecture)
+    _, curve = advance(state, data, hyperparameters, 40, [0, 7, 40])
+    assert curve.iterations == (0, 7, 40)
+    for point, iteration in enumerate(curve.iterations):
+        there, _ = advance(state, data, hyperparameters, iteration)
+        parameters = finish(there, problem.initial, data, problem.architecture)
+        np.testing.assert_allclose(curve.train_cost[point], costs(parameters, problem, ~problem.held_out), rtol=1e-12)
+        np.testing.assert_allclose(
+            curve.validation_cost[point], costs(parameters, problem, problem.held_out), rtol=1e-12
+        )
+
+
+def test_recorded_accuracies_count_the_right_answers_of_each_subset():
+    problem = random_problem(3, n_features=2, m=20, n_networks=2, head="multiclass")
+    data = problem.data(reduced=False)
+    state = start(problem.initial, data, problem.architecture)
+    _, curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 0, [0])
+    Z, _ = forward(problem.initial, problem.X, problem.architecture)
+    for fold, held_out in enumerate(problem.held_out):
+        right = [Z[fold, :, j].argmax() == problem.Y[:, j].argmax() for j in range(20)]
+        assert curve.train_accuracy[0, fold] == np.mean([r for r, h in zip(right, held_out, strict=True) if not h])
+        assert curve.validation_accuracy[0, fold] == np.mean([r for r, h in zip(right, held_out, strict=True) if h])
+
+
+def test_a_curve_has_nan_where_there_is_nothing_to_measure():
+    problem = random_problem(0, head="regression")
+    state = start(problem.initial, problem.data(reduced=False), problem.architecture)
+    _, curve = advance(state, problem.data(reduced=False), Hyperparameters(problem.architecture, 0.1), 1, [1])
+    assert np.isfinite(curve.train_cost).all()
+    assert np.isnan(curve.validation_cost).all()
+    assert np.isnan(curve.train_accuracy).all()
+
+
+def test_training_without_recording_gives_an_empty_curve():
+    problem = random_problem(0, n_networks=3)
+    data = problem.data(reduced=False)
+    state = start(problem.initial, data, problem.architecture)
+    recorded, _ = advance(state, data, Hyperparameters(problem.architecture, 0.1), 10, range(11))
+    silent, curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 10)
+    assert curve.iterations == ()
+    assert curve.train_cost.shape == (0, 3)
+    np.testing.assert_array_equal(silent.theta, recorded.theta)
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_in_rungs_gives_the_same_bits_as_training_at_once(reduced, dtype):
+    problem = random_problem(8, n_features=30, m=20, n_networks=3, activation="relu")
+    data = problem.data(reduced=reduced, dtype=dtype)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1)
+    state = start(problem.initial, data, problem.architecture)
+    at_once, curve = advance(state, data, hyperparameters, 250, range(0, 251, 50))
+    first, first_curve = advance(state, data, hyperparameters, 100, range(0, 100, 50))
+    second, second_curve = advance(first, data, hyperparameters, 250, range(0, 251, 50))
+    assert at_once.iteration == second.iteration == 250
+    np.testing.assert_array_equal(at_once.theta, second.theta)
+    assert first_curve.iterations + second_curve.iterations == curve.iterations
+    np.testing.assert_array_equal(np.vstack([first_curve.train_cost, second_curve.train_cost]), curve.train_cost)
+
+
+def test_advance_changes_none_of_its_arguments_and_repeats_itself():
+    problem = random_problem(8, n_features=30, m=20, n_networks=2)
+    data = problem.data(reduced=True)
+    state = start(problem.initial, data, problem.architecture)
+    kept = replace(state, theta=state.theta.copy(), offset=state.offset.copy(), settled=state.settled.copy())
+    for array in (state.theta, state.offset, state.settled, data.inputs, data.targets, data.held_out, data.gram):
+        array.flags.writeable = False
+    one, one_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])
+    two, two_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])
+    np.testing.assert_array_equal(state.theta, kept.theta)
+    np.testing.assert_array_equal(state.offset, kept.offset)
+    np.testing.assert_array_equal(state.settled, kept.settled)
+    assert state.iteration == 0
+    np.testing.assert_array_equal(one.theta, two.theta)
+    np.testing.assert_array_equal(one_curve.train_cost, two_curve.train_cost)
+
+
+def test_another_process_gives_the_same_bits():
+    program = "from tests.engine.problem import digest_of_a_training; print(digest_of_a_training())"
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for hash_seed in ("1", "2")
+    ]
+    assert answers == [digest_of_a_training()] * 2
+
+
+def test_global_random_state_is_neither_read_nor_changed():
+    before = np.random.get_state()  # noqa: NPY002 - the legacy state is what must stay as it is
+    digest_of_a_training()
+    after = np.random.get_state()  # noqa: NPY002
+    np.testing.assert_array_equal(before[1], after[1])
+    assert before[2:] == after[2:]
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_stays_in_its_dtype_and_costs_are_float64(reduced, dtype):
+    problem = random_problem(8, n_features=9, m=6)
+    data = problem.data(reduced=reduced, dtype=dtype)
+    state = start(problem.parameters(np.float64), data, problem.architecture)
+    state, curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 5, [5])
+    parameters = finish(state, problem.initial, data, problem.architecture)
+    assert state.theta.dtype == dtype
+    assert all(array.dtype == dtype for array in (*parameters.W, *parameters.b))
+    assert curve.train_cost.dtype == curve.validation_accuracy.dtype == np.float64
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+@pytest.mark.parametrize("head", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("activation", ["leaky_relu", "identity"])
+def test_divergence_is_reported_where_it_is_seen_and_raises_nothing(activation, head, reduced):
+    problem = random_problem(1, n_features=9, m=14, hidden_units=(4, 3, 3), activation=activation, head=head)
+    problem = replace(problem, X=1e6 * problem.X)
+    data = problem.data(reduced=reduced, dtype=np.float32)
+    state = start(problem.initial, data, problem.architecture)
+    state, curve = advance(state, data, Hyperparameters(problem.architecture, 1e12), 200, range(0, 201, 10))
+    assert curve.diverged_at == curve.iterations[-1] == state.iteration < 200
+    assert not np.isfinite(curve.train_cost[-1]).all()
+    assert np.isfinite(curve.train_cost[:-1]).all()
+
+
+@pytest.mark.parametrize("learning_rate", [1, 1e6, 1e12, 1e30, 1e300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_learning_rate_raises_or_warns(learning_rate, dtype):
+    # a network may also die, and stay where it is with a finite cost
+    for seed, (activation, head) in enumerate(itertools.product(ACTIVATIONS, HEADS)):
+        problem = random_problem(seed, n_features=9, m=6, activation=activation, head=head)
+        data = problem.data(reduced=seed % 2 == 0, dtype=dtype)
+        state = start(problem.initial, data, problem.architecture)
+        _, curve = advance(state, data, Hyperparameters(problem.architecture, learning_rate), 20, range(21))
+        assert (curve.diverged_at is None) == bool(np.isfinite(curve.train_cost).all())
+
+
+def test_explicit_parameters_may_be_one_network_for_all_folds_or_one_a_fold():
+    problem = random_problem(1, n_networks=3)
+    data = problem.data(reduced=True)
+    one = Parameters(tuple(W[:1] for W in problem.initial.W), tuple(b[:1] for b in problem.initial.b))
+    thrice = Parameters(tuple(np.repeat(W, 3, 0) for W in one.W), tuple(np.repeat(b, 3, 0) for b in one.b))
+    found = []
+    for initial in (one, thrice):
+        state, _ = advance(
+            start(initial, data, problem.architecture), data, Hyperparameters(problem.architecture, 0.1), 20
+        )
+        found.append(finish(state, initial, data, problem.architecture))
+    for first, second in zip((*found[0].W, *found[0].b), (*found[1].W, *found[1].b), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_zero_iterations_give_back_the_initial_parameters():
+    problem = random_problem(1, n_features=9, m=6, n_networks=2)
+    for reduced in (False, True):
+        data = problem.data(reduced=reduced)
+        state, _ = advance(
+            start(problem.initial, data, problem.architecture), data, Hyperparameters(problem.architecture, 1), 0
+        )
+        parameters = finish(state, problem.initial, data, problem.architecture)
+        for found, given in zip((*parameters.W, *parameters.b), (*problem.initial.W, *problem.initial.b), strict=True):
+            np.testing.assert_array_equal(found, given)
+            assert not np.shares_memory(found, state.theta)
+
+
+@pytest.mark.parametrize("learning_rate", [0, -0.1, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_not_positive_and_finite_is_refused(learning_rate):
+    with pytest.raises(EngineError, match="must be finite and above 0"):
+        Hyperparameters(random_problem(0).architecture, learning_rate)
+
+
+def test_training_backwards_is_refused():
+    problem = random_problem(0)
+    data, hyperparameters = problem.data(reduced=False), Hyperparameters(problem.architecture, 0.1)
+    state, _ = advance(start(problem.initial, data, problem.architecture), data, hyperparameters, 10)
+    with pytest.raises(EngineError, match="n_iterations = 5, but the state has done 10"):
+        advance(state, data, hyperparameters, 5)
+
+
+def test_start_refuses_parameters_and_data_that_do_not_fit():
+    problem = random_problem(0, n_networks=2)
+    other = random_problem(0, n_features=4)
+    with pytest.raises(ShapeError, match=r"4 features and 1 outputs.*n\[0\] = 3"):
+        start(problem.initial, other.data(reduced=False), problem.architecture)
+    with pytest.raises(ShapeError, match="2 networks for 1 folds"):
+        start(problem.initial, random_problem(0).data(reduced=False), problem.architecture)
+    with pytest.raises(ShapeError, match=r"W\[1\] has shape"):
+        start(other.initial, problem.data(reduced=False), problem.architecture)

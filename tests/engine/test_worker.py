@@ -1,0 +1,135 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from engine.network import forward
+from engine.training import Hyperparameters, finish
+from engine.worker import Rung, initial_parameters, initialize_worker, run_rung, run_rung_in_worker, worker_pid
+from tests.conftest import REPOSITORY
+from tests.engine.problem import random_problem
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """More features than examples, three folds."""
+    return random_problem(8, n_features=300, m=120, hidden_units=(12, 6), n_networks=3, activation="relu")
+
+
+@pytest.fixture(scope="module")
+def data(problem):
+    """As a worker gets them."""
+    return problem.data(reduced=True, dtype=np.float32)
+
+
+def first_rung(problem, seed=(1, 17)):
+    return Rung(Hyperparameters(problem.architecture, 0.1), seed, None, 60, (0, 30, 60))
+
+
+def second_rung(problem, state):
+    return Rung(Hyperparameters(problem.architecture, 0.1), (1, 17), state, 100, (60, 100))
+
+
+def assert_same(one, other):
+    assert one.state.iteration == other.state.iteration
+    assert one.curve.iterations == other.curve.iterations
+    assert one.curve.diverged_at == other.curve.diverged_at
+    for name in ("theta", "offset", "settled"):
+        np.testing.assert_array_equal(getattr(one.state, name), getattr(other.state, name))
+    for name in ("train_cost", "validation_cost", "train_accuracy", "validation_accuracy"):
+        np.testing.assert_array_equal(getattr(one.curve, name), getattr(other.curve, name))
+
+
+def test_a_rung_run_twice_gives_the_same_bits(problem, data):
+    assert_same(run_rung(first_rung(problem), data), run_rung(first_rung(problem), data))
+
+
+def test_the_first_rung_starts_all_folds_at_the_initial_parameters_of_its_seed(problem, data):
+    rung = Rung(Hyperparameters(problem.architecture, 0.1), (1, 17), None, 0, ())
+    initial = initial_parameters(problem.architecture, (1, 17), data.dtype)
+    parameters = finish(run_rung(rung, data).state, initial, data, problem.architecture)
+    for found, given in zip((*parameters.W, *parameters.b), (*initial.W, *initial.b), strict=True):
+        np.testing.assert_array_equal(found, np.repeat(given, 3, axis=0))
+
+
+def test_another_seed_gives_another_network(problem, data):
+    one, other = (run_rung(first_rung(problem, seed), data).curve.train_cost for seed in ((1, 17), (1, 18)))
+    assert (one != other).all()
+
+
+def test_a_spawned_worker_gives_the_bits_of_this_process(problem, data, tmp_path):
+    data.save(tmp_path)
+    with threadpool_limits(1):
+        first_here = run_rung(first_rung(problem), data)
+        second_here = run_rung(second_rung(problem, first_here.state), data)
+    with ProcessPoolExecutor(
+        1, multiprocessing.get_context("spawn"), initializer=initialize_worker, initargs=(tmp_path,)
+    ) as workers:
+        assert workers.submit(worker_pid).result() != os.getpid()
+        first_there = workers.submit(run_rung_in_worker, first_rung(problem)).result()
+        second_there = workers.submit(run_rung_in_worker, second_rung(problem, first_there.state)).result()
+    assert_same(first_here, first_there)
+    assert_same(second_here, second_there)
+    assert first_there.seconds > 0
+
+
+def test_the_trained_network_predicts_what_its_curve_says(problem, data):
+    result = run_rung(first_rung(problem), data)
+    initial = initial_parameters(problem.architecture, (1, 17), data.dtype)
+    _, A = forward(finish(result.state, initial, data, problem.architecture), problem.X, problem.architecture)
+    right = (A[:, 0] >= 0.5) == (problem.Y >= 0.5)
+    found = [row[held_out].mean() for row, held_out in zip(right, problem.held_out, strict=True)]
+    assert found == pytest.approx(result.curve.validation_accuracy[-1])
+
+
+def test_importing_the_worker_imports_only_numpy_h5py_and_threadpoolctl():
+    program = "import engine.worker, sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    foreign = set(done.stdout.split()) - set(sys.stdlib_module_names)
+    heavy = {"pandas", "sklearn", "mlflow", "optuna", "scipy", "pydantic", "typer", "rich", "experiments", "sweeps"}
+    assert {"engine", "numpy", "h5py", "threadpoolctl"} <= foreign
+    assert not foreign & heavy
+
+
+def is_alive(pid):
+    """A zombie that nobody has buried yet is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+def test_a_worker_exits_when_its_coordinator_is_killed(data, tmp_path):
+    data.save(tmp_path)
+    program = tmp_path / "coordinator.py"
+    program.write_text(
+        "import multiprocessing, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from pathlib import Path\n"
+        "from engine.worker import initialize_worker, worker_pid\n"
+        "if __name__ == '__main__':\n"
+        "    folder = Path(__file__).parent\n"
+        "    spawn = multiprocessing.get_context('spawn')\n"
+        "    with ProcessPoolExecutor(1, spawn, initializer=initialize_worker, initargs=(folder,)) as workers:\n"
+        "        print(workers.submit(worker_pid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, env=environment, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        assert is_alive(worker)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        deadline = time.monotonic() + 20
+        while is_alive(worker) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not is_alive(worker), "an orphan"

@@ -1,0 +1,590 @@
+import math
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.delivery import Delivery, deliver, mask_password
+from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
+from experiments.mlflow_connection import prepare_environment
+from experiments.outbox import Outbox
+
+# MLflow 3.17's own, under SQLAlchemy 2.1
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"
+)
+
+STUDY = "cats/2026-11-23T02:00:00Z"
+T0 = 1.79e9
+DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its schema and nothing else: creating one takes two seconds, copying it none."""
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def uri(tmp_path: Path, empty_store: Path) -> str:
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "cats.outbox")
+
+
+def started(experiment: str = "cats", **changes: Any) -> SweepStarted:
+    tags = {"mlflow.user": "ada", "mlflow.source.name": "sweeps", "sweeps.python": "3.11"}
+    values: dict[str, Any] = {
+        "study": STUDY,
+        "experiment": experiment,
+        "started_at": T0,
+        "params": {"search.learning_rate.low": 0.001, "sweep.seed": 1},
+        "tags": tags,
+        "description": "# Cats\nsearching",
+        "config_toml": 'name = "cats"\n',
+        "data": DATA,
+    }
+    return SweepStarted(**(values | changes))
+
+
+def trial(number: int, n_points: int = 20, **changes: Any) -> TrialFinished:
+    curves = {
+        name: [(10 * i, (number + 1) / (i + 1)) for i in range(n_points)] for name in ("train_cost", "validation_cost")
+    }
+    values: dict[str, Any] = {
+        "study": STUDY,
+        "number": number,
+        "state": "COMPLETE",
+        "interrupted": False,
+        "params": {"learning_rate": 0.1 + 0.2, "depth": 2, "activation": "relu"},
+        "metrics": {"value": 0.25 + number, "validation_cost": 0.123},
+        "curves": curves,
+        "started_at": T0 + number,
+        "ended_at": T0 + number + 0.9,
+    }
+    return TrialFinished(**(values | changes))
+
+
+def finished(sequence: int = 1, **changes: Any) -> SweepFinished:
+    values: dict[str, Any] = {
+        "study": STUDY,
+        "state": "FINISHED",
+        "ended_at": T0 + 1000 * sequence,
+        "metrics": {"test_accuracy": 0.8},
+        "tags": {"sweeps.best_trial": "3"},
+        "description": "# Cats\nwon",
+        "artifacts": {},
+        "model_file": None,
+        "sequence": sequence,
+    }
+    return SweepFinished(**(values | changes))
+
+
+def fill(outbox: Outbox, n_trials: int, n_points: int = 20) -> None:
+    outbox.append(started())
+    for number in range(n_trials):
+        outbox.append(trial(number, n_points))
+
+
+def query(uri: str, sql: str) -> list[tuple[Any, ...]]:
+    """Straight from the database: no layer of MLflow's between the assertion and the rows."""
+    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def tags_of(uri: str, run_name: str) -> dict[str, str]:
+    return dict(query(uri, f"SELECT t.key, t.value FROM tags t JOIN runs USING (run_uuid) WHERE name = '{run_name}'"))  # noqa: S608
+
+
+def statuses(uri: str) -> dict[str, str]:
+    return dict(query(uri, "SELECT name, status FROM runs"))
+
+
+def assert_exactly_once(uri: str, n_trials: int, n_points: int) -> None:
+    """N child runs under one parent in one experiment, every point there, none double."""
+    assert query(uri, "SELECT count(*) FROM experiments WHERE name = 'cats'") == [(1,)]
+    assert query(uri, f"SELECT count(*) FROM runs WHERE name = '{STUDY}'") == [(1,)]  # noqa: S608
+    names = [name for (name,) in query(uri, "SELECT name FROM runs WHERE name LIKE 'trial-%' ORDER BY name")]
+    assert names == [f"trial-{number:04d}" for number in range(n_trials)]
+    rows = query(uri, "SELECT name, key, step, value FROM metrics JOIN runs USING (run_uuid)")
+    points = [row for row in rows if row[0].startswith("trial-")]
+    expected = []
+    for number in range(n_trials):
+        fact = trial(number, n_points)
+        expected += [(fact.key, key, i, v) for key, curve in fact.curves.items() for i, v in curve]
+        expected += [(fact.key, key, 10 * (n_points - 1), value) for key, value in fact.metrics.items()]
+    assert sorted(points) == sorted(expected)
+    assert query(uri, "SELECT count(*) FROM params JOIN runs USING (run_uuid) WHERE name LIKE 'trial-%'") == [
+        (3 * n_trials,)
+    ]
+    assert query(uri, "SELECT count(*) FROM datasets") == [(1,)]
+    assert query(uri, "SELECT count(*) FROM inputs") == [(n_trials + 1,)]
+
+
+def test_the_record_has_the_shape_the_design_promises(uri: str, outbox: Outbox, tmp_path: Path):
+    (tmp_path / "report.html").write_text("<p>won</p>")
+    (tmp_path / "weights.h5").write_bytes(b"\x89HDF")
+    fill(outbox, 1)
+    outbox.append(trial(1, state="PRUNED", reason="below the median at iteration 100"))
+    outbox.append(trial(2, state="FAIL", reason="cost is nan", metrics={"value": math.nan}, curves={}))
+    outbox.append(trial(3, state="FAIL", interrupted=True))
+    outbox.append(finished(artifacts={"reports/index.html": "report.html"}, model_file="weights.h5"))
+    result = deliver(outbox, uri)
+
+    assert (result.n_pending, result.error) == (0, None)
+    assert statuses(uri) == {
+        STUDY: "FINISHED",
+        "trial-0000": "FINISHED",
+        "trial-0001": "FINISHED",
+        "trial-0002": "FAILED",
+        "trial-0003": "KILLED",
+    }
+    assert tags_of(uri, "trial-0001") == {
+        "mlflow.parentRunId": result.run_id,
+        "mlflow.runName": "trial-0001",
+        "mlflow.source.name": "sweeps",
+        "mlflow.user": "ada",
+        "sweeps.kind": "trial",
+        "sweeps.reason": "below the median at iteration 100",
+        "sweeps.study": STUDY,
+        "sweeps.trial_number": "1",
+        "sweeps.trial_state": "PRUNED",
+    }
+    parent = tags_of(uri, STUDY)
+    assert parent["mlflow.note.content"] == "# Cats\nwon"
+    assert (parent["sweeps.kind"], parent["sweeps.study"], parent["sweeps.best_trial"]) == ("study", STUDY, "3")
+    assert query(uri, "SELECT start_time, end_time FROM runs WHERE name = 'trial-0001'") == [
+        (round((T0 + 1) * 1000), round((T0 + 1.9) * 1000))
+    ]
+    assert query(uri, "SELECT name, digest FROM datasets") == [("cats", "0123456789abcdef")]
+    assert query(uri, "SELECT count(*) FROM inputs") == [(5,)]
+    files = {path.name: path.read_bytes() for path in (tmp_path / "mlruns").rglob("*") if path.is_file()}
+    assert files == {"config.toml": b'name = "cats"\n', "index.html": b"<p>won</p>", "weights.h5": b"\x89HDF"}
+
+
+def test_a_final_value_wins_over_the_end_of_its_curve_and_times_lie_within_the_trial(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    deliver(outbox, uri)
+    latest = dict(query(uri, "SELECT key, value FROM latest_metrics JOIN runs USING (run_uuid) WHERE name LIKE 'tr%'"))
+    assert latest == {"value": 0.25, "validation_cost": 0.123, "train_cost": 1 / 20}
+    times = query(uri, "SELECT min(timestamp), max(timestamp) FROM metrics")
+    assert times == [(round(T0 * 1000), round((T0 + 0.9) * 1000))]
+
+
+def test_delivering_everything_again_adds_nothing(uri: str, outbox: Outbox, tmp_path: Path):
+    fill(outbox, 3)
+    deliver(outbox, uri)
+    # As if killed between the last call to MLflow and the note that it succeeded, in every run at once.
+    connection = sqlite3.connect(tmp_path / "mlflow.db")
+    with connection:
+        connection.execute("UPDATE runs SET status = 'RUNNING'")
+    connection.close()
+    (tmp_path / "cats.outbox.delivered").unlink()
+    result = deliver(Outbox(outbox.path), uri)
+    assert (result.n_pending, result.error) == (0, None)
+    assert_exactly_once(uri, 3, 20)
+
+
+DELIVER = """
+    import sys, os
+    from pathlib import Path
+    from experiments.delivery import deliver
+    from experiments.outbox import Outbox
+    import mlflow
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(deliver(Outbox(Path(sys.argv[1])), sys.argv[2]))
+"""
+
+
+# One import of MLflow for all kills: a process that forks a delivery on request, waits until it has delivered
+# something and kills it so many seconds later.
+DELIVER_AND_KILL = """
+    import os, signal, sys, time
+    from pathlib import Path
+    from experiments.delivery import deliver
+    from experiments.outbox import Outbox
+    from mlflow.store.tracking import sqlalchemy_store
+
+    path = Path(sys.argv[1])
+    for line in sys.stdin:
+        n_pending = Outbox(path).n_pending
+        child = os.fork()
+        if child == 0:
+            deliver(Outbox(path), sys.argv[2])
+            os._exit(0)
+        while n_pending and Outbox(path).n_pending == n_pending:
+            time.sleep(0.005)
+        time.sleep(float(line))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        print("killed" if os.WIFSIGNALED(status) else "done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("n_kills", [8, pytest.param(50, marks=pytest.mark.slow)])
+def test_kills_at_random_instants_of_the_delivery_lose_nothing_and_double_nothing(
+    uri: str, outbox: Outbox, n_kills: int
+):
+    n_trials = 6 * n_kills
+    fill(outbox, n_trials)
+    rng = random.Random(n_kills)  # noqa: S311
+    instants = "".join(f"{0.2 * rng.random()}\n" for _ in range(n_kills))
+    command = [sys.executable, "-c", textwrap.dedent(DELIVER_AND_KILL), str(outbox.path), uri]
+    run = subprocess.run(command, input=instants, check=True, capture_output=True, text=True)
+    assert run.stdout.split().count("killed") > n_kills // 2, "most kills must hit a delivery that is under way"
+    result = deliver(Outbox(outbox.path), uri)
+    assert (result.n_pending, result.error) == (0, None)
+    assert_exactly_once(uri, n_trials, 20)
+
+
+class Killed(BaseException):
+    """Stops the delivery where a kill would: no handler of ours or MLflow's catches it."""
+
+
+@pytest.mark.parametrize("method", ["create_run", "log_batch", "log_inputs", "set_terminated"])
+@pytest.mark.parametrize("has_happened", [False, True], ids=["before", "after"])
+def test_a_kill_around_every_call_to_mlflow_is_completed_by_the_next_delivery(
+    uri: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, method: str, has_happened: bool
+):
+    from mlflow import MlflowClient
+
+    fill(outbox, 3)
+    real = getattr(MlflowClient, method)
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        if has_happened:
+            real(*args, **kwargs)
+        raise Killed
+
+    for n_calls in range(2):  # the study's own run first, then a trial's
+        count = iter(range(9))
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                MlflowClient,
+                method,
+                lambda *a, _n=n_calls, _c=count, **k: (killed if next(_c) == _n else real)(*a, **k),
+            )
+            with pytest.raises(Killed):
+                deliver(Outbox(outbox.path), uri)
+    assert deliver(Outbox(outbox.path), uri).error is None
+    assert_exactly_once(uri, 3, 20)
+
+
+def test_the_background_thread_delivers_while_the_coordinator_goes_on(uri: str, outbox: Outbox):
+    outbox.append(started())
+    delivery = Delivery(outbox, uri)
+    delivery.start()
+    for number in range(5):
+        outbox.append(trial(number))
+        delivery.notify()
+    wait_until(lambda: outbox.n_pending == 0)
+    assert statuses(uri)[STUDY] == "RUNNING"
+    outbox.append(finished())
+    delivery.notify()
+    result = delivery.close(timeout_seconds=30)
+    assert (result.n_pending, result.error) == (0, None)
+    assert statuses(uri)[STUDY] == "FINISHED"
+    assert query(uri, f"SELECT run_uuid, experiment_id FROM runs WHERE name = '{STUDY}'") == [  # noqa: S608
+        (result.run_id, int(result.experiment_id or "-1"))
+    ]
+
+
+def test_a_continued_study_is_running_again_and_its_last_end_wins(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    outbox.append(finished(1, state="KILLED"))
+    deliver(outbox, uri)
+    assert statuses(uri)[STUDY] == "KILLED"
+    outbox.append(trial(1))
+    deliver(outbox, uri)
+    assert statuses(uri)[STUDY] == "RUNNING"
+    outbox.append(finished(2, metrics={"test_accuracy": 0.9}))
+    deliver(outbox, uri)
+    assert statuses(uri)[STUDY] == "FINISHED"
+    latest = query(uri, "SELECT value FROM latest_metrics WHERE key = 'test_accuracy'")
+    assert latest == [(0.9,)]
+
+
+def test_a_deleted_experiment_and_a_deleted_parent_run_are_restored(uri: str, outbox: Outbox):
+    from mlflow import MlflowClient
+
+    fill(outbox, 1)
+    first = deliver(outbox, uri)
+    assert first.experiment_id is not None
+    MlflowClient(tracking_uri=uri).delete_experiment(first.experiment_id)
+    outbox.append(trial(1))
+    assert deliver(outbox, uri) == first
+    assert first.run_id is not None
+    MlflowClient(tracking_uri=uri).delete_run(first.run_id)
+    outbox.append(trial(2))
+    assert deliver(outbox, uri) == first
+    assert_exactly_once(uri, 3, 20)
+
+
+def test_a_missing_file_keeps_only_its_own_fact_back(uri: str, outbox: Outbox, tmp_path: Path):
+    fill(outbox, 1)
+    outbox.append(finished(artifacts={"report.html": "report.html"}))
+    result = deliver(outbox, uri)
+    assert result.n_pending == 1
+    assert "report.html" in (result.error or "")
+    assert statuses(uri)[STUDY] == "FINISHED", "nothing stays RUNNING for want of a file"
+    (tmp_path / "report.html").write_text("here")
+    assert deliver(outbox, uri).n_pending == 0
+
+
+def test_two_processes_do_not_deliver_the_same_outbox_at_once(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    delivery = Delivery(outbox, uri)
+    delivery.start()
+    wait_until(lambda: outbox.n_pending == 0)
+    outbox.append(trial(1))
+    result = deliver(Outbox(outbox.path), uri)
+    assert "another process is delivering" in (result.error or "")
+    assert delivery.close(30).n_pending == 0
+
+
+def test_two_sweeps_may_start_in_an_empty_folder_at_the_same_time(tmp_path: Path):
+    uri = f"sqlite:///{tmp_path}/new/mlflow.db"
+    processes = []
+    for name in ("a", "b"):
+        fill(Outbox(tmp_path / name), 0)
+        command = [sys.executable, "-c", textwrap.dedent(DELIVER), str(tmp_path / name), uri]
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=-1, text=True))
+    outputs = [process.communicate("go\n") for process in processes]
+    assert all("n_pending=0, error=None" in output for output, _ in outputs), outputs
+    assert [errors for _, errors in outputs] == ["", ""], "nothing spills onto the terminal"
+    assert query(uri, "SELECT count(*) FROM experiments WHERE name = 'cats'") == [(1,)]
+
+
+def test_an_unusable_database_is_reported_at_once_and_nothing_is_lost(outbox: Outbox, tmp_path: Path):
+    (tmp_path / "mlflow.db").mkdir()
+    fill(outbox, 1)
+    result = deliver(outbox, f"sqlite:///{tmp_path}/mlflow.db")
+    assert result.n_pending == 2
+    assert "unable to open database file" in (result.error or "")
+
+
+class Faulty(BaseHTTPRequestHandler):
+    """A tracking server on a bad day."""
+
+    status = 500
+    hangs = False
+
+    def do_GET(self) -> None:
+        if self.hangs:
+            time.sleep(30)
+            return
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(b"no")
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def faulty_server() -> Iterator[Callable[..., str]]:
+    servers = []
+
+    def start(status: int = 500, hangs: bool = False) -> str:
+        handler = type("Handler", (Faulty,), {"status": status, "hangs": hangs})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        servers.append(server)
+        return f"http://ada:hunter2@127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.socket.close()
+
+
+def test_a_server_that_answers_500_fails_nothing_and_its_password_is_not_told(
+    outbox: Outbox, faulty_server: Callable[..., str], capfd: pytest.CaptureFixture[str]
+):
+    fill(outbox, 2)
+    result = deliver(outbox, faulty_server(500))
+    assert result.n_pending == 3
+    assert result.error is not None
+    assert result.error.startswith("http://ada:***@127.0.0.1")
+    assert "500" in result.error
+    assert "hunter2" not in result.error
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_name_the_variables_to_set(outbox: Outbox, faulty_server: Callable[..., str], status: int):
+    fill(outbox, 1)
+    result = deliver(outbox, faulty_server(status))
+    assert result.n_pending == 2
+    assert f"refused the credentials ({status})" in (result.error or "")
+    assert "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in (result.error or "")
+
+
+def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(
+    outbox: Outbox, faulty_server: Callable[..., str]
+):
+    delivery = Delivery(outbox, faulty_server(hangs=True))
+    outbox.append(started())
+    delivery.start()
+    outbox.append(trial(0))
+    delivery.notify()
+    result = delivery.close(timeout_seconds=0.5)
+    assert result.n_pending == 2
+    assert "within 0.5 s" in (result.error or "")
+    assert "hunter2" not in (result.error or "")
+
+
+def test_a_server_that_is_not_there_is_named_with_the_systems_own_words(outbox: Outbox):
+    fill(outbox, 1)
+    result = deliver(outbox, f"http://127.0.0.1:{free_port()}")
+    assert "Connection refused" in (result.error or "")
+    assert "\n" not in (result.error or "")
+
+
+def test_a_server_that_is_down_at_first_gets_everything_exactly_once(
+    tmp_path: Path, uri: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("experiments.delivery._LONGEST_PAUSE_SECONDS", 0.5)
+    port = free_port()
+    delivery = Delivery(outbox, f"http://127.0.0.1:{port}")
+    outbox.append(started())
+    delivery.start()
+    for number in range(10):
+        outbox.append(trial(number))
+        delivery.notify()
+    with mlflow_server(tmp_path, port, uri):
+        for number in range(10, 20):
+            outbox.append(trial(number))
+            delivery.notify()
+        outbox.append(finished(metrics={"test_accuracy": 0.9, "nothing": math.nan, "everything": math.inf}))
+        delivery.notify()
+        wait_until(lambda: outbox.n_pending == 0)
+        result = delivery.close(30)
+        assert (result.n_pending, result.error) == (0, None)
+        listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
+        with urllib.request.urlopen(listing) as response:
+            assert response.read() == b'name = "cats"\n'
+    assert_exactly_once(uri, 20, 20)
+
+
+@pytest.mark.slow
+def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path, uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    result = deliver(outbox, uri)
+    port = free_port()
+    with mlflow_server(tmp_path, port, None):
+        listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
+        with urllib.request.urlopen(listing) as response:
+            assert response.read() == b'name = "cats"\n'
+
+
+@pytest.mark.parametrize(
+    ("uri", "masked"),
+    [
+        ("postgresql://ada:hunter2@db/mlflow", "postgresql://ada:***@db/mlflow"),
+        ("https://ada:p@ss:w@host:5000/x", "https://ada:***@host:5000/x"),
+        ("https://:token@host", "https://:***@host"),
+        ("postgresql://db/mlflow?user=ada&password=hunter2&x=1", "postgresql://db/mlflow?user=ada&password=***&x=1"),
+        ("http://host/?access_token=abc", "http://host/?access_token=***"),
+        ("sqlite:////home/a:b/mlflow.db", "sqlite:////home/a:b/mlflow.db"),
+        ("could not reach http://a:b@c and http://d:e@f", "could not reach http://a:***@c and http://d:***@f"),
+    ],
+)
+def test_passwords_and_tokens_are_masked(uri: str, masked: str):
+    assert mask_password(uri) == masked
+
+
+def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    prepare_environment()
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+class mlflow_server:  # noqa: N801 - used like a function
+    """A real `mlflow server` on a loopback port; with no URI a bare `mlflow ui` in the folder."""
+
+    def __init__(self, folder: Path, port: int, uri: str | None) -> None:
+        self.folder = folder
+        self.port = port
+        backend = [] if uri is None else ["--backend-store-uri", uri]
+        self.command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port), "--workers", "1", *backend]
+
+    def __enter__(self) -> None:
+        self.log = (self.folder / "server.log").open("wb")
+        self.process = subprocess.Popen(
+            self.command, cwd=self.folder, stdout=self.log, stderr=self.log, start_new_session=True
+        )
+        wait_until(self._is_healthy)
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait()
+        self.log.close()
+
+    def _is_healthy(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "server.log").read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health") as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+
+def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the_next_run(tmp_path: Path) -> None:
+    connect = "import sys; from experiments.mlflow_connection import connect; connect(sys.argv[1]).search_experiments()"
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    creating = subprocess.Popen([sys.executable, "-c", connect, uri])
+    unfinished = tmp_path / ".mlflow.db.new"
+    while not (unfinished.exists() and unfinished.stat().st_size > 50_000):  # some of the thirty migrations are done
+        assert creating.poll() is None, "the database was created before it could be killed"
+        time.sleep(0.01)
+    creating.kill()
+    creating.wait()
+
+    subprocess.run([sys.executable, "-c", connect, uri], check=True, timeout=60)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

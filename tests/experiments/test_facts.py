@@ -1,0 +1,114 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.facts import DataFact, Fact, SweepFinished, SweepStarted, TrialFinished, from_json, to_json
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+TEXT = st.text(max_size=20)
+SCALARS = st.one_of(TEXT, st.integers(), FLOATS)
+TIMES = st.floats(min_value=0, max_value=4e9)
+TAGS = st.dictionaries(TEXT, TEXT, max_size=3)
+PARAMS = st.dictionaries(TEXT, SCALARS, max_size=4)
+METRICS = st.dictionaries(TEXT, FLOATS, max_size=4)
+CURVES = st.dictionaries(TEXT, st.lists(st.tuples(st.integers(0, 3000), FLOATS), max_size=5), max_size=3)
+DATA = st.builds(
+    DataFact, TEXT, TEXT, TEXT, st.integers(), st.integers(), st.integers(), TEXT, st.dictionaries(TEXT, st.integers())
+)
+FACTS = st.one_of(
+    st.builds(SweepStarted, TEXT, TEXT, TIMES, PARAMS, TAGS, TEXT, TEXT, DATA),
+    st.builds(
+        TrialFinished,
+        TEXT,
+        st.integers(0, 99999),
+        st.sampled_from(["COMPLETE", "PRUNED", "FAIL"]),
+        st.booleans(),
+        PARAMS,
+        METRICS,
+        CURVES,
+        TIMES,
+        TIMES,
+        TEXT,
+        TAGS,
+    ),
+    st.builds(
+        SweepFinished,
+        TEXT,
+        st.sampled_from(["FINISHED", "FAILED", "KILLED"]),
+        TIMES,
+        METRICS,
+        TAGS,
+        TEXT,
+        TAGS,
+        st.none() | TEXT,
+        st.integers(1, 9),
+    ),
+)
+
+
+def trial(number: int, **changes: object) -> TrialFinished:
+    values: dict[str, object] = {
+        "study": "cats/1",
+        "number": number,
+        "state": "COMPLETE",
+        "interrupted": False,
+        "params": {},
+        "metrics": {},
+        "curves": {},
+        "started_at": 1.0,
+        "ended_at": 2.0,
+    }
+    return TrialFinished(**(values | changes))  # type: ignore[arg-type]
+
+
+@given(FACTS)
+def test_a_fact_comes_back_exactly_with_every_float_bit_and_every_type(fact: Fact):
+    # repr tells 1 from 1.0, -0.0 from 0.0, and lets nan equal nan
+    assert repr(from_json(to_json(fact))) == repr(fact)
+
+
+@given(FACTS)
+def test_a_fact_is_one_line_of_json_that_any_parser_accepts(fact: Fact):
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    line = to_json(fact)
+    assert "\n" not in line
+    assert json.loads(line, parse_constant=refuse)["key"] == fact.key
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, math.pi])
+def test_floats_keep_full_precision(value: float):
+    back = from_json(to_json(trial(0, metrics={"cost": value})))
+    assert isinstance(back, TrialFinished)
+    assert back.metrics["cost"].hex() == value.hex()
+
+
+def test_a_parameter_spelt_nan_is_not_the_number_nan():
+    back = from_json(to_json(trial(0, params={"word": "nan", "number": math.nan})))
+    assert isinstance(back, TrialFinished)
+    assert back.params["word"] == "nan"
+    assert isinstance(back.params["number"], float)
+    assert math.isnan(back.params["number"])
+
+
+def test_keys_identify_facts_for_ever():
+    assert trial(12).key == "trial-0012"
+    assert trial(12345).key == "trial-12345"
+    assert SweepFinished("s", "KILLED", 1.0, {}, {}, "", {}, None, sequence=2).key == "finished-2"
+
+
+def test_a_value_that_json_cannot_hold_is_refused_by_name():
+    with pytest.raises(TypeError, match="not complex"):
+        to_json(trial(0, metrics={"cost": 1j}))
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "[]", "17", '{"key":"x","fact":"Nothing"}', '{"key":"x","fact":"TrialFinished"}']
+)
+def test_what_is_not_a_fact_is_refused(line: str):
+    with pytest.raises(ValueError, match="not a fact"):
+        from_json(line)

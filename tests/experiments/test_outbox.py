@@ -1,0 +1,166 @@
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from experiments.facts import SweepFinished, TrialFinished
+from experiments.outbox import Outbox
+
+
+def trial(number: int, n_points: int = 1) -> TrialFinished:
+    curve = [(i, i / 7) for i in range(n_points)]
+    return TrialFinished("cats/1", number, "COMPLETE", False, {"depth": 2}, {"cost": 0.5}, {"cost": curve}, 1.0, 2.0)
+
+
+def finish(sequence: int) -> SweepFinished:
+    return SweepFinished("cats/1", "KILLED", 9.0, {}, {}, "", {}, None, sequence)
+
+
+def filled(path: Path, n_trials: int) -> Outbox:
+    outbox = Outbox(path)
+    for number in range(n_trials):
+        assert outbox.append(trial(number))
+    return outbox
+
+
+def numbers(outbox: Outbox) -> list[int]:
+    return [fact.number for _, fact in outbox.facts() if isinstance(fact, TrialFinished)]
+
+
+def test_facts_come_back_in_order_with_positions_from_1(tmp_path: Path):
+    filled(tmp_path / "outbox", 3)
+    assert Outbox(tmp_path / "outbox").facts(after=1) == [(2, trial(1)), (3, trial(2))]
+
+
+def test_the_first_fact_of_a_key_stays_also_after_a_restart(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 1)
+    assert not outbox.append(trial(0, n_points=5))
+    assert not Outbox(tmp_path / "outbox").append(trial(0, n_points=5))
+    assert Outbox(tmp_path / "outbox").facts() == [(1, trial(0))]
+
+
+def test_what_was_delivered_is_remembered_also_out_of_order(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 4)
+    outbox.mark_delivered(1)
+    outbox.mark_delivered(3)
+    again = Outbox(tmp_path / "outbox")
+    assert (outbox.n_pending, again.n_pending) == (2, 2)
+    assert [position for position, _ in again.pending()] == [2, 4]
+    again.mark_delivered(2)
+    outbox.reload_delivered()
+    assert [position for position, _ in outbox.pending()] == [4]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"delivered_until":"many","also":[]}', b"[]", b"null"])
+def test_a_damaged_memory_of_deliveries_means_deliver_again(tmp_path: Path, content: bytes):
+    filled(tmp_path / "outbox", 2).mark_delivered(1)
+    (tmp_path / "outbox.delivered").write_bytes(content)
+    assert Outbox(tmp_path / "outbox").n_pending == 2
+
+
+def test_every_torn_last_line_is_ignored_and_cut_off_by_the_next_fact(tmp_path: Path):
+    path = tmp_path / "outbox"
+    filled(path, 2)
+    whole = path.read_bytes()
+    start = whole.index(b"\n") + 1
+    for length in range(start, len(whole)):
+        path.write_bytes(whole[:length])
+        outbox = Outbox(path)
+        assert numbers(outbox) == [0], length
+        assert path.read_bytes() == whole[:length], "opening only reads"
+        assert outbox.append(trial(1))
+        assert path.read_bytes() == whole
+
+
+def test_a_last_line_of_zeros_from_a_power_cut_counts_as_torn(tmp_path: Path):
+    path = tmp_path / "outbox"
+    filled(path, 1)
+    with path.open("ab") as file:
+        file.write(b'{"key":"trial-0001","fact":"Tri' + bytes(40) + b"\n")
+    assert numbers(Outbox(path)) == [0]
+
+
+def test_damage_in_the_middle_is_reported_with_its_line(tmp_path: Path):
+    path = tmp_path / "outbox"
+    filled(path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"garbage\n" + lines[2])
+    with pytest.raises(ValueError, match="outbox line 2: damaged"):
+        Outbox(path)
+
+
+def test_only_the_owner_may_read_the_files(tmp_path: Path):
+    filled(tmp_path / "outbox", 1).mark_delivered(1)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"outbox": 0o600, "outbox.delivered": 0o600}
+
+
+def test_ends_of_the_study_are_counted(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 1)
+    assert outbox.n_finished == 0
+    outbox.append(finish(1))
+    outbox.append(trial(1))
+    outbox.append(finish(outbox.n_finished + 1))
+    again = Outbox(tmp_path / "outbox")
+    assert (again.n_finished, again.position_of_last_finish()) == (2, 4)
+
+
+def test_importing_the_outbox_and_the_delivery_does_not_import_mlflow():
+    program = "import sys, experiments.outbox, experiments.delivery; print('mlflow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert run.stdout == "False\n"
+
+
+def test_a_full_disk_raises_and_leaves_no_half_line(tmp_path: Path):
+    path = tmp_path / "outbox"
+    filled(path, 3)
+    limit = path.stat().st_size + 100
+    # A file size limit stops write() in the middle of a line, as a full disk does.
+    program = f"""
+        import errno, resource, signal
+        from pathlib import Path
+        from experiments.outbox import Outbox
+        from experiments.facts import TrialFinished
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+        outbox = Outbox(Path({str(path)!r}))
+        fact = TrialFinished("cats/1", 3, "COMPLETE", False, {{"long": "x" * 500}}, {{}}, {{}}, 1.0, 2.0)
+        try:
+            outbox.append(fact)
+        except OSError as error:
+            print(errno.errorcode[error.errno], outbox.n_pending)
+    """
+    before = path.read_bytes()
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, capture_output=True, text=True)
+    assert run.stdout == "EFBIG 3\n"
+    assert path.read_bytes() == before
+    assert Outbox(path).append(trial(3))
+
+
+def test_a_kill_at_any_instant_leaves_a_whole_prefix_of_what_was_acknowledged(tmp_path: Path):
+    path = tmp_path / "outbox"
+    program = f"""
+        from pathlib import Path
+        from experiments.outbox import Outbox
+        from experiments.facts import TrialFinished
+
+        outbox = Outbox(Path({str(path)!r}))
+        for number in range(outbox.n_facts, 100000):
+            curve = [(i, i / 7) for i in range(50)]
+            outbox.append(TrialFinished("s", number, "COMPLETE", False, {{}}, {{}}, {{"c": curve}}, 1.0, 2.0))
+            print(number, flush=True)
+    """
+    for n_lines in (1, 7, 20, 55):
+        with subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            acknowledged = [int(process.stdout.readline()) for _ in range(n_lines)]
+            process.kill()
+            acknowledged += [int(line) for line in process.stdout.read().splitlines()]
+        assert numbers(Outbox(path)) == list(range(len(Outbox(path).facts())))
+        assert Outbox(path).n_facts in (acknowledged[-1] + 1, acknowledged[-1] + 2)
