@@ -97,15 +97,16 @@ class Parameters:
                 f"parameters: {len(self.W)} W and {len(self.b)} b. An architecture of depth "
                 f"{architecture.depth} has {len(sizes) - 1} of each; pass one W and one b a layer."
             )
+        n_networks = len(self.W[0])
         for layer, (w, bias) in enumerate(zip(self.W, self.b, strict=True), start=1):
             for name, array, shape in (
                 ("W", w, (sizes[layer], sizes[layer - 1])),
                 ("b", bias, (sizes[layer], 1)),
             ):
-                if array.ndim != 3 or array.shape[1:] != shape:
+                if array.ndim != 3 or array.shape != (n_networks, *shape):
                     raise ShapeError(
                         f"parameters: {name}[{layer}] has shape {array.shape}. "
-                        f"Layers {sizes} need (F, {shape[0]}, {shape[1]}); reshape or transpose it."
+                        f"Layers {sizes} need (F, {shape[0]}, {shape[1]}) with one F for all; reshape or transpose it."
                     )
 
 

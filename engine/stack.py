@@ -112,7 +112,9 @@ class Stack:
         for layer in range(self.L - 1, 0, -1):
             dZ, W = self.dZ[layer], self.theta[layer][:, :, :-1]
             np.matmul(dZ, self.A_and_ones[layer - 1].mT, out=self.dtheta[layer])
-            np.matmul(W.mT, dZ, out=self.dZ[layer - 1])
+            # Below a single unit W^T dZ is an outer product, for which matmul takes four times as long (README).
+            product = np.multiply if dZ.shape[1] == 1 else np.matmul
+            product(W.mT, dZ, out=self.dZ[layer - 1])
             self.activations[layer - 1].backward(self.dZ[layer - 1], self.A[layer - 1])
         if self.is_reduced:
             self.dtheta[0][...] = self.dZ[0]

@@ -144,7 +144,7 @@ def advance(
 
 
 def finish(state: State, initial: Parameters, data: TrainingData, architecture: Architecture) -> Parameters:
-    """Full parameters of the F networks: W[1] = W_0[1] + C X^T where the first layer was reduced.
+    """Full parameters of the F networks: theta[1] = theta_0 + C [X; 1]^T where the first layer was reduced.
 
     Args:
         state: Of the end of training.

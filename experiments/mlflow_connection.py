@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's pages speak of GenAI
 _SQLITE = "sqlite:///"
 _CHATTY_LOGGERS = ("mlflow", "sqlalchemy.engine", "alembic", "urllib3.connectionpool")
 _quiet = threading.local()
@@ -82,7 +83,7 @@ def find_or_create_experiment(client: "MlflowClient", tracking_uri: str, name: s
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            experiment_id: str = client.create_experiment(name, artifact_location(tracking_uri, name))
+            experiment_id: str = client.create_experiment(name, artifact_location(tracking_uri, name), EXPERIMENT_TAGS)
             return experiment_id
         except MlflowException:
             experiment = client.get_experiment_by_name(name)  # somebody was faster

@@ -22,10 +22,10 @@ from experiments.delivery import mask_password
 from experiments.errors import InputError
 
 ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NaturalInt = Annotated[int, Field(ge=0, strict=True)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
 
 def _check_name(name: str) -> str:
@@ -158,7 +158,8 @@ class SearchSection(Section):
 
 
 def _check_no_password(uri: str) -> str:
-    without_variables = re.sub(r"\$\{\w+\}", "", uri.replace(":${", "${"))
+    without_secrets = re.sub(r":(\$\{\w+\})+@", "@", uri)
+    without_variables = re.sub(r"\$\{\w+\}", "", without_secrets)
     if mask_password(without_variables) != without_variables:
         raise InputError(
             "the URI holds a password or a token.",

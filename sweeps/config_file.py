@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from experiments.delivery import mask_password
 from experiments.errors import InputError, nearest
 from sweeps.config import Config
 
@@ -123,9 +124,10 @@ def _read(path: Path) -> str:
 def _as_input_error(error: ValidationError, source: str) -> InputError:
     """The first complaint of pydantic in the house's three parts; a misspelt key goes before what it left missing."""
     complaint = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    place = [str(part) for part in complaint["loc"] if part not in ("range", "value")]
+    tags = ("range", "value")  # what pydantic puts behind [search] and a key
+    place = [str(part) for depth, part in enumerate(complaint["loc"]) if depth != 2 or part not in tags]
     where = f"{source} [{place[0]}]{' ' + '.'.join(place[1:]) if place[1:] else ''}"
-    given = complaint["input"]
+    given = mask_password(repr(complaint["input"]))
     match complaint["type"]:
         case "extra_forbidden":
             known = _known_keys(place[:-1])
@@ -141,10 +143,10 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
             return InputError(f"{where}: {ours.what}", ours.allowed, ours.fix)
         case "literal_error":
             choices = re.findall(r"'([^']+)'", complaint["msg"])
-            what = f"{where}: {given!r} is unknown.{nearest(str(given), choices)}"
+            what = f"{where}: {given} is unknown.{nearest(str(complaint['input']), choices)}"
             return InputError(what, f"It must be one of {', '.join(choices)}.", "Choose one of them.")
     allowed = re.sub(r"^\w+ should", "It must", complaint["msg"])
-    return InputError(f"{where}: {given!r} is not allowed.", f"{allowed}.", "Change it.")
+    return InputError(f"{where}: {given} is not allowed.", f"{allowed}.", "Change it.")
 
 
 def _known_keys(place: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The facts of a sweep, from its own objects: what the record says about the study, its trials and its end."""
 
+import getpass
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,8 @@ from engine.threads import machine_kind
 from experiments.delivery import mask_password
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.preparation import PreparedData
-from sweeps.config import Config
+from sweeps import __version__
+from sweeps.config import Config, DepthRange, FloatRange, IntRange
 from sweeps.trial import TrialResult
 from sweeps.winner import Winner
 
@@ -28,7 +30,13 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
         experiment=config.sweep.name,
         started_at=time.time(),
         params=params,
-        tags={"sweeps.machine": machine_kind()},
+        tags={
+            "mlflow.user": _user(),
+            "mlflow.source.name": f"python -m sweeps run {config.source}",
+            "mlflow.source.type": "LOCAL",
+            "sweeps.version": __version__,
+            "sweeps.machine": machine_kind(),
+        },
         description=_description(config, prepared),
         config_toml=mask_password(config.text),
         data=DataFact(
@@ -120,12 +128,25 @@ def _masked(value: Scalar) -> Scalar:
 def _description(config: Config, prepared: PreparedData) -> str:
     dataset = prepared.dataset
     balance = ", ".join(f"{count} {name}" for name, count in class_balance(prepared).items())
-    searched = "\n".join(f"- `{key}`: {value}" for key, value in config.search.model_dump().items())
+    searched = "\n".join(f"- `{key}`: {_in_words(value)}" for key, value in config.search)
     return (
         f"**{config.sweep.name}**: {config.sweep.n_trials} trials on {dataset.n_train} training examples of "
         f"{prepared.X.shape[0]} features ({dataset.task}{': ' + balance if balance else ''}), "
         f"{dataset.n_test} test examples sealed away.\n\nSearched:\n\n{searched}\n"
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def _in_words(searched: object) -> str:
+    if isinstance(searched, FloatRange | IntRange | DepthRange):
+        return f"{searched.low} to {searched.high}{', logarithmically' if searched.log else ''}"
+    return ", ".join(searched) if isinstance(searched, tuple) else str(searched)
 
 
 def _curves(curve: Curve, prepared: PreparedData) -> Iterator[tuple[str, list[tuple[int, float]]]]:

@@ -54,6 +54,8 @@ def test_parameters_of_another_shape_are_refused_with_the_place():
         Parameters((W[0], W[1].mT, W[2]), b).check(problem.architecture)
     with pytest.raises(ShapeError, match=r"b\[1\] has shape \(1, 4\).*\(F, 4, 1\)"):
         Parameters(W, (b[0][..., 0], b[1], b[2])).check(problem.architecture)
+    with pytest.raises(ShapeError, match=r"b\[3\] has shape \(2, 1, 1\).*one F for all"):
+        Parameters(W, (*b[:2], np.repeat(b[2], 2, axis=0))).check(problem.architecture)
     with pytest.raises(ShapeError, match="2 W and 3 b"):
         Parameters(W[:2], b).check(problem.architecture)
 
