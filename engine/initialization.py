@@ -1,4 +1,4 @@
-"""Initial weights: N(0, variance) with the variance that the activation asks for; biases start at 0.
+"""Initial weights: N(0, variance) with the variance that the activation asks for; biases start at 0 (at 1 for a ReLU output).
 
 | scheme | variance of W[l] | for                | source                |
 |--------|------------------|--------------------|-----------------------|
@@ -45,6 +45,8 @@ def initialize(
         standard_normal = generator.standard_normal((n_units, fan_in))
         W.append((standard_normal * _standard_deviation(scheme, fan_in)).astype(dtype))
     b = [np.zeros((n_units, 1), dtype) for n_units in sizes[1:]]
+    if architecture.head == "nonnegative_regression":
+        b[-1] += 1  # a ReLU output that starts below 0 for every example never learns; targets have unit deviation
     return Parameters.of_one_network(W, b)
 
 

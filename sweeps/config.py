@@ -100,11 +100,15 @@ SearchedDepth = Annotated[
 
 
 class SweepSection(Section):
-    """What the sweep is called, how long it may take, and its seed."""
+    """What the sweep is called, how long it may take, and its seed.
+
+    `patience` ends the sweep when so many trials in a row have ended without a better value.
+    """
 
     name: Annotated[str, AfterValidator(_check_name)]
     n_trials: PositiveInt = 100
     timeout_seconds: PositiveFloat | None = None
+    patience: PositiveInt | None = None
     seed: NaturalInt = 1
 
 
@@ -231,7 +235,7 @@ class Config(Section):
     def fingerprint(self, data_digest: str) -> str:
         """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
         decisive = {
-            "sweep": {"name": self.sweep.name, "seed": self.sweep.seed},
+            "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
             "search": self.search.model_dump(),
             "study": self.study.model_dump(exclude={"storage"}),

@@ -25,7 +25,14 @@ class WorkerDiedError(RuntimeError):
     """A worker process ended, several times, while it had the same rung."""
 
 
-class SerialExecutor(Executor):
+class RungExecutor(Executor):
+    """What a schedule needs of an executor."""
+
+    def abandon(self, future: "Future[RungResult]") -> None:
+        """Take a rung away from a worker that does not answer and give it to another, as if the worker had died."""
+
+
+class SerialExecutor(RungExecutor):
     """Runs each call at once, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401
@@ -46,7 +53,7 @@ class _Task:
     n_attempts: int = 0
 
 
-class WorkerProcesses(Executor):
+class WorkerProcesses(RungExecutor):
     """`n_workers` processes; a rung whose worker dies is given to a new one.
 
     Each worker is a `ProcessPoolExecutor` of one process. One pool of many would break as a whole when a process dies,
@@ -59,7 +66,7 @@ class WorkerProcesses(Executor):
         self._lock = threading.RLock()
         self._waiting: deque[_Task] = deque()
         self._idle = [self._new_worker() for _ in range(n_workers)]
-        self._busy: set[ProcessPoolExecutor] = set()
+        self._busy: dict[ProcessPoolExecutor, _Task] = {}
         self._is_shut_down = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401
@@ -82,9 +89,15 @@ class WorkerProcesses(Executor):
                 self._waiting.clear()
         for worker in workers:
             if cancel_futures:
-                for process in list((worker._processes or {}).values()):
-                    process.kill()
+                _kill(worker)
             worker.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def abandon(self, future: "Future[RungResult]") -> None:
+        """Kill the worker that has the rung."""
+        with self._lock:
+            for worker, task in self._busy.items():
+                if task.future is future:
+                    _kill(worker)
 
     def _new_worker(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, self._initializer, self._initargs)
@@ -96,14 +109,18 @@ class WorkerProcesses(Executor):
                 continue
             task.n_attempts += 1
             worker = self._idle.pop()
-            self._busy.add(worker)
-            answer = worker.submit(task.call, *task.args)
+            try:
+                answer = worker.submit(task.call, *task.args)
+            except BrokenProcessPool:  # it died while it had nothing to do
+                worker = self._new_worker()
+                answer = worker.submit(task.call, *task.args)
+            self._busy[worker] = task
             answer.add_done_callback(partial(self._finish, task, worker))
 
     def _finish(self, task: _Task, worker: ProcessPoolExecutor, answer: "Future[Any]") -> None:
         error = None if answer.cancelled() else answer.exception()
         with self._lock:
-            self._busy.discard(worker)
+            self._busy.pop(worker, None)
             died = isinstance(error, BrokenProcessPool)
             if self._is_shut_down:
                 error = error or WorkerDiedError("the sweep was stopped")
@@ -125,10 +142,15 @@ class WorkerProcesses(Executor):
             task.future.set_result(answer.result())
 
 
+def _kill(worker: ProcessPoolExecutor) -> None:
+    for process in list((worker._processes or {}).values()):
+        process.kill()
+
+
 @contextmanager
 def open_executor(
     name: str, n_workers: int, data: TrainingData
-) -> Iterator[tuple[Executor, Callable[[Rung], RungResult]]]:
+) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
     """The executor of a configuration, with the data already where its workers are.
 
     Yields:

@@ -16,6 +16,7 @@ from engine.threads import machine_kind, one_blas_thread
 from experiments.dataset import load_dataset
 from experiments.delivery import mask_password
 from experiments.preparation import PreparedData, prepare
+from sweeps.checkpoint import Checkpoint
 from sweeps.config import Config
 from sweeps.config_file import expand_uri
 from sweeps.executors import open_executor
@@ -58,6 +59,7 @@ def run_sweep(
 
     with workspace.lease(config.sweep.name), Interrupts() as interrupts, one_blas_thread(), progress:
         stored = open_study(config, workspace, prepared.dataset.digest, is_new, progress.say)
+        folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace) as record:
 
             def trial_ended(result: TrialResult) -> None:
@@ -65,22 +67,27 @@ def run_sweep(
                 progress.trial_ended(result)
 
             progress.begin(config.sweep.n_trials, sum(trial.state.is_finished() for trial in stored.trials))
-            with open_executor(config.execution.executor, config.execution.workers, data) as (executor, run_rung):
+            with (
+                open_executor(config.execution.executor, config.execution.workers, data) as (executor, run_rung),
+                Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,
+            ):
                 Schedule(
                     LiveStudy(stored, config, rungs),
                     executor,
                     run_rung,
                     problem,
                     rungs,
+                    checkpoint,
                     n_trials=config.sweep.n_trials,
                     trials_in_flight=config.study.trials_in_flight,
+                    patience=config.sweep.patience,
                     is_over=_budget(config.sweep.timeout_seconds, began_at),
                     check_interrupt=interrupts.check,
                     on_trial_end=trial_ended,
                 ).run()
 
             trials = stored.trials
-            model_file = workspace.study_folder(stored.name) / "model.h5"
+            model_file = folder / "model.h5"
             winner: Winner | None = None
             best = best_trial(trials)
             if best is not None:

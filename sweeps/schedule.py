@@ -13,19 +13,25 @@ loop runs on. That is all there is to resuming.
 import heapq
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, wait
+from concurrent.futures import wait
 from itertools import pairwise
 
 from optuna.trial import TrialState
 
 from engine import Architecture
 from engine.worker import Rung, RungResult
+from sweeps.checkpoint import Checkpoint
+from sweeps.executors import RungExecutor
 from sweeps.rungs import Rungs
 from sweeps.study import LiveStudy
 from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, join
 
 POLL_SECONDS = 0.1
 """How often a wait for a result looks whether it should stop."""
+
+HANG_FACTOR = 20.0
+HANG_SECONDS = 30.0
+"""A rung hangs when it takes this much longer than rungs did so far: factor times the expected, and the seconds."""
 
 
 class Schedule:
@@ -39,6 +45,8 @@ class Schedule:
         rungs: Where trials are judged.
         n_trials: Of the whole sweep, those in the storage included.
         trials_in_flight: Processors of the imagined machine.
+        checkpoint: Keeps the states of running trials.
+        patience: The sweep ends when this many trials in a row have ended without a better value; None is never.
         is_over: Asked between rungs; True ends the sweep with the best so far.
         check_interrupt: Called while waiting; raises to leave at once. The storage is then as it was after the
             latest applied rung.
@@ -48,13 +56,15 @@ class Schedule:
     def __init__(
         self,
         study: LiveStudy,
-        executor: Executor,
+        executor: RungExecutor,
         run_rung: Callable[[Rung], RungResult],
         problem: Problem,
         rungs: Rungs,
+        checkpoint: Checkpoint,
         *,
         n_trials: int,
         trials_in_flight: int,
+        patience: int | None,
         is_over: Callable[[], bool],
         check_interrupt: Callable[[], None],
         on_trial_end: Callable[[TrialResult], None],
@@ -64,13 +74,18 @@ class Schedule:
         self._run_rung = run_rung
         self._problem = problem
         self._rungs = rungs
+        self._checkpoint = checkpoint
         self._n_trials = n_trials
         self._trials_in_flight = trials_in_flight
+        self._patience = patience
         self._is_over = is_over
         self._check_interrupt = check_interrupt
         self._on_trial_end = on_trial_end
         self._queue: list[tuple[float, int]] = []  # (imagined end of the present rung, trial number), a heap
         self._running: dict[int, RunningTrial] = {}
+        self._best_value = float("inf")
+        self._n_without_improvement = 0
+        self._pace = 0.0  # the slowest rung so far, in seconds an imagined second
 
     def run(self) -> None:
         """Until every trial has ended, or the budget has."""
@@ -82,21 +97,28 @@ class Schedule:
             if not self._queue:
                 return
             if self._is_over():
-                self._end_all("the sweep's budget ended")
+                self._end_all("the sweep's time was over")
+                return
+            if self._patience is not None and self._n_without_improvement >= self._patience:
+                self._end_all(f"no better value in {self._patience} trials")
                 return
             now, number = heapq.heappop(self._queue)
             self._apply(self._running[number], now)
+            self._checkpoint.update(self._running.values())
 
     def _begin_trial(self, now: float) -> None:
         number, candidate = self._study.ask()
         trial = RunningTrial(number, candidate, self._rungs.ends(candidate.n_iterations), time.time())
+        if self._study.outcome(number) is None:
+            self._checkpoint.restore(trial)
         self._running[number] = trial
         self._begin_rung(trial, now)
 
     def _begin_rung(self, trial: RunningTrial, now: float) -> None:
         begin = trial.rung_ends[trial.rung - 1] if trial.rung > 0 else -1
         hyperparameters = self._problem.hyperparameters(trial.candidate)
-        if self._study.outcome(trial.number) is None:
+        is_known = self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
+        if not is_known:
             recorded = self._rungs.recorded(trial.candidate.n_iterations)
             rung = Rung(
                 hyperparameters=hyperparameters,
@@ -106,8 +128,10 @@ class Schedule:
                 record_at=tuple(i for i in recorded if begin < i <= trial.rung_end),
             )
             trial.future = self._executor.submit(self._run_rung, rung)
-        seconds = imagined_seconds(hyperparameters.architecture, self._problem, trial.rung_end - max(begin, 0))
-        heapq.heappush(self._queue, (now + seconds, trial.number))
+        trial.imagined_seconds = imagined_seconds(
+            hyperparameters.architecture, self._problem, trial.rung_end - max(begin, 0)
+        )
+        heapq.heappush(self._queue, (now + trial.imagined_seconds, trial.number))
 
     def _apply(self, trial: RunningTrial, now: float) -> None:
         """What the end of a rung decides: the trial failed, is given up, is complete, or climbs on."""
@@ -128,29 +152,53 @@ class Schedule:
 
     def _collect(self, trial: RunningTrial) -> tuple[float | None, str]:
         """The trial's value after its present rung, or None and why there is none."""
-        assert trial.future is not None
+        if trial.rung >= len(trial.curves):
+            failure = self._await_rung(trial)
+            if failure:
+                return None, f"trial {trial.number}: {failure} Recorded as FAIL."
+        return best_of(join(trial.curves[: trial.rung + 1]))[0], ""
+
+    def _await_rung(self, trial: RunningTrial) -> str:
+        """Wait for the worker and take its result over; what went wrong, or an empty text."""
+        assert trial.future is not None, "a rung that is not known has been submitted"
+        is_running_since = time.monotonic()
         while not wait([trial.future], timeout=POLL_SECONDS).done:
             self._check_interrupt()
+            if not trial.future.running():
+                is_running_since = time.monotonic()
+            elif time.monotonic() - is_running_since > self._patience_seconds(trial):
+                self._executor.abandon(trial.future)
+                is_running_since = time.monotonic()
         self._check_interrupt()
         error = trial.future.exception()
+        if isinstance(error, MemoryError):
+            return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
         if error is not None:
-            return None, f"trial {trial.number}: {error}"
+            return str(error)
         result = trial.future.result()
         trial.state = result.state
         trial.training_seconds += result.seconds
         trial.curves.append(result.curve)
-        if result.curve.diverged_at is not None:
-            candidate = trial.candidate
-            return None, (
-                f"trial {trial.number}: cost is not finite at iteration {result.curve.diverged_at} "
-                f"(learning_rate = {candidate.learning_rate:.4g}, {candidate.activation}, {self._problem.dtype})."
-            )
-        return best_of(join(trial.curves))[0], ""
+        self._pace = max(self._pace, result.seconds / trial.imagined_seconds)
+        if result.curve.diverged_at is None:
+            return ""
+        return (
+            f"cost is not finite at iteration {result.curve.diverged_at} "
+            f"(learning_rate = {trial.candidate.learning_rate:.4g}, {trial.candidate.activation}, "
+            f"{self._problem.dtype}). Lower search.learning_rate.high."
+        )
+
+    def _patience_seconds(self, trial: RunningTrial) -> float:
+        """When a rung counts as hanging: never before any rung has shown how fast this machine is."""
+        if self._pace == 0.0:
+            return float("inf")
+        return HANG_SECONDS + HANG_FACTOR * self._pace * trial.imagined_seconds
 
     def _end(self, trial: RunningTrial, state: TrialState, reason: str, *, is_interrupted: bool = False) -> None:
         del self._running[trial.number]
         outcome = self._study.outcome(trial.number)
         if outcome is not None:
+            self._count(outcome.state, outcome.value)
             self._study.tell(trial.number, outcome.state, outcome.value, {})
             return
         curve = join(trial.curves) if trial.curves else None
@@ -170,9 +218,16 @@ class Schedule:
             ended_at=time.time(),
             training_seconds=trial.training_seconds,
         )
+        self._count(state, value)
         self._on_trial_end(result)
         notes: Mapping[str, object] = {"best_iteration": best_iteration, "reason": reason}
         self._study.tell(trial.number, state, value, notes)
+
+    def _count(self, state: TrialState, value: float | None) -> None:
+        if state == TrialState.COMPLETE and value is not None and value < self._best_value:
+            self._best_value, self._n_without_improvement = value, 0
+        else:
+            self._n_without_improvement += 1
 
     def _end_all(self, reason: str) -> None:
         for trial in list(self._running.values()):

@@ -43,7 +43,7 @@ class StoredStudy:
 
     @classmethod
     def create(cls, storage: BaseStorage, name: str, attributes: dict[str, Any]) -> "StoredStudy":
-        """A new study that minimizes the validation cost."""
+        """A new study that minimizes the validation cost; `sweeps.state`, last of its attributes, makes it ours."""
         study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
         stored = cls(storage, study_id, name)
         for key, value in attributes.items():
@@ -57,7 +57,7 @@ class StoredStudy:
             (
                 cls(storage, study._study_id, study.study_name)
                 for study in storage.get_all_studies()
-                if "sweeps.name" in study.user_attrs and sweep_name in (None, study.user_attrs["sweeps.name"])
+                if "sweeps.state" in study.user_attrs and sweep_name in (None, study.user_attrs["sweeps.name"])
             ),
             key=lambda stored: stored.study_id,
         )
@@ -104,7 +104,7 @@ class LiveStudy:
             self._live.sampler = _sampler(self._config.study.sampler, self._config.sweep.seed, number)
             trial = self._live.ask()
             candidate = suggest(trial, self._config.search)
-            template = self._live.get_trials(deepcopy=True)[number]
+            template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
             trial_id = self._stored.storage.create_new_trial(self._stored.study_id, template_trial=template)
             self._recorded[number] = self._stored.storage.get_trial(trial_id)
         else:

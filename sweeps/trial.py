@@ -13,7 +13,15 @@ from sweeps.space import Candidate
 
 @dataclass(slots=True)
 class RunningTrial:
-    """A trial between its first and its last rung."""
+    """A trial between its first and its last rung.
+
+    Attributes:
+        rung: Index of the present rung in `rung_ends`.
+        state, curves: After the rungs that are trained, which may be more than have been applied.
+        future: The present rung, where it is being trained; None when it is known already.
+        training_seconds: On workers, so far.
+        imagined_seconds: Of the present rung, see `sweeps.schedule`.
+    """
 
     number: int
     candidate: Candidate
@@ -24,6 +32,7 @@ class RunningTrial:
     curves: list[Curve] = field(default_factory=list)
     future: "Future[RungResult] | None" = None
     training_seconds: float = 0.0
+    imagined_seconds: float = 0.0
 
     @property
     def rung_end(self) -> int:

@@ -168,16 +168,19 @@ def test_training_without_recording_gives_an_empty_curve():
 
 @pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_training_in_rungs_gives_the_same_bits_as_training_at_once(reduced, dtype):
+@pytest.mark.parametrize("boundary", [100, 70, 49, 51], ids="rungs at {}".format)
+def test_training_in_rungs_gives_the_same_bits_as_training_at_once(boundary, reduced, dtype):
     problem = random_problem(8, n_features=30, m=20, n_networks=3, activation="relu")
     data = problem.data(reduced=reduced, dtype=dtype)
     hyperparameters = Hyperparameters(problem.architecture, 0.1)
     state = start(problem.initial, data, problem.architecture)
     at_once, curve = advance(state, data, hyperparameters, 250, range(0, 251, 50))
-    first, first_curve = advance(state, data, hyperparameters, 100, range(0, 100, 50))
+    first, first_curve = advance(state, data, hyperparameters, boundary, range(0, boundary, 50))
     second, second_curve = advance(first, data, hyperparameters, 250, range(0, 251, 50))
     assert at_once.iteration == second.iteration == 250
     np.testing.assert_array_equal(at_once.theta, second.theta)
+    if reduced:
+        np.testing.assert_array_equal(at_once.settled, second.settled)
     assert first_curve.iterations + second_curve.iterations == curve.iterations
     np.testing.assert_array_equal(np.vstack([first_curve.train_cost, second_curve.train_cost]), curve.train_cost)
 
