@@ -1,0 +1,432 @@
+"""What the coordinator costs, and how many workers it can keep busy: a simulation, and one real sweep of sleepers.
+
+    python -m tests.benchmarks.bench_scheduler [--quick] [--append]
+    python -m tests.benchmarks.bench_scheduler --only growth    # or workers, sleepers
+
+The coordinator is the real one: `Schedule`, `LiveStudy`, Optuna's sampler and pruner, the journal, the outbox, and the
+pickles that go to and from a worker. Only training is imagined. In the simulation time is virtual: a rung ends on a
+simulated worker when its arithmetic says, times a lognormal deviation, and between two events the clock advances by what
+the coordinator's own thread took (its processor time, and in the storage its waiting for the disk). Nothing sleeps, so
+1,000 workers need one processor. MLflow is not part of it: it is told by a thread at its own pace.
+
+    growth     seconds a trial by phase, near trial 100, 1,000, 2,000, ...
+    workers    trials per second and what saturates first, by number of workers
+    sleepers   200 trials of 0.1 s in two real worker processes that sleep: overhead as a share of wall time
+"""
+
+import argparse
+import logging
+import math
+import pickle
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from engine import Architecture, Curve, State
+from engine.threads import one_blas_thread
+from engine.worker import Rung, RungResult
+from experiments.outbox import Outbox
+from experiments.preparation import PreparedData
+from sweeps.checkpoint import Checkpoint
+from sweeps.config import Config
+from sweeps.config_file import load_config, override
+from sweeps.executors import RungExecutor, WorkerProcesses
+from sweeps.facts import sweep_started, trial_finished
+from sweeps.rungs import Rungs
+from sweeps.run import load_data, problem_of
+from sweeps.schedule import Schedule, imagined_seconds
+from sweeps.space import Candidate
+from sweeps.study import LiveStudy, StoredStudy
+from sweeps.trial import Problem, TrialResult
+from sweeps.workspace import Workspace
+from tests.benchmarks import results
+from tests.benchmarks.timing import OtherLoad
+
+DEVIATION = 0.3
+"""Standard deviation of the logarithm of (real time of a rung / imagined time)."""
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Meter:
+    """Seconds of the coordinator by phase, each second in one phase only; and the clock they advance."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.total = 0.0
+        self.events: list[tuple[int, dict[str, float]]] = []
+        self._phases = ["schedule"]
+        self._since = time.thread_time()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Charge what happens inside to `name`; a record waits for its disk, everything else computes."""
+        self.charge()
+        self._phases.append(name)
+        began_at = time.perf_counter()
+        try:
+            yield
+        finally:
+            waited = time.perf_counter() - began_at - (time.thread_time() - self._since)
+            self.charge(max(0.0, waited) if name == "record" else 0.0)
+            self._phases.pop()
+
+    def charge(self, waited: float = 0.0) -> None:
+        """Bring the account up to date."""
+        now = time.thread_time()
+        if self._phases[-1] != "nobody's":
+            self.seconds[self._phases[-1]] += now - self._since + waited
+            self.total += now - self._since + waited
+        self._since = now
+
+    def note(self, n_ended: int) -> None:
+        """Remember the account as it is after so many trials."""
+        self.charge()
+        self.events.append((n_ended, dict(self.seconds)))
+
+
+class SimulatedFuture(Future[RungResult]):
+    """The result is there at once; who asks for it has waited until `ends_at`."""
+
+    def __init__(self, cluster: "SimulatedCluster", ends_at: float, image: bytes) -> None:
+        super().__init__()
+        self._cluster, self._ends_at, self._image = cluster, ends_at, image
+        self.set_running_or_notify_cancel()
+        self.set_result(None)  # type: ignore[arg-type]  # unpickled below, as a real one is when it arrives
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """None; the virtual clock has moved."""
+        self._cluster.wait_until(self._ends_at)
+        return None
+
+    def result(self, timeout: float | None = None) -> RungResult:
+        """Unpickled for the account of the coordinator."""
+        with self._cluster.meter.phase("transport"):
+            result: RungResult = pickle.loads(self._image)  # noqa: S301  # our own bytes
+        return result
+
+
+class SimulatedCluster(RungExecutor):
+    """Workers that take rungs in the order they come, on a virtual clock."""
+
+    def __init__(self, n_workers: int, speed: float, problem: Problem, meter: Meter) -> None:
+        self.meter = meter
+        self._free_at = [0.0] * n_workers
+        self._waited = 0.0
+        self._speed, self._problem = speed, problem
+        self.busy_seconds = 0.0
+
+    @property
+    def now(self) -> float:
+        """The virtual time."""
+        self.meter.charge()
+        return self.meter.total + self._waited
+
+    def wait_until(self, moment: float) -> None:
+        """Advance the virtual clock."""
+        self._waited += max(0.0, moment - self.now)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> SimulatedFuture:
+        """Plan the rung on the worker that is free first."""
+        (rung,) = args
+        with self.meter.phase("transport"):
+            pickle.dumps((fn, rung))
+        with self.meter.phase("nobody's"):
+            seconds = self._speed * rung_seconds(rung, self._problem)
+            image = pickle.dumps(fake_result(rung, self._problem, seconds))
+        ends_at = max(self.now, heappop(self._free_at)) + seconds
+        heappush(self._free_at, ends_at)
+        self.busy_seconds += seconds
+        return SimulatedFuture(self, ends_at, image)
+
+
+def rung_seconds(rung: Rung, problem: Problem) -> float:
+    """What the rung takes on a worker of speed 1: as imagined, but for a deviation of its own."""
+    begin = 0 if rung.state is None else rung.state.iteration
+    deviation = np.random.default_rng((*rung.initial_seed, rung.n_iterations)).normal(0.0, DEVIATION)
+    imagined = imagined_seconds(rung.hyperparameters.architecture, problem, rung.n_iterations - begin)
+    return imagined * math.exp(deviation)
+
+
+def fake_result(rung: Rung, problem: Problem, seconds: float) -> RungResult:
+    """A cost that falls along the iterations to a floor that depends on the hyperparameters; weights of true size."""
+    architecture = rung.hyperparameters.architecture
+    n_weights = problem.n_folds * sum(W + 1 for W in _fan_in_times_units(architecture))
+    sizes = architecture.hidden_units
+    bowl = math.log10(rung.hyperparameters.learning_rate / 0.1) ** 2 + (len(sizes) - 2) ** 2 / 8
+    bowl += sum(math.log2(size / 16) ** 2 for size in sizes) / 16
+    noise = np.random.default_rng(rung.initial_seed).normal(0.0, 0.02)
+    costs = 0.1 + 0.05 * bowl + noise + 0.5 / np.sqrt(1.0 + np.asarray(rung.record_at))
+    points = np.repeat(costs[:, None], problem.n_folds, axis=1)
+    state = State(rung.n_iterations, np.zeros(n_weights, np.float32), None, None)
+    return RungResult(state, Curve(rung.record_at, points, points, points, points, None), seconds)
+
+
+def sleep_rung(seconds_by_speed: float, problem: Problem, rung: Rung) -> RungResult:
+    """In a real worker: sleep for as long as the rung would take."""
+    seconds = seconds_by_speed * rung_seconds(rung, problem)
+    time.sleep(seconds)
+    return fake_result(rung, problem, seconds)
+
+
+def _fan_in_times_units(architecture: Architecture) -> Iterator[int]:
+    sizes = architecture.layer_sizes
+    return (fan_in * n_units for fan_in, n_units in zip(sizes, sizes[1:], strict=False))
+
+
+class MeteredStorage:
+    """A storage whose every call is charged to "record"."""
+
+    def __init__(self, storage: optuna.storages.BaseStorage, meter: Meter) -> None:
+        self._storage, self._meter = storage, meter
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, getattr(self._storage, name))
+
+    def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self._meter.phase("record"):
+            return method(*args, **kwargs)
+
+
+class MeteredStudy:
+    """A live study whose calls are charged to "ask" and "apply"."""
+
+    def __init__(self, study: LiveStudy, meter: Meter) -> None:
+        self._study, self._meter = study, meter
+        self.n_ended = 0
+
+    @property
+    def n_asked(self) -> int:
+        return self._study.n_asked
+
+    def ask(self) -> tuple[int, Candidate]:
+        with self._meter.phase("ask"):
+            return self._study.ask()
+
+    def outcome(self, number: int) -> FrozenTrial | None:
+        return self._study.outcome(number)
+
+    def report(self, *args: Any) -> bool:
+        with self._meter.phase("apply"):
+            return self._study.report(*args)
+
+    def tell(self, *args: Any) -> None:
+        with self._meter.phase("apply"):
+            self._study.tell(*args)
+        self.n_ended += 1
+        self._meter.note(self.n_ended)
+
+
+@dataclass
+class Sweep:
+    """A sweep on breast_cancer with everything but training and MLflow.
+
+    Attributes:
+        n_trials, trials_in_flight: As configured.
+        speed: Seconds of a worker an imagined second.
+    """
+
+    n_trials: int
+    trials_in_flight: int
+    config: Config = field(init=False)
+    prepared: PreparedData = field(init=False)
+    problem: Problem = field(init=False)
+    meter: Meter = field(default_factory=Meter)
+    training_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.config = override(
+            load_config("breast_cancer"),
+            sweep={"n_trials": self.n_trials},
+            study={"trials_in_flight": self.trials_in_flight},
+        )
+        self.prepared = load_data(self.config)
+        self.problem = problem_of(self.config, self.prepared)
+
+    def run(self, executor: RungExecutor, run_rung: Callable[[Rung], RungResult], *, is_durable: bool = True) -> None:
+        """All trials, in a folder that is removed afterwards."""
+        with tempfile.TemporaryDirectory() as directory, one_blas_thread():
+            workspace = Workspace(Path(directory))
+            workspace.create()
+            (workspace.root / "bench").mkdir()
+            storage = workspace.open_storage("bench", None) if is_durable else optuna.storages.InMemoryStorage()
+            stored = StoredStudy.create(storage, "bench/1", {"sweeps.name": "bench", "sweeps.state": "RUNNING"})
+            outbox = Outbox(workspace.root / "outbox.jsonl")
+            outbox.append(sweep_started(self.config, stored.name, self.prepared))
+            metered = StoredStudy(MeteredStorage(storage, self.meter), stored.study_id, stored.name)  # type: ignore[arg-type]
+            rungs = Rungs(self.config.search.max_iterations)
+
+            def trial_ended(result: TrialResult) -> None:
+                self.training_seconds += result.training_seconds
+                with self.meter.phase("record"):
+                    outbox.append(trial_finished(stored.name, result, self.prepared))
+
+            self.meter._since = time.thread_time()  # what came before is not the sweep's
+            with Checkpoint(workspace.root / "checkpoint.h5", stored.name) as checkpoint:
+                Schedule(
+                    MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter),  # type: ignore[arg-type]
+                    executor,
+                    run_rung,
+                    self.problem,
+                    rungs,
+                    checkpoint,
+                    n_trials=self.n_trials,
+                    trials_in_flight=self.trials_in_flight,
+                    patience=None,
+                    is_over=lambda: False,
+                    check_interrupt=lambda: None,
+                    on_trial_end=trial_ended,
+                ).run()
+            self.meter.charge()
+
+
+def no_rung(rung: Rung) -> RungResult:
+    """Stands where a worker's function does; a simulated worker knows what it would have answered."""
+    raise AssertionError(rung)
+
+
+def speed_for(seconds_a_trial: float) -> float:
+    """Seconds of a worker an imagined second, such that a trial takes so long on average, pruned ones included."""
+    sweep = Sweep(200, 16)
+    cluster = SimulatedCluster(16, 1.0, sweep.problem, sweep.meter)
+    sweep.run(cluster, no_rung, is_durable=False)
+    return seconds_a_trial * 200 / cluster.busy_seconds
+
+
+PHASES = ("ask", "apply", "record", "transport", "schedule")
+
+
+def growth(n_trials: int) -> str:
+    """The coordinator's milliseconds a trial around certain trials: means over 100 of them."""
+    sweep = Sweep(n_trials, 16)
+    sweep.run(SimulatedCluster(16, 1.0, sweep.problem, sweep.meter), no_rung)
+    rows, first = [], 0.0
+    for middle in (100, 300, 1000, 2000, 3000, 5000, 10_000):
+        if middle > n_trials:
+            break
+        before, after = (sweep.meter.events[min(i, n_trials) - 1][1] for i in (middle - 50, middle + 50))
+        n = min(middle + 50, n_trials) - (middle - 50)
+        milliseconds = [1e3 * (after.get(phase, 0.0) - before.get(phase, 0.0)) / n for phase in PHASES]
+        first = first or sum(milliseconds)
+        cells = [f"{value:.2f}" for value in (*milliseconds, sum(milliseconds))]
+        rows.append([f"{middle:,}", *cells, f"{sum(milliseconds) / first:.2f}"])
+    return results.table(["trial", *(f"{phase} ms" for phase in PHASES), "all ms", "times trial 100"], rows)
+
+
+def workers(n_trials: int, seconds_a_trial: tuple[float, ...]) -> str:
+    """Trials per second by number of workers and length of a trial."""
+    rows = []
+    for seconds in seconds_a_trial:
+        speed = speed_for(seconds)
+        for n_workers, trials_in_flight in ((1, 16), (16, 16), (100, 128), (1000, 1200)):
+            sweep = Sweep(n_trials, trials_in_flight)
+            cluster = SimulatedCluster(n_workers, speed, sweep.problem, sweep.meter)
+            sweep.run(cluster, no_rung)
+            elapsed = cluster.now
+            busy = cluster.busy_seconds / n_workers / elapsed
+            coordinator = sweep.meter.total
+            shares = [f"{sweep.meter.seconds[phase] / coordinator:.0%}" for phase in PHASES]
+            saturated = "coordinator" if coordinator / elapsed > 0.9 else "workers" if busy > 0.9 else "order"
+            rows.append(
+                [
+                    f"{n_workers:,}",
+                    f"{trials_in_flight:,}",
+                    f"{n_trials:,}",
+                    f"{cluster.busy_seconds / n_trials:.2f}",
+                    f"{n_trials / elapsed:.2f}",
+                    f"{1 - busy:.1%}",
+                    f"{coordinator / elapsed:.1%}",
+                    f"{1e3 * coordinator / n_trials:.1f}",
+                    *shares,
+                    saturated,
+                ]
+            )
+            print(results.table(WORKERS_COLUMNS, rows[-1:]), flush=True)
+    return results.table(WORKERS_COLUMNS, rows)
+
+
+WORKERS_COLUMNS = [
+    "workers",
+    "in flight",
+    "trials",
+    "s a trial",
+    "trials/s",
+    "workers idle",
+    "coordinator busy",
+    "ms a trial",
+    *PHASES,
+    "saturated",
+]
+
+
+def sleepers(n_trials: int = 200, seconds_a_trial: float = 0.1, n_workers: int = 2) -> str:
+    """Real processes that sleep: wall time against the time that training took."""
+    sweep = Sweep(n_trials, 16)
+    call = partial(sleep_rung, speed_for(seconds_a_trial), sweep.problem)
+    executor = WorkerProcesses(n_workers, _nothing, ())
+    try:
+        for future in [executor.submit(time.sleep, 1.0) for _ in range(n_workers)]:
+            future.result()  # they have started
+        began_at = time.perf_counter()
+        sweep.run(executor, call)
+        elapsed = time.perf_counter() - began_at
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    trained = sweep.training_seconds / n_workers
+    shares = [f"{sweep.meter.seconds[phase] / elapsed:.1%}" for phase in PHASES]
+    return results.table(
+        ["trials", "s a trial", "wall s", "training s / workers", "overhead", *(f"{phase} of wall" for phase in PHASES)],
+        [
+            [
+                str(n_trials),
+                f"{sweep.training_seconds / n_trials:.3f}",
+                f"{elapsed:.2f}",
+                f"{trained:.2f}",
+                f"{1 - trained / elapsed:.1%}",
+                *shares,
+            ]
+        ],
+    )
+
+
+def _nothing() -> None:
+    pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2,000 trials instead of 10,000")
+    parser.add_argument("--append", action="store_true", help="add the tables to RESULTS.md")
+    parser.add_argument("--only", choices=["growth", "workers", "sleepers"])
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(logging.WARNING)
+    n_trials = 2000 if options.quick else 10_000
+    parts: dict[str, Callable[[], str]] = {
+        "growth": lambda: growth(n_trials),
+        "workers": lambda: workers(n_trials, (1.0, 10.0, 100.0)),
+        "sleepers": sleepers,
+    }
+    for name, part in parts.items():
+        if options.only in (None, name):
+            with OtherLoad() as other:
+                text = part()
+            paragraph = results.conditions(other.cores)
+            print(f"\n{name}: {paragraph}\n\n{text}", flush=True)
+            if options.append:
+                results.append(f"bench_scheduler {name}", paragraph, text)
+
+
+if __name__ == "__main__":
+    main()

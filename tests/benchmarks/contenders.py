@@ -1,0 +1,134 @@
+"""The engine as a contender, and the two lower bounds it is held against. The contract of all contenders."""
+
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import Hyperparameters, TrainingData, advance, finish, start
+from tests.benchmarks.workloads import FloatArray, Workload
+
+Layers = list[tuple[FloatArray, FloatArray]]
+"""One network: W[l] (n[l], n[l-1]) and b[l] (n[l], 1) for l = 1..L."""
+
+
+class Contender(Protocol):
+    """Somebody who trains the F networks of a workload.
+
+    The constructor does what is done once a data set or architecture (copies, compilation).
+    """
+
+    def start(self) -> None:
+        """Take the initial parameters."""
+
+    def iterate(self, n_iterations: int) -> None:
+        """That many updates of all F networks, from where `start` or the last `iterate` left them. This is timed."""
+
+    def networks(self) -> list[Layers]:
+        """The F networks as they are now."""
+
+
+class Engine:
+    """Ours, through its public functions only."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.data = TrainingData.of(workload.X, workload.Y, workload.held_out, workload.dtype)
+        self.hyperparameters = Hyperparameters(workload.architecture, workload.learning_rate)
+
+    def start(self) -> None:
+        self.state = start(self.workload.initial, self.data, self.workload.architecture)
+
+    def iterate(self, n_iterations: int) -> None:
+        self.state, _ = advance(self.state, self.data, self.hyperparameters, self.state.iteration + n_iterations)
+
+    def networks(self) -> list[Layers]:
+        trained = finish(self.state, self.workload.initial, self.data, self.workload.architecture)
+        return [
+            [(W[f], b[f]) for W, b in zip(trained.W, trained.b, strict=True)] for f in range(self.workload.n_networks)
+        ]
+
+
+class Products:
+    """The matrix products of an iteration and nothing else: the control beside every speed.
+
+    Shapes are the textbook's, [Z = W A, dW = dZ A^T, dA = W^T dZ] a layer, on contiguous operands; the first layer's
+    are those of the reduced form where the engine uses that.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        n_networks, m = workload.held_out.shape
+        dtype = workload.dtype
+        sizes = workload.architecture.layer_sizes
+        is_reduced = sizes[0] > m
+        n_inputs = m if is_reduced else sizes[0]
+        self.W = [_filled((n_networks * sizes[1], n_inputs), dtype)]
+        self.W += [_filled((n_networks, n, k), dtype) for k, n in pairwise(sizes[1:])]
+        self.A = [_filled((n_inputs, m), dtype)] + [_filled((n_networks, n, m), dtype) for n in sizes[1:]]
+        self.Z = [_filled((n_networks * sizes[1], m), dtype)]
+        self.Z += [_filled((n_networks, n, m), dtype) for n in sizes[2:]]
+        self.dA = [np.empty_like(A) for A in self.A]
+        self.dW = [np.empty_like(W) for W in self.W]
+        L = len(self.W)
+        layers = range(L)
+        self.calls = [(self.W[i], self.A[i], self.Z[i]) for i in layers]
+        for i in reversed(layers):
+            if i > 0 or not is_reduced:
+                self.calls.append((self.Z[i], self.A[i].mT, self.dW[i]))
+            if i > 0:
+                self.calls.append((self.W[i].mT, self.Z[i], self.dA[i]))
+
+    def iterate(self, n_iterations: int) -> None:
+        for _ in range(n_iterations):
+            for left, right, out in self.calls:
+                np.matmul(left, right, out=out)
+
+
+class Limit(Products):
+    """The products, and each elementwise operation of an iteration as one bare ufunc on contiguous arrays.
+
+    | where        | passes                                                                                     |
+    |--------------|--------------------------------------------------------------------------------------------|
+    | hidden layer | g: one (tanh for tanh and sigmoid, maximum for the ReLUs); times g': one                   |
+    | output       | softmax: exp, add.reduce, divide; sigmoid: tanh; then subtract Y, multiply by alpha / m    |
+    | update       | one subtract over all parameters                                                           |
+
+    Nobody who writes ufuncs gets below it: the engine's g' and sigmoid take more passes than are counted here.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__(workload)
+        n_networks, m = workload.held_out.shape
+        self.is_tanh = workload.architecture.activation in ("tanh", "sigmoid")
+        self.is_softmax = workload.architecture.head == "multiclass"
+        self.hidden = [_filled((n_networks, n, m), workload.dtype) for n in workload.architecture.hidden_units]
+        self.output = _filled((n_networks, workload.architecture.n_outputs, m), workload.dtype)
+        self.scratch = np.empty_like(self.output)
+        self.column_sums = _filled((n_networks, 1, m), workload.dtype)
+        self.theta = _filled((sum(W.size for W in self.W),), workload.dtype)
+        self.dtheta = 1e-6 * self.theta
+
+    def iterate(self, n_iterations: int) -> None:
+        for _ in range(n_iterations):
+            super().iterate(1)
+            for Z, A, dA in zip(self.hidden, self.A[1:], self.dA[1:], strict=False):
+                if self.is_tanh:
+                    np.tanh(Z, out=A)
+                else:
+                    np.maximum(Z, Z, out=A)  # with a scalar operand it is not vectorized
+                np.multiply(Z, A, out=dA)
+            if self.is_softmax:
+                np.exp(self.output, out=self.scratch)
+                np.add.reduce(self.scratch, axis=-2, keepdims=True, out=self.column_sums)
+                np.divide(self.scratch, self.column_sums, out=self.scratch)
+            else:
+                np.tanh(self.output, out=self.scratch)
+            np.subtract(self.scratch, self.output, out=self.scratch)
+            np.multiply(self.scratch, self.column_sums, out=self.scratch)
+            np.subtract(self.theta, self.dtheta, out=self.theta)
+
+
+def _filled(shape: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
+    """Ordinary numbers around 1e-3: products and powers of them neither overflow nor become subnormal."""
+    return np.random.default_rng(0).uniform(0.5e-3, 1.5e-3, shape).astype(dtype)
