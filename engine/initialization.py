@@ -1,4 +1,4 @@
-"""Initial weights: N(0, variance) with the variance that the activation asks for; biases start at 0 (at 1 for a ReLU output).
+"""Initial weights: N(0, variance), with the variance the activation asks for; biases are 0 (1 for a ReLU output).
 
 | scheme | variance of W[l] | for                | source                |
 |--------|------------------|--------------------|-----------------------|

@@ -6,10 +6,13 @@ Imports nothing but the engine, so a worker starts in a fraction of a second and
 import os
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +83,26 @@ def run_rung_in_worker(rung: Rung) -> RungResult:
     """`run_rung` on the data of this worker."""
     assert _data is not None, "initialize_worker has not run in this process"
     return run_rung(rung, _data)
+
+
+def serve(pipe: "Connection[Any, Any]", initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
+    """Life of a worker process: say that it is ready, then answer calls, until the pipe ends.
+
+    A call is (function, arguments); an answer is (None, result), or (error, None).
+    """
+    initializer(*initargs)
+    pipe.send("ready")
+    while True:
+        try:
+            call, arguments = pipe.recv()
+        except EOFError:
+            return
+        answer: tuple[Exception | None, Any]
+        try:
+            answer = (None, call(*arguments))
+        except Exception as error:  # the coordinator's to judge
+            answer = (error, None)
+        pipe.send(answer)
 
 
 def worker_pid() -> int:

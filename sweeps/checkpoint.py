@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,8 +125,8 @@ class Checkpoint:
 
 
 def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with h5py.File(temporary, "w") as file:
+    image = BytesIO()  # in memory, because HDF5 itself answers a full disk with a crash of the process
+    with h5py.File(image, "w") as file:
         file.attrs.update({"format": FORMAT, "format_version": FORMAT_VERSION, "study": study_name})
         for trial in trials:
             group = file.create_group(f"trial-{trial.number:04d}")
@@ -145,7 +146,10 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
             for rung, curve in enumerate(trial.curves, start=1):
                 points = np.stack([getattr(curve, name) for name in _CURVE_ARRAYS])
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
-    with temporary.open("rb") as written:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as written:
+        written.write(image.getbuffer())
+        written.flush()
         os.fsync(written.fileno())
     temporary.replace(path)
 

@@ -39,7 +39,8 @@ def run(
         float | None, typer.Option(help="Seconds after which the sweep ends with the best so far.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; 0 is one per core.")] = None,
-    executor: Annotated[str | None, typer.Option(help="serial or processes.")] = None,
+    executor: Annotated[str | None, typer.Option(help="serial, processes or dask.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs.")] = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
@@ -52,7 +53,7 @@ def run(
         checked = override(
             load_config(config),
             sweep={"n_trials": trials, "timeout_seconds": timeout},
-            execution={"workers": workers, "executor": executor},
+            execution={"workers": workers, "executor": executor, "scheduler": scheduler},
         )
         result = run_sweep(checked, is_new=new, progress=_progress(quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
@@ -63,11 +64,12 @@ def run(
 def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None:
     """Check everything that can be wrong; train nothing."""
     with reported_errors():
-        from sweeps.config_file import load_config
+        from sweeps.config_file import check_variables, load_config
         from sweeps.run import load_data
         from sweeps.summary import data_summary
 
         checked = load_config(config)
+        check_variables(checked)
         document = {
             "config": checked.model_dump(mode="json", exclude_none=True),
             "data": data_summary(load_data(checked)),
@@ -140,7 +142,7 @@ def reported_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _leave("Interrupted.", 128 + signal.SIGINT)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             _leave(
                 f"{error.filename or Path.cwd()}: the disk is full. The record up to here is whole; "
                 "free some space, then type the same command again to continue.",

@@ -196,11 +196,31 @@ class TrackingSection(Section):
 
 
 class ExecutionSection(Section):
-    """Who trains; nothing here may change a result except `dtype`."""
+    """Who trains; nothing here may change a result except `dtype`.
 
-    executor: Literal["serial", "processes"] = "processes"
+    `scheduler` is the address of a Dask cluster that runs; without it, `executor = "dask"` starts one on this machine.
+    """
+
+    executor: Literal["serial", "processes", "dask"] = "processes"
     workers: NaturalInt = 0
+    scheduler: URI | None = None
     dtype: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="after")
+    def _scheduler_has_its_own_workers(self) -> Self:
+        if self.scheduler is not None and self.executor != "dask":
+            raise InputError(
+                f'scheduler = "{self.scheduler}" with executor = "{self.executor}".',
+                'Only executor = "dask" has a scheduler;',
+                'set executor = "dask" or remove scheduler.',
+            )
+        if self.scheduler is not None and self.workers > 0:
+            raise InputError(
+                f'workers = {self.workers} with scheduler = "{self.scheduler}".',
+                "A cluster that runs has the workers that were started for it;",
+                "set workers = 0 or remove scheduler.",
+            )
+        return self
 
 
 class Config(Section):

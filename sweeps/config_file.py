@@ -103,6 +103,21 @@ def expand_uri(uri: str, source: str) -> str:
     return re.sub(r"\$\{(\w+)\}", value, uri)
 
 
+def check_variables(config: Config) -> None:
+    """Expand every URI once, before anything is written.
+
+    Raises:
+        InputError: A variable is not set.
+    """
+    for uri, place in (
+        (config.study.storage, "[study] storage"),
+        (config.tracking.uri, "[tracking] uri"),
+        (config.execution.scheduler, "[execution] scheduler"),
+    ):
+        if uri is not None:
+            expand_uri(uri, f"{config.source} {place}")
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")

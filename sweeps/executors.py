@@ -1,28 +1,37 @@
 """Executors: where rungs are trained. Each is a `concurrent.futures.Executor`; which one never changes a result."""
 
+import errno
 import multiprocessing
 import os
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from engine import TrainingData
-from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker
+from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker, serve
+from experiments.errors import InputError
 
 MAX_ATTEMPTS = 3
 """A rung whose worker died is given to another at most this many times in all."""
 
 
+_WORKER_IS_DEAD = (EOFError, OSError)  # what a pipe says when nobody holds its other end
+
+
 class WorkerDiedError(RuntimeError):
     """A worker process ended, several times, while it had the same rung."""
+
+
+class ExecutorLostError(InputError):
+    """No rung can be trained any more, through no fault of a trial: the sweep ends here, and continues from here."""
 
 
 class RungExecutor(Executor):
@@ -45,122 +54,176 @@ class SerialExecutor(RungExecutor):
         return future
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Task:
     call: Callable[..., Any]
     args: tuple[Any, ...]
     future: "Future[Any]"
-    n_attempts: int = 0
 
 
 class WorkerProcesses(RungExecutor):
-    """`n_workers` processes; a rung whose worker dies is given to a new one.
+    """`n_workers` processes, each at the end of a pipe of its own; a rung whose worker dies is given to a new one.
 
-    Each worker is a `ProcessPoolExecutor` of one process. One pool of many would break as a whole when a process dies,
-    and could not say which rung was at fault.
+    `ProcessPoolExecutor` is not used because it does not survive what we must: one dead process breaks the whole pool,
+    nothing says which rung it had, and a process that is killed while it writes a result leaves the pool waiting for
+    the rest of it for ever. A pipe that only two processes hold ends when one of them does.
     """
 
     def __init__(self, n_workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-        self._context = multiprocessing.get_context("spawn")
         self._initializer, self._initargs = initializer, initargs
-        self._lock = threading.RLock()
-        self._waiting: deque[_Task] = deque()
-        self._idle = [self._new_worker() for _ in range(n_workers)]
-        self._busy: dict[ProcessPoolExecutor, _Task] = {}
-        self._is_shut_down = False
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._training: dict[Future[Any], BaseProcess] = {}
+        self._is_given_up = False
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(n_workers)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def busy_pids(self) -> list[int]:
+        """Process numbers of the workers that have a rung now."""
+        with self._lock:
+            return [process.pid for process in self._training.values() if process.pid is not None]
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401
         """Queue a call; calls begin in the order they came."""
         assert not kwargs, "rungs are passed by position"
         task = _Task(fn, args, Future())
-        with self._lock:
-            self._waiting.append(task)
-            self._start_waiting()
+        self._tasks.put(task)
         return task.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Stop all workers; what is being trained is given up when futures are cancelled."""
-        with self._lock:
-            self._is_shut_down = True
-            workers = [*self._idle, *self._busy]
-            if cancel_futures:
-                for task in self._waiting:
-                    task.future.cancel()
-                self._waiting.clear()
-        for worker in workers:
-            if cancel_futures:
-                _kill(worker)
-            worker.shutdown(wait=wait, cancel_futures=cancel_futures)
+        """Stop all workers; with `cancel_futures`, at once, and what is waiting or being trained is given up."""
+        if cancel_futures:
+            with self._lock:
+                self._is_given_up = True
+                for process in self._training.values():
+                    process.kill()
+        for _ in self._threads:
+            self._tasks.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
 
     def abandon(self, future: "Future[RungResult]") -> None:
         """Kill the worker that has the rung."""
         with self._lock:
-            for worker, task in self._busy.items():
-                if task.future is future:
-                    _kill(worker)
+            if future in self._training:
+                self._training[future].kill()
 
-    def _new_worker(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, self._context, self._initializer, self._initargs)
-
-    def _start_waiting(self) -> None:
-        while self._waiting and self._idle and not self._is_shut_down:
-            task = self._waiting.popleft()
-            if task.n_attempts == 0 and not task.future.set_running_or_notify_cancel():
+    def _serve(self) -> None:
+        """One thread a worker: gives it one task after the other, and starts a new worker when it has died."""
+        worker: _Worker | None = None
+        while True:
+            with suppress(*_WORKER_IS_DEAD):  # then the next task finds out, and says so
+                worker = worker or self._start_worker()
+            task = self._tasks.get()
+            if task is None:
+                break
+            if self._is_given_up or not task.future.set_running_or_notify_cancel():
+                task.future.cancel()
                 continue
-            task.n_attempts += 1
-            worker = self._idle.pop()
-            try:
-                answer = worker.submit(task.call, *task.args)
-            except BrokenProcessPool:  # it died while it had nothing to do
-                worker = self._new_worker()
-                answer = worker.submit(task.call, *task.args)
-            self._busy[worker] = task
-            answer.add_done_callback(partial(self._finish, task, worker))
-
-    def _finish(self, task: _Task, worker: ProcessPoolExecutor, answer: "Future[Any]") -> None:
-        error = None if answer.cancelled() else answer.exception()
-        with self._lock:
-            self._busy.pop(worker, None)
-            died = isinstance(error, BrokenProcessPool)
-            if self._is_shut_down:
-                error = error or WorkerDiedError("the sweep was stopped")
+            answer: tuple[BaseException | None, Any] = (_died(), None)
+            for _ in range(MAX_ATTEMPTS):
+                try:
+                    worker = worker or self._start_worker()
+                    answer = self._ask(worker, task)
+                    break
+                except _WORKER_IS_DEAD:
+                    if worker is not None:
+                        worker.end()
+                    worker = None
+                    if self._is_given_up:
+                        break
+            error, result = answer
+            if error is not None:
+                task.future.set_exception(error)
             else:
-                self._idle.append(self._new_worker() if died else worker)
-                if died and task.n_attempts < MAX_ATTEMPTS:
-                    self._waiting.appendleft(task)
-                    self._start_waiting()
-                    return
-            self._start_waiting()
-        if died:
-            error = WorkerDiedError(
-                f"its worker process ended unexpectedly {task.n_attempts} times. Most often memory ran out; "
-                "use fewer workers or a smaller hidden_units.high."
-            )
-        if error is not None:
-            task.future.set_exception(error)
-        else:
-            task.future.set_result(answer.result())
+                task.future.set_result(result)
+        if worker is not None:
+            worker.end()
+
+    def _ask(self, worker: "_Worker", task: _Task) -> tuple[BaseException | None, Any]:
+        with self._lock:
+            if self._is_given_up:
+                raise EOFError
+            self._training[task.future] = worker.process
+        try:
+            worker.pipe.send((task.call, task.args))
+            answer: tuple[BaseException | None, Any] = worker.pipe.recv()
+            return answer
+        finally:
+            with self._lock:
+                del self._training[task.future]
+
+    def _start_worker(self) -> "_Worker":
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs, self._initializer, self._initargs), daemon=True)
+        process.start()
+        theirs.close()  # so that the pipe ends with the worker
+        ours.recv()  # it is ready: a task that is taken begins at once
+        return _Worker(process, ours)
 
 
-def _kill(worker: ProcessPoolExecutor) -> None:
-    for process in list((worker._processes or {}).values()):
-        process.kill()
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: "Connection[Any, Any]"
+
+    def end(self) -> None:
+        """See it gone; an idle one reads the end of the pipe and leaves."""
+        self.pipe.close()
+        self.process.join(timeout=1)
+        self.process.kill()
+        self.process.join()
+
+
+def _died() -> WorkerDiedError:
+    return WorkerDiedError(
+        f"its worker process ended unexpectedly {MAX_ATTEMPTS} times. Most often memory ran out; "
+        "use fewer workers or lower search.hidden_units.high."
+    )
 
 
 @contextmanager
 def open_executor(
-    name: str, n_workers: int, data: TrainingData
+    name: str,
+    n_workers: int,
+    data: TrainingData,
+    *,
+    scheduler: str | None = None,
+    study: str = "",
+    say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
     """The executor of a configuration, with the data already where its workers are.
 
+    Args:
+        name: serial, processes or dask.
+        n_workers: Of this machine; 0 is one per core.
+        data: What rungs train on.
+        scheduler: Of a Dask cluster that runs; None starts one on this machine.
+        study: Name of the study, which is the name of its data on a cluster.
+        say: Told what a person should know about the workers.
     Yields:
         The executor, and the function to submit to it with a `Rung`.
+    Raises:
+        InputError: A cluster is not as it must be.
     """
+    if name == "dask":
+        from sweeps.dask_executor import open_dask_executor  # Dask is an extra, and takes a second to import
+
+        with open_dask_executor(n_workers, data, scheduler=scheduler, study=study, say=say) as opened:
+            yield opened
+        return
     if name == "serial":
         yield SerialExecutor(), lambda rung: run_rung(rung, data)
         return
     with tempfile.TemporaryDirectory(prefix="sweeps-") as directory:  # readable by this user only
-        data.save(Path(directory))
+        try:
+            data.save(Path(directory))
+        except OSError as error:  # NumPy gives a short write no errno
+            raise OSError(error.errno or errno.ENOSPC, str(error), directory) from error
         executor = WorkerProcesses(n_workers or os.cpu_count() or 1, initialize_worker, (Path(directory),))
         try:
             yield executor, run_rung_in_worker

@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM: noticed at once, obeyed between two writes."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -28,6 +29,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._received: int | None = None
         self._previous: dict[int, signal._HANDLER] = {}
+        self._others: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,8 +42,14 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    def also(self, check: Callable[[], None]) -> None:
+        """From now on `check` raises what this one raises, too."""
+        self._others.append(check)
+
     def check(self) -> None:
         """Raise InterruptedSweepError if a signal has come."""
+        for check in self._others:
+            check()
         if self._received is not None:
             raise InterruptedSweepError(self._received)
 

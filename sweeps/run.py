@@ -7,6 +7,7 @@ Read `run_sweep` top down; each step is a call into the module of that name.
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from experiments.delivery import mask_password
 from experiments.preparation import PreparedData, prepare
 from sweeps.checkpoint import Checkpoint
 from sweeps.config import Config
-from sweeps.config_file import expand_uri
+from sweeps.config_file import check_variables, expand_uri
+from sweeps.database import answering
 from sweeps.executors import open_executor
 from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress, SilentProgress
@@ -28,6 +30,7 @@ from sweeps.rungs import Rungs
 from sweeps.schedule import Schedule
 from sweeps.space import recall
 from sweeps.study import LiveStudy, StoredStudy
+from sweeps.study_lease import StudyLease, place_of
 from sweeps.trial import Problem, TrialResult
 from sweeps.winner import Winner, best_trial, refit
 from sweeps.workspace import Workspace
@@ -51,14 +54,26 @@ def run_sweep(
     began_at = time.monotonic()
     progress = progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
+    check_variables(config)
     prepared = load_data(config)
     problem = problem_of(config, prepared)
     rungs = Rungs(config.search.max_iterations)
     data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
     workspace.create()
 
-    with workspace.lease(config.sweep.name), Interrupts() as interrupts, one_blas_thread(), progress:
-        stored = open_study(config, workspace, prepared.dataset.digest, is_new, progress.say)
+    url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
+
+    with (
+        workspace.lease(config.sweep.name),
+        Interrupts() as interrupts,
+        one_blas_thread(),
+        progress,
+        answering(url),
+        ExitStack() as shared,
+    ):
+        stored = open_study(config, workspace, url, prepared.dataset.digest, is_new, progress.say)
+        if url is not None:
+            interrupts.also(shared.enter_context(StudyLease(stored, place_of(workspace))).check)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace) as record:
 
@@ -66,9 +81,18 @@ def run_sweep(
                 record.trial_ended(result)
                 progress.trial_ended(result)
 
-            progress.begin(config.sweep.n_trials, sum(trial.state.is_finished() for trial in stored.trials))
+            scheduler = config.execution.scheduler
+            n_trials = stored.attributes["sweeps.n_trials"]
+            progress.begin(n_trials, sum(trial.state.is_finished() for trial in stored.trials))
             with (
-                open_executor(config.execution.executor, config.execution.workers, data) as (executor, run_rung),
+                open_executor(
+                    config.execution.executor,
+                    config.execution.workers,
+                    data,
+                    scheduler=scheduler and expand_uri(scheduler, "[execution] scheduler"),
+                    study=stored.name,
+                    say=progress.say,
+                ) as (executor, run_rung),
                 Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,
             ):
                 Schedule(
@@ -78,7 +102,7 @@ def run_sweep(
                     problem,
                     rungs,
                     checkpoint,
-                    n_trials=config.sweep.n_trials,
+                    n_trials=n_trials,
                     trials_in_flight=config.study.trials_in_flight,
                     patience=config.sweep.patience,
                     is_over=_budget(config.sweep.timeout_seconds, began_at),
@@ -153,10 +177,9 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
 
 
 def open_study(
-    config: Config, workspace: Workspace, data_digest: str, is_new: bool, say: Callable[[str], None]
+    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
 ) -> StoredStudy:
-    """The interrupted study of this configuration and data, or a new one."""
-    url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
+    """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
     storage = workspace.open_storage(config.sweep.name, url)
     fingerprint = config.fingerprint(data_digest)
     kind = machine_kind()
@@ -173,6 +196,9 @@ def open_study(
                 "The last bits of its costs may differ."
             )
         say(f"Continuing {stored.name}.")
+        n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
+        stored.set_attribute("sweeps.n_trials", n_trials)
+        workspace.keep_storage(stored.name, config.study.storage)
         return stored
     stored = StoredStudy.create(
         storage,
@@ -184,9 +210,11 @@ def open_study(
             "sweeps.search": config.search.model_dump(mode="json"),
             "sweeps.n_trials": config.sweep.n_trials,
             "sweeps.started_at": time.time(),
+            "sweeps.lease": "" if url is None else f"new 0 {place_of(workspace)}",
             "sweeps.state": "RUNNING",
         },
     )
+    workspace.keep_storage(stored.name, config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
 

@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.checkpoint import Checkpoint
-from sweeps.executors import RungExecutor
+from sweeps.executors import ExecutorLostError, RungExecutor
 from sweeps.rungs import Rungs
 from sweeps.study import LiveStudy
 from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, join
@@ -171,6 +171,8 @@ class Schedule:
                 is_running_since = time.monotonic()
         self._check_interrupt()
         error = trial.future.exception()
+        if isinstance(error, ExecutorLostError):
+            raise error
         if isinstance(error, MemoryError):
             return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
         if error is not None:

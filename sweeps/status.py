@@ -4,6 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
 from experiments.delivery import DeliveryResult, deliver
@@ -32,9 +33,14 @@ class StudyStatus:
         return asdict(self)
 
 
-def all_studies(workspace: Workspace) -> list[StoredStudy]:
-    """All studies of the folder, by the time they began."""
-    studies = [study for storage in workspace.journals() for study in StoredStudy.all_of(storage)]
+def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
+    """All studies of the folder (of one sweep), by the time they began; a database may hold others too."""
+    studies = [
+        study
+        for storage in workspace.storages(sweep_name)
+        for study in StoredStudy.all_of(storage)
+        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).exists()
+    ]
     return sorted(studies, key=lambda study: study.attributes["sweeps.started_at"])
 
 
@@ -44,7 +50,7 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
     Raises:
         InputError: There is none.
     """
-    studies = all_studies(workspace)
+    studies = (name and all_studies(workspace, name.partition("/")[0])) or all_studies(workspace)
     if not studies:
         raise InputError(
             f"{workspace.root}: no study here.", "Studies are kept where they were run.", "Type: python -m sweeps run"

@@ -1,11 +1,12 @@
 """The folder a sweep works in: what it writes there, the lease that keeps two runs apart, the default storage.
 
-.sweeps/journal.log            Optuna's record of every study (`optuna-dashboard .sweeps/journal.log`)
+.sweeps/<name>/journal.log     Optuna's record of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
 .sweeps/<name>/lease           locked while a run of this sweep is alive
-.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5, result.json
+.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5; tracking_uri, storage where configured
 mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks for it
 """
 
+import glob
 import os
 import time
 from collections.abc import Iterator
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import InputError
 from sweeps.config_file import expand_uri
+from sweeps.database import open_database
 
 
 class LeaseHeldError(RuntimeError):
@@ -125,18 +127,31 @@ class Workspace:
             _cut_torn_line(journal)
             _remove_stale_lock(journal)
             return JournalStorage(JournalFileBackend(str(journal)))
-        try:
-            return get_storage(url)
-        except Exception as error:  # any driver's own: all of them mean that this URL does not work
-            raise InputError(
-                f"[study] storage: cannot be opened ({type(error).__name__}).",
-                "It must be an Optuna storage URL whose database answers, such as postgresql://user@host/database.",
-                "Check the URL, the driver and the server.",
-            ) from error
+        return open_database(url)
 
-    def journals(self) -> list[BaseStorage]:
-        """The journals of all sweeps of this folder, for reading: no lease is needed."""
-        return [JournalStorage(JournalFileBackend(str(path))) for path in sorted(self.root.glob("*/journal.log"))]
+    def keep_storage(self, study_name: str, url: str | None) -> None:
+        """Remember where a study is, for `status` and the like: as configured, variables not expanded."""
+        if url is not None:
+            folder = self.study_folder(study_name)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / "storage").write_text(url, "utf-8")
+
+    def storages(self, sweep_name: str | None = None) -> list[BaseStorage]:
+        """The storages of the studies of this folder (of one sweep), for reading: no lease is needed.
+
+        Raises:
+            InputError: A database cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        folder = "*" if sweep_name is None else glob.escape(sweep_name)
+        journals = sorted(self.root.glob(f"{folder}/journal.log"))
+        urls = {
+            expand_uri(path.read_text("utf-8"), "[study] storage") for path in self.root.glob(f"{folder}/*/storage")
+        }
+        return [
+            *(JournalStorage(JournalFileBackend(str(path))) for path in journals),
+            *(open_database(url) for url in sorted(urls)),
+        ]
 
 
 def _cut_torn_line(journal: Path) -> None:

@@ -1,0 +1,84 @@
+"""A storage in a database, by its URL: how it is opened, and how its loss is told."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, RDBStorage, get_storage
+
+from experiments.delivery import mask_password
+from experiments.errors import InputError
+
+SECONDS_TO_CONNECT = 10
+_DRIVERS = {"postgresql": "psycopg[binary]", "mysql": "pymysql", "mariadb": "pymysql"}
+_FIXES = {
+    r"password|authentication|Access denied|role .* does not exist": (
+        "Correct the user, or the variable that holds the password: export NAME=..."
+    ),
+    r"database .* does not exist|Unknown database": "Create it (createdb NAME), or correct its name.",
+    r"refused|resolve|not known|time ?d? ?out|No such file|unreachable": "Start the server, or correct host and port.",
+}
+"""What to do about a driver's words; elsewhere, the URL is to be corrected."""
+
+
+class StorageLostError(InputError):
+    """The database stopped answering; the sweep ends here, and continues from here."""
+
+
+def open_database(url: str) -> BaseStorage:
+    """The storage at a URL whose variables are expanded.
+
+    Raises:
+        InputError: No such driver, no such database, wrong password, no answer.
+    """
+    dialect, _, driver = url.partition(":")[0].partition("+")
+    options = {"connect_timeout": SECONDS_TO_CONNECT} if dialect in _DRIVERS else {}
+    try:
+        return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": options}))
+    except ImportError as error:
+        package = driver if driver and driver != "psycopg" else _DRIVERS.get(dialect, "its driver")
+        extra = " (or 'sweeps[postgres]')" if dialect == "postgresql" else ""
+        scheme = dialect if dialect == "postgresql" else f"{dialect}+pymysql"
+        raise InputError(
+            f"[study] storage {mask_password(url)}: its driver is not installed ({_root(error)}).",
+            f"A database is reached through a Python package; {scheme}:// uses {_DRIVERS.get(dialect, 'one of its own')}.",
+            f"Type: pip install '{package}'{extra}",
+        ) from error
+    except Exception as error:  # any driver's own: all of them mean that this URL does not work
+        raise InputError(
+            f"[study] storage {mask_password(url)}: cannot be opened ({_reason(error, url)}).",
+            "It must be the URL of a database that answers, such as postgresql+psycopg://user:${PASSWORD}@host/name.",
+            next((fix for pattern, fix in _FIXES.items() if re.search(pattern, str(_root(error)))), "Correct the URL."),
+        ) from error
+
+
+@contextmanager
+def answering(url: str | None) -> Iterator[None]:
+    """What is done inside needs the database at `url`, if it is one.
+
+    Raises:
+        StorageLostError: It stopped answering.
+    """
+    try:
+        yield
+    except StorageInternalError as error:
+        if url is None:
+            raise
+        raise StorageLostError(
+            f"[study] storage {mask_password(url)}: stopped answering ({_reason(error, url)}).",
+            "All that was recorded is safe in it, and training goes no further without it.",
+            "When it answers again, type the same command to continue.",
+        ) from error
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _reason(error: BaseException, url: str) -> str:
+    """The driver's own words, in one line, without the password."""
+    text = " ".join(str(_root(error)).split()) or type(error).__name__
+    return mask_password(text.replace(url, mask_password(url)))[:200]

@@ -1,0 +1,217 @@
+"""Small sweeps for the tests: a configuration, a problem that has every outcome, a trial table to compare."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.storages import BaseStorage, InMemoryStorage
+
+from engine import TrainingData
+from engine.threads import one_blas_thread
+from engine.worker import run_rung
+from sweeps.checkpoint import Checkpoint
+from sweeps.config import Config
+from sweeps.config_file import parse_config
+from sweeps.executors import RungExecutor, SerialExecutor
+from sweeps.rungs import Rungs
+from sweeps.schedule import Schedule
+from sweeps.study import LiveStudy, StoredStudy
+from sweeps.trial import Problem, TrialResult
+from tests.conftest import REPOSITORY
+
+SEARCH = {
+    "learning_rate": {"low": 1e-3, "high": 30.0, "log": True},  # squared errors diverge above 1 or so
+    "n_iterations": {"low": 6, "high": 54},
+    "depth": {"low": 0, "high": 2},
+    "hidden_units": {"low": 2, "high": 5},
+}
+
+
+def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> Config:
+    """12 trials, four in flight, on iris, in this process; `sections` replace single keys."""
+    values: dict[str, dict[str, Any]] = {
+        "sweep": {"name": "small", "n_trials": 12},
+        "data": {"train": "sklearn:iris", "folds": 2},
+        "search": dict(SEARCH),
+        "study": {"trials_in_flight": 4},
+        "execution": {"executor": "serial"},
+    }
+    for section, changes in sections.items():
+        values[section] = values.get(section, {}) | changes
+    return parse_config(values, source="small", directory=directory or Path.cwd())
+
+
+def small_problem(dtype: str = "float32") -> tuple[Problem, TrainingData]:
+    """A regression of 30 examples by 3 features, two folds."""
+    generator = np.random.default_rng(5)
+    X = generator.standard_normal((3, 30))
+    Y = np.sin(X[:1] * 2) + X[1:2] ** 2 / 2 + generator.standard_normal((1, 30)) / 10
+    held_out = np.zeros((2, 30), np.bool_)
+    held_out[0, :15], held_out[1, 15:] = True, True
+    return Problem(3, 1, 30, 2, "regression", dtype, 1), TrainingData.of(X, Y, held_out, np.dtype(dtype))
+
+
+def never() -> bool:
+    """The budget of a sweep that may take its time."""
+    return False
+
+
+def nothing(*_: object) -> None:
+    """Ignores what it is told."""
+
+
+def new_study(storage: BaseStorage, name: str = "small/1") -> StoredStudy:
+    """A study as `run` creates it."""
+    return StoredStudy.create(storage, name, {"sweeps.name": "small", "sweeps.state": "RUNNING"})
+
+
+def run_schedule(
+    stored: StoredStudy,
+    config: Config | None = None,
+    executor: RungExecutor | None = None,
+    run_rung_there: Any = None,
+    checkpoint_file: Path | None = None,
+    **hooks: Any,
+) -> list[TrialResult]:
+    """Run the trials of a study to their end, or on from where it stands; what this process ended, in order."""
+    config = config or small_config()
+    problem, data = small_problem()
+    rungs = Rungs(config.search.max_iterations)
+    ended: list[TrialResult] = []
+    arguments: dict[str, Any] = {
+        "n_trials": config.sweep.n_trials,
+        "trials_in_flight": config.study.trials_in_flight,
+        "patience": config.sweep.patience,
+        "is_over": never,
+        "check_interrupt": nothing,
+        "on_trial_end": ended.append,
+    }
+    checkpoint = Checkpoint(checkpoint_file or Path("/nonexistent/checkpoint.h5"), stored.name)
+    with one_blas_thread(), checkpoint if checkpoint_file is not None else nullcontext():
+        Schedule(
+            LiveStudy(stored, config, rungs),
+            executor or SerialExecutor(),
+            run_rung_there or (lambda rung: run_rung(rung, data)),
+            problem,
+            rungs,
+            checkpoint,
+            **(arguments | hooks),
+        ).run()
+    return ended
+
+
+def table(stored: StoredStudy) -> list[dict[str, Any]]:
+    """All of a study that must not depend on how it was run; floats are compared bit for bit by ==."""
+    return [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value,
+            "params": trial.params,
+            "intermediate_values": trial.intermediate_values,
+            "user_attrs": trial.user_attrs,
+        }
+        for trial in stored.trials
+    ]
+
+
+def undisturbed_table(config: Config | None = None) -> list[dict[str, Any]]:
+    """The table of a sweep in memory, in one process, that nothing interrupts."""
+    stored = new_study(InMemoryStorage())
+    run_schedule(stored, config)
+    return table(stored)
+
+
+def toml(values: dict[str, dict[str, Any]]) -> str:
+    """A configuration as a TOML file holds it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {text(item)}" for key, item in value.items()) + " }"
+        return json.dumps(value)
+
+    tables = (
+        f"[{section}]\n" + "".join(f"{key} = {text(value)}\n" for key, value in table.items())
+        for section, table in values.items()
+    )
+    return "\n".join(tables)
+
+
+IRIS: dict[str, dict[str, Any]] = {
+    "sweep": {"name": "flowers", "n_trials": 5},
+    "data": {"train": "sklearn:iris", "folds": 2},
+    "search": {
+        "n_iterations": {"low": 5, "high": 40},
+        "depth": {"low": 0, "high": 2},
+        "hidden_units": {"low": 2, "high": 5},
+    },
+    "study": {"trials_in_flight": 3},
+    "execution": {"executor": "serial"},
+}
+
+
+def changed(values: dict[str, dict[str, Any]], **sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A copy with single keys replaced."""
+    return values | {section: values.get(section, {}) | changes for section, changes in sections.items()}
+
+
+@dataclass
+class CommandLine:
+    """`python -m sweeps` in a folder of its own."""
+
+    directory: Path
+
+    def write(self, name: str = "flowers.toml", values: dict[str, dict[str, Any]] = IRIS) -> str:
+        """Write a configuration; its name."""
+        (self.directory / name).write_text(toml(values))
+        return name
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """A process that is still running, leader of a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "sweeps", *arguments],
+            cwd=self.directory,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The finished process, whatever its exit code."""
+        with self.start(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=180)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def json(self, *arguments: str, **environment: str) -> dict[str, Any]:
+        """The one JSON object that a command that succeeds writes on stdout."""
+        done = self.run(*arguments, "--json", **environment)
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def trials(self) -> list[dict[str, Any]]:
+        """The leaderboard of the newest study; it holds no times."""
+        trials: list[dict[str, Any]] = self.json("leaderboard")["trials"]
+        return trials
+
+
+def mlflow_runs(database: Path) -> list[tuple[str, str, str | None]]:
+    """(name, status, parent's id) of every run of an MLflow database, read by SQL."""
+    import sqlite3
+
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(
+            "select runs.name, status, tags.value from runs left join tags "
+            "on tags.run_uuid = runs.run_uuid and tags.key = 'mlflow.parentRunId' order by runs.name"
+        ).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,552 @@
+"""The command line as a person or cron meets it: real processes, real files, real signals."""
+
+import csv
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from sweeps.workspace import Workspace
+from tests.conftest import REPOSITORY
+from tests.sweeps.small import IRIS, CommandLine, changed, mlflow_runs, toml
+
+N_TRIALS = IRIS["sweep"]["n_trials"]
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """An MLflow database with its schema: creating one takes seconds, copying it none."""
+    from experiments.mlflow_connection import prepare_environment
+
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}")
+    return path
+
+
+def folder_with_store(directory, empty_store):
+    directory.mkdir()
+    shutil.copy(empty_store, directory / "mlflow.db")
+    return CommandLine(directory)
+
+
+@pytest.fixture
+def sweeps(tmp_path, empty_store):
+    """An own folder with an empty mlflow.db."""
+    return folder_with_store(tmp_path / "work", empty_store)
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """An empty folder."""
+    (tmp_path / "bare").mkdir()
+    return CommandLine(tmp_path / "bare")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, empty_store):
+    """A folder with one finished sweep, and what `run --json` said."""
+    here = folder_with_store(tmp_path_factory.mktemp("cli") / "finished", empty_store)
+    return here, here.run("run", here.write(), "--json", "--quiet")
+
+
+def wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def assert_message(done, message, exit_code=2):
+    """One message on stderr, no traceback, nothing on stdout."""
+    assert done.returncode == exit_code, done.stderr
+    assert re.search(message, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stdout == ""
+
+
+# --- what is on stdout ---
+
+
+def test_run_json_is_one_object_and_quiet_says_nothing_on_stderr(finished):
+    _, done = finished
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    document = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert (document["sweep"], document["state"], document["exit_code"]) == ("flowers", "FINISHED", 0)
+    assert document["n_trials"] == N_TRIALS == document["n_complete"] + document["n_pruned"] + document["n_failed"]
+
+
+def test_leaderboard_json_is_one_object_with_every_trial_best_first(finished):
+    here, done = finished
+    document = here.json("leaderboard")
+    assert set(document) == {"study", "trials"}
+    assert len(document["trials"]) == N_TRIALS
+    best = json.loads(done.stdout)["best"]
+    first = document["trials"][0]
+    assert (first["number"], first["value"], first["params"]) == (best["number"], best["value"], best["params"])
+
+
+def test_leaderboard_csv_has_the_same_numbers_in_full_precision(finished):
+    here, _ = finished
+    done = here.run("leaderboard", "--csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    for row, trial in zip(rows, here.trials(), strict=True):
+        assert int(row["number"]) == trial["number"]
+        assert float(row["learning_rate"]) == trial["params"]["learning_rate"]
+        assert (float(row["value"]) if row["value"] else None) == trial["value"]
+
+
+def test_leaderboard_for_people_is_a_table_and_takes_the_name_of_a_study_or_a_sweep(finished):
+    here, done = finished
+    table = here.run("leaderboard").stdout
+    assert len(table.splitlines()) == N_TRIALS + 1
+    for name in ("flowers", json.loads(done.stdout)["study"]):
+        assert here.run("leaderboard", name).stdout == table
+
+
+def test_status_json_is_one_object(finished):
+    here, done = finished
+    (status,) = here.json("status")["studies"]
+    assert status["name"] == json.loads(done.stdout)["study"]
+    assert (status["state"], status["n_ended"], status["n_trials"]) == ("FINISHED", N_TRIALS, N_TRIALS)
+
+
+def test_validate_json_is_one_object_and_nothing_is_written(bare):
+    document = bare.json("validate", bare.write())
+    assert document["config"]["sweep"] == IRIS["sweep"] | {"seed": 1}
+    assert document["data"]["class_balance"] == {"setosa": 40, "versicolor": 40, "virginica": 40}
+    assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
+
+
+def test_sync_json_is_one_object_when_there_is_nothing_to_do(finished):
+    here, _ = finished
+    assert here.json("sync") == {"n_pending": 0, "studies": {}}
+
+
+def test_status_and_sync_of_an_empty_folder_are_empty_and_write_nothing(bare):
+    assert bare.json("status") == {"studies": []}
+    assert bare.json("sync") == {"n_pending": 0, "studies": {}}
+    assert list(bare.directory.iterdir()) == []
+
+
+def test_a_leaderboard_of_an_empty_folder_says_what_to_type(bare):
+    assert_message(bare.run("leaderboard"), "no study here. .* Type: python -m sweeps run")
+
+
+def test_a_misspelt_study_is_answered_with_the_nearest(finished):
+    here, _ = finished
+    assert_message(here.run("leaderboard", "flowers/2"), r"flowers/2: no such study.* Here are: flowers/.*Name one of")
+
+
+def test_the_summary_for_people_names_the_winner_its_interval_the_baselines_and_what_to_type(sweeps):
+    done = sweeps.run("run", sweeps.write())
+    assert done.returncode == 0, done.stderr
+    for part in ("Winner: trial", "95 % interval", "constant", "logistic regression", "mlflow ui", "leaderboard flowers/"):
+        assert part in done.stdout
+    assert "Starting flowers/" in done.stderr
+    assert f"{N_TRIALS} of {N_TRIALS} trials" in done.stderr
+
+
+# --- bad input: exit 2, one message, nothing written ---
+
+
+def images(directory, n_labels=20, name="cats.h5"):
+    with h5py.File(directory / name, "w") as file:
+        file["train_set_x"] = np.zeros((20, 2, 2, 3), np.uint8)
+        file["train_set_y"] = np.arange(n_labels) % 2
+        file["test_set_x"] = np.zeros((6, 2, 2, 3), np.uint8)
+        file["test_set_y"] = np.arange(6) % 2
+
+
+def rows(directory, lines, name="table.csv"):
+    (directory / name).write_text("a,b,price\n" + "".join(f"{line}\n" for line in lines))
+
+
+def good_rows(n=30):
+    return [f"{i % 7},{i % 5}.5,{'xy'[i % 2]}" for i in range(n)]
+
+
+def truncated(directory):
+    images(directory)
+    file = directory / "cats.h5"
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+def no_layout(directory):
+    with h5py.File(directory / "cats.h5", "w") as file:
+        file["pictures"] = np.zeros((3, 3))
+
+
+def narrow_test_set(directory):
+    np.savez(directory / "train.npz", X=np.random.default_rng(1).normal(size=(20, 4)), y=np.arange(20) % 2)
+    np.savez(directory / "test.npz", X=np.zeros((5, 3)), y=np.arange(5) % 2)
+
+
+def unseen_class(directory):
+    rows(directory, good_rows())
+    rows(directory, ["1,2,z", "2,3,x"], "test.csv")
+
+
+TABLE = {"train": "table.csv", "target": "price"}
+BAD_DATA = {
+    "a missing file": (lambda d: None, {"train": "nowhere.csv", "target": "y"}, "nowhere.csv"),
+    "not an HDF5 file": (lambda d: (d / "cats.h5").write_text("hello"), {"train": "cats.h5"}, "cats.h5.*HDF5"),
+    "a truncated HDF5 file": (truncated, {"train": "cats.h5"}, "cats.h5.*trunca"),
+    "no known layout": (no_layout, {"train": "cats.h5"}, "cats.h5.*train_set_x"),
+    "a label too few": (lambda d: images(d, 19), {"train": "cats.h5"}, "19 labels for 20 images"),
+    "nan in an array": (
+        lambda d: np.savez(d / "a.npz", X=np.array([[1.0, np.nan]] * 20), y=np.arange(20) % 2),
+        {"train": "a.npz"},
+        "a.npz.*20.*NaN",
+    ),
+    "one class only": (lambda d: rows(d, [f"{i},1,x" for i in range(20)]), TABLE, "one class only"),
+    "a class smaller than the folds": (
+        lambda d: rows(d, [*good_rows(), "1,1,z", "2,2,z"]),
+        TABLE | {"folds": 5},
+        "class 'z'.*folds = 5",
+    ),
+    "a test set with fewer features": (narrow_test_set, {"train": "train.npz", "test": "test.npz"}, "3.*4|4.*3"),
+    "an unseen class in the test set": (unseen_class, TABLE | {"test": "test.csv"}, "'z'"),
+    "an empty table": (lambda d: rows(d, []), TABLE, "table.csv.*(no rows|empty|no examples)"),
+    "an unknown target": (lambda d: rows(d, good_rows()), TABLE | {"target": "prise"}, "Did you mean 'price'"),
+    "text targets in regression": (lambda d: rows(d, good_rows()), TABLE | {"task": "regression"}, "price.*'[xy]'"),
+    "an unknown set of scikit-learn": (lambda d: None, {"train": "sklearn:irs"}, "Did you mean 'iris'"),
+}
+
+
+@pytest.mark.parametrize(("make", "data", "message"), BAD_DATA.values(), ids=BAD_DATA)
+def test_bad_data_end_with_one_message_and_nothing_written(bare, make, data, message):
+    make(bare.directory)
+    name = bare.write(values={"sweep": {"name": "bad", "n_trials": 1}, "data": data})
+    before = sorted(path.name for path in bare.directory.iterdir())
+    assert_message(bare.run("run", name, "--json", "--executor", "serial"), message)
+    assert sorted(path.name for path in bare.directory.iterdir()) == before
+
+
+BAD_CONFIGURATIONS = {
+    "an unknown key": (changed(IRIS, sweep={"n_trails": 3}), r"\[sweep\] n_trails: unknown key. Did you mean 'n_trials'"),
+    "low above high": (
+        changed(IRIS, search={"learning_rate": {"low": 0.1, "high": 0.01}}),
+        r"flowers.toml \[search\] learning_rate: low = 0.1 is above high = 0.01. low <= high must hold; swap them.",
+    ),
+    "a learning rate of 0": (changed(IRIS, search={"learning_rate": 0}), r"\[search\] learning_rate: 0 is not allowed"),
+    "a password": (
+        changed(IRIS, study={"storage": "postgresql://ada:hunter2@db/x"}),
+        r"\[study\] storage: the URI holds a password",
+    ),
+    "a variable that is not set": (
+        changed(IRIS, tracking={"uri": "http://${SWEEPS_NOWHERE}/"}),
+        r"\[tracking\] uri: \$\{SWEEPS_NOWHERE\} is not set .* export SWEEPS_NOWHERE=",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), BAD_CONFIGURATIONS.values(), ids=BAD_CONFIGURATIONS)
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_a_bad_configuration_ends_with_one_message_and_nothing_written(bare, command, values, message):
+    done = bare.run(command, bare.write(values=values))
+    assert_message(done, message)
+    assert "hunter2" not in done.stderr
+    assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
+
+
+def test_a_configuration_that_is_not_there_is_answered_with_those_that_are(bare):
+    assert_message(bare.run("run", "digit"), r"digit: no such configuration. Did you mean 'digits'\?")
+
+
+def test_a_bad_option_is_the_users_input_too(bare):
+    assert_message(bare.run("run", "--trials", "0"), r"command line \[sweep\] n_trials: 0 is not allowed")
+    assert bare.run("run", "--trials", "many").returncode == 2
+    assert list(bare.directory.iterdir()) == []
+
+
+# --- a folder that cannot be written, a disk that is full ---
+
+
+def test_a_folder_whose_record_cannot_be_made_is_the_users_to_change(bare):
+    (bare.directory / ".sweeps").write_text("in the way")
+    assert_message(bare.run("run", bare.write(), "--quiet"), r"\.sweeps: cannot be written .*Change to a folder you may")
+
+
+def test_a_folder_that_may_not_be_written_is_the_users_to_change(bare):
+    name = bare.write()
+    immutable = subprocess.run(["chattr", "+i", bare.directory], capture_output=True) if shutil.which("chattr") else None
+    if immutable is None or immutable.returncode != 0:
+        pytest.skip("needs a folder that even root may not write: chattr +i is refused here")
+    try:
+        assert_message(bare.run("run", name, "--quiet"), r"\.sweeps: cannot be written .*Change to a folder you may")
+        assert [path.name for path in bare.directory.iterdir()] == [name]
+    finally:
+        subprocess.run(["chattr", "-i", bare.directory], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB."""
+    (tmp_path / "disk").mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path / "disk"], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("needs to mount a tmpfs of 1 MB, which is refused here")
+    yield tmp_path / "disk"
+    subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
+
+
+def fill(disk, but_bytes):
+    free = shutil.disk_usage(disk).free
+    (disk / "filler").write_bytes(bytes(free - but_bytes))
+
+
+@pytest.mark.parametrize("but_bytes", [0, 12288, *(pytest.param(n, marks=pytest.mark.slow) for n in (4096, 20480, 28672))])
+def test_a_full_disk_is_told_and_after_making_room_the_same_command_continues(
+    small_disk, empty_store, tmp_path, finished, but_bytes
+):
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    here = CommandLine(small_disk)
+    name = here.write(values=changed(IRIS, tracking={"uri": f"sqlite:///{tmp_path}/mlflow.db"}))
+    fill(small_disk, but_bytes)
+    done = here.run("run", name, "--quiet")
+    assert_message(done, r"the disk is full|cannot be written \(No space left on device\)")
+    (small_disk / "filler").unlink()
+    assert here.run("run", name, "--quiet").returncode == 0
+    assert here.trials() == finished[0].trials()
+    assert len(here.json("status")["studies"]) == 1
+    assert len(mlflow_runs(tmp_path / "mlflow.db")) == N_TRIALS + 1
+
+
+def test_a_full_folder_for_temporary_files_is_told_too(small_disk, sweeps):
+    """Where the data for worker processes go."""
+    fill(small_disk, 20480)
+    values = changed(IRIS, data={"train": "sklearn:digits"}, execution={"executor": "processes"})
+    done = sweeps.run("run", sweeps.write(values=values), "--quiet", TMPDIR=str(small_disk))
+    assert_message(done, f"{small_disk}.*: the disk is full")
+    assert not [path for path in small_disk.iterdir() if path.is_dir()]
+
+
+def test_a_file_that_may_not_grow_is_told_like_a_full_disk(sweeps, finished):
+    name = sweeps.write()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limit[1]))
+    try:
+        done = sweeps.run("run", name, "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert_message(done, "the disk is full")
+    assert sweeps.run("run", name, "--quiet").returncode == 0
+    assert sweeps.trials() == finished[0].trials()
+
+
+# --- the other exit codes ---
+
+
+def test_exit_3_when_every_trial_diverges(sweeps):
+    sweeps.directory.joinpath("t.csv").write_text("a,y\n" + "".join(f"{i % 7}.5,{i % 11 + i % 7}.25\n" for i in range(60)))
+    values = {
+        "sweep": {"name": "wild", "n_trials": 2},
+        "data": {"train": "t.csv", "target": "y", "folds": 2, "task": "regression"},
+        "search": {"learning_rate": 1e9, "n_iterations": 60, "depth": 0},
+        "study": {"pruner": "none"},
+        "execution": {"executor": "serial"},
+    }
+    done = sweeps.run("run", sweeps.write("wild.toml", values), "--json")
+    assert done.returncode == 3, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["state"], document["n_failed"], document["best"], document["exit_code"]) == ("FAILED", 2, None, 3)
+    assert re.search(r"trial 0: cost is not finite at iteration \d+ \(learning_rate = 1e\+09", done.stderr)
+
+
+def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps, finished):
+    name = sweeps.write(values=changed(IRIS, tracking={"uri": "${SWEEPS_TRACKING}"}))
+    done = sweeps.run("run", name, "--json", "--quiet", SWEEPS_TRACKING="http://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (4, "")
+    document = json.loads(done.stdout)
+    assert (document["exit_code"], document["state"]) == (4, "FINISHED")
+    assert document["mlflow"]["n_pending"] == N_TRIALS + 2
+    assert sweeps.trials() == finished[0].trials()
+    again = sweeps.run("sync", "--json", SWEEPS_TRACKING="http://127.0.0.1:9")
+    assert again.returncode == 4
+    assert json.loads(again.stdout)["n_pending"] == N_TRIALS + 2
+    here = f"sqlite:///{sweeps.directory}/mlflow.db"
+    assert sweeps.json("sync", SWEEPS_TRACKING=here)["n_pending"] == 0
+    runs = mlflow_runs(sweeps.directory / "mlflow.db")
+    assert len(runs) == N_TRIALS + 1
+    assert "RUNNING" not in {status for _, status, _ in runs}
+    assert sweeps.json("sync", SWEEPS_TRACKING=here) == {"n_pending": 0, "studies": {}}
+
+
+LONG = {
+    "sweep": {"name": "long", "n_trials": 16},
+    "data": {"train": "sklearn:digits", "folds": 2},
+    "search": {"n_iterations": 120, "depth": {"low": 1, "high": 2}, "hidden_units": 8},
+    "study": {"pruner": "none", "trials_in_flight": 3},
+    "execution": {"executor": "processes", "workers": 2},
+}
+
+
+def n_ended(directory):
+    """Trials whose end is on disk."""
+    return sum(
+        file.read_text("utf-8", "ignore").count('{"key":"trial-') for file in directory.glob(".sweeps/*/*/outbox.jsonl")
+    )
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "exit_code", "is_for_all"),
+    [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, False), (signal.SIGTERM, 143, True)],
+    ids=["ctrl-c, which workers get too", "kill", "the stop of a service, which workers get too"],
+)
+def test_a_signal_ends_a_sweep_cleanly_and_the_same_command_continues(sweeps, signal_number, exit_code, is_for_all):
+    name = sweeps.write("long.toml", LONG)
+    with sweeps.start("run", name) as process:
+        wait_for(lambda: n_ended(sweeps.directory) >= 2 or process.poll() is not None)
+        (os.killpg if is_for_all else os.kill)(process.pid, signal_number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == exit_code, err
+    assert out == ""
+    assert "Traceback" not in err
+    (status,) = sweeps.json("status")["studies"]
+    assert status["state"] == "INTERRUPTED"
+    assert 2 <= status["n_ended"] < LONG["sweep"]["n_trials"]
+    with Workspace(sweeps.directory).lease("long"):
+        assert sweeps.json("status")["studies"] == [status | {"state": "RUNNING"}]
+        second = sweeps.run("run", name)
+    assert_message(second, r"long: another run of this sweep is alive in .*wait for it \(python -m sweeps status\)", 75)
+    assert "RUNNING" not in {state for _, state, _ in mlflow_runs(sweeps.directory / "mlflow.db")}
+    done = sweeps.run("run", name, "--json")
+    assert done.returncode == 0, done.stderr
+    assert f"Continuing {status['name']}." in done.stderr
+    assert json.loads(done.stdout)["n_trials"] == 16
+    runs = mlflow_runs(sweeps.directory / "mlflow.db")
+    assert len(runs) == 17
+    assert {state for _, state, _ in runs} == {"FINISHED"}
+
+
+# --- kill -9 ---
+
+
+def kills_and_finish(sweeps, name, moments):
+    """Start, kill at a moment (bytes of record beyond those of the start), again and again; then run to the end."""
+    n_killed = 0
+    for n_bytes, delay in moments:
+        before = record_size(sweeps.directory)
+        with sweeps.start("run", name, "--quiet") as process:
+            wait_for(lambda: record_size(sweeps.directory) >= before + n_bytes or process.poll() is not None, 120)
+            time.sleep(delay)
+            n_killed += process.poll() is None
+            process.kill()
+            process.communicate(timeout=60)
+    done = sweeps.run("run", name, "--quiet", "--json")
+    assert done.returncode == 0, done.stderr
+    return n_killed
+
+
+def record_size(directory):
+    return sum(path.stat().st_size for path in directory.glob(".sweeps/**/*") if path.suffix in (".log", ".jsonl"))
+
+
+def assert_whole(sweeps, undisturbed, n_trials):
+    assert sweeps.trials() == undisturbed
+    assert {study["state"] for study in sweeps.json("status")["studies"]} == {"FINISHED"}
+    runs = mlflow_runs(sweeps.directory / "mlflow.db")
+    parents = [run for run in runs if run[2] is None]
+    children = [name for name, _, parent in runs if parent is not None]
+    assert children == sorted(set(children))
+    assert len(children) == n_trials * len(parents)
+    assert "RUNNING" not in {state for _, state, _ in runs}
+
+
+def moments(seed, n):
+    generator = np.random.default_rng(seed)
+    return [(int(generator.integers(1, 2500)), float(generator.random() * 0.02)) for _ in range(n)]
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_a_sweep_killed_again_and_again_ends_as_the_undisturbed_one(sweeps, finished, executor):
+    name = sweeps.write(values=changed(IRIS, execution={"executor": executor, "workers": 2}))
+    assert kills_and_finish(sweeps, name, moments(1, 3)) >= 2
+    assert_whole(sweeps, finished[0].trials(), N_TRIALS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_a_sweep_killed_at_fifty_moments_ends_as_the_undisturbed_one(sweeps, finished, seed):
+    kills_and_finish(sweeps, sweeps.write(), moments(seed, 5))
+    assert_whole(sweeps, finished[0].trials(), N_TRIALS)
+
+
+def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
+    name = bare.write(values=changed(IRIS, sweep={"n_trials": N_TRIALS}))
+    with bare.start("run", name, "--quiet") as process:
+        wait_for(lambda: any("mlflow.db" in path.name for path in bare.directory.iterdir()) or process.poll() is not None)
+        time.sleep(0.2)
+        process.kill()
+        process.communicate(timeout=60)
+    done = bare.run("run", name, "--quiet")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert_whole(bare, finished[0].trials(), N_TRIALS)
+
+
+# --- help and README ---
+
+README = (REPOSITORY / "README.md").read_text()
+COMMANDS = ["run", "validate", "status", "leaderboard", "sync"]
+
+
+def options(command):
+    done = CommandLine(REPOSITORY).run(command, "--help")
+    assert done.returncode == 0
+    return set(re.findall(r"--[a-z][a-z-]*", done.stdout)) - {"--help"}
+
+
+def test_help_lists_every_command_and_the_readme_has_a_row_for_each(tmp_path):
+    help_text = CommandLine(tmp_path).run("--help").stdout
+    listed = re.findall(r"^  ([a-z]+) ", help_text.split("Commands:")[1], re.MULTILINE)
+    assert sorted(listed) == sorted(set(re.findall(r"^\| `python -m sweeps ([a-z]+)", README, re.MULTILINE)))
+    assert set(listed) >= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_in_the_commands_row_of_the_readme_and_the_other_way_round(command):
+    (row,) = re.findall(rf"^\| `python -m sweeps {command}.*$", README, re.MULTILINE)
+    documented = set(re.findall(r"--[a-z][a-z-]*", row))
+    offered = options(command)
+    assert documented <= offered
+    assert offered - {"--json"} <= documented  # --json has a sentence of its own below the table
+
+
+def test_every_exit_code_of_the_readme_is_one_of_the_design():
+    table = README.split("| exit | means |")[1].split("\n\n")[0]
+    codes = [code for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in cell.split(", ")]
+    assert codes == ["0", "1", "2", "3", "4", "75", "130", "143"]
+
+
+def test_the_readmes_own_configuration_is_valid(bare):
+    text = README.split("```toml\n# houses.toml")[1].split("```")[0]
+    (bare.directory / "houses.toml").write_text(text)
+    price = "\n".join(f"{i % 9},{i % 9 * 10 + i / 7}" for i in range(40))
+    (bare.directory / "houses.csv").write_text(f"rooms,price\n{price}\n")
+    done = bare.run("validate", "houses.toml")
+    assert done.returncode == 0, done.stderr
+    assert "task: regression" in done.stdout
+
+
+def test_toml_that_the_tests_write_is_what_they_mean():
+    import tomllib
+
+    assert tomllib.loads(toml(LONG)) == LONG
+    assert Path(REPOSITORY, "sweeps", "cli.py").exists()

@@ -1,0 +1,287 @@
+"""Executors: any of them gives the same results, and a dead worker costs time, never a result."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import wait
+from functools import partial
+from pathlib import Path
+
+import pytest
+from optuna.storages import InMemoryStorage
+
+from engine.threads import one_blas_thread
+from engine.worker import Rung, run_rung, worker_pid
+from sweeps.executors import MAX_ATTEMPTS, SerialExecutor, WorkerDiedError, open_executor
+from sweeps.space import Candidate
+from tests.conftest import REPOSITORY
+from tests.sweeps import faults
+from tests.sweeps.small import new_study, run_schedule, small_problem, table, undisturbed_table
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+
+
+def rungs(n=4):
+    problem, _ = small_problem()
+    widths = [(), (4,), (5, 3), (2, 2)]
+    return [
+        Rung(problem.hyperparameters(Candidate(0.1, 20, widths[i % 4], "tanh")), (1, i), None, 20, (0, 10, 20))
+        for i in range(n)
+    ]
+
+
+def bits(result):
+    curve = result.curve
+    return (
+        result.state.iteration,
+        result.state.theta.tobytes(),
+        curve.iterations,
+        curve.train_cost.tobytes(),
+        curve.validation_cost.tobytes(),
+        curve.validation_accuracy.tobytes(),
+    )
+
+
+@pytest.fixture(scope="module")
+def expected():
+    _, data = small_problem()
+    with one_blas_thread():
+        return [bits(run_rung(rung, data)) for rung in rungs()]
+
+
+@pytest.mark.parametrize("name", ["serial", "processes"])
+class TestEveryExecutor:
+    """The contract; `opened` is what the schedule is given."""
+
+    @pytest.fixture
+    def opened(self, name):
+        _, data = small_problem()
+        with one_blas_thread(), open_executor(name, 2, data) as executor_and_call:
+            yield executor_and_call
+
+    def test_every_rung_has_the_bits_that_this_process_gives_it(self, opened, expected):
+        executor, run_rung_there = opened
+        futures = [executor.submit(run_rung_there, rung) for rung in rungs()]
+        assert [bits(future.result(timeout=60)) for future in futures] == expected
+
+    def test_a_rung_goes_on_from_the_state_of_the_one_before(self, opened, expected):
+        executor, run_rung_there = opened
+        (rung, *_) = rungs()
+        half = executor.submit(
+            run_rung_there, Rung(rung.hyperparameters, rung.initial_seed, None, 10, (0, 10))
+        ).result(timeout=60)
+        rest = executor.submit(run_rung_there, Rung(rung.hyperparameters, rung.initial_seed, half.state, 20, (20,)))
+        assert rest.result(timeout=60).state.theta.tobytes() == expected[0][1]
+
+    def test_an_exception_is_handed_over_and_the_next_call_is_answered(self, opened):
+        executor, _ = opened
+        future = executor.submit(faults.divide, 1.0, 0.0)
+        assert isinstance(future.exception(timeout=60), ZeroDivisionError)
+        with pytest.raises(ZeroDivisionError, match="division"):
+            future.result()
+        assert executor.submit(faults.double, 21).result(timeout=60) == 42
+
+    def test_calls_begin_in_the_order_they_came(self, opened, tmp_path):
+        executor, _ = opened
+        words = [str(i) for i in range(10)]
+        futures = [executor.submit(faults.note, tmp_path / "order", word, 0.01) for word in words]
+        wait(futures, timeout=60)
+        begun = [word for word, _ in noted(tmp_path / "order")]
+        assert sorted(begun) == sorted(words)
+        distance = [abs(begun.index(word) - place) for place, word in enumerate(words)]
+        assert max(distance) <= 1  # two workers may overtake each other by one
+
+    def test_a_future_that_is_done_says_so(self, opened):
+        executor, _ = opened
+        future = executor.submit(faults.double, 1)
+        assert wait([future], timeout=60).done == {future}
+        assert future.done()
+        assert not future.cancelled()
+
+    def test_leaving_it_twice_does_no_harm(self, opened):
+        executor, _ = opened
+        executor.submit(faults.double, 1).result(timeout=60)
+        executor.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def test_the_serial_executor_has_run_the_call_when_submit_returns():
+    future = SerialExecutor().submit(worker_pid)
+    assert future.done()
+    assert future.result() == os.getpid()
+
+
+@pytest.fixture
+def workers():
+    """Two processes, and what to submit."""
+    _, data = small_problem()
+    with one_blas_thread(), open_executor("processes", 2, data) as (executor, _):
+        yield executor
+
+
+def test_processes_are_as_many_as_asked_and_none_is_this_one(workers, tmp_path):
+    futures = [workers.submit(faults.note, tmp_path / "f", "x", 0.3) for _ in range(4)]
+    pids = {future.result(timeout=60) for future in futures}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_a_worker_imports_the_engine_and_nothing_of_the_search_or_the_record(workers):
+    imported = set(workers.submit(faults.modules).result(timeout=60))
+    assert "engine" in imported
+    foreign = {"optuna", "mlflow", "sklearn", "pandas", "scipy", "pydantic", "typer", "rich", "experiments", "sweeps"}
+    assert not imported & foreign
+
+
+def test_a_worker_has_one_blas_thread(workers):
+    threads = workers.submit(faults.environment_of_blas).result(timeout=60)
+    assert threads
+    assert set(threads) == {1}
+
+
+def test_a_worker_that_is_killed_in_a_rung_costs_the_rung_nothing(workers, tmp_path):
+    future = workers.submit(faults.note, tmp_path / "f", "begun", 1.0)
+    others = [workers.submit(faults.double, i) for i in range(3)]
+    wait_for(lambda: len(noted(tmp_path / "f")) == 1)
+    ((_, first),) = noted(tmp_path / "f")
+    os.kill(first, signal.SIGKILL)
+    assert future.result(timeout=60) != first
+    assert noted(tmp_path / "f") == [("begun", first), ("begun", future.result())]
+    assert [other.result(timeout=60) for other in others] == [0, 2, 4]
+
+
+def noted(file):
+    """What `faults.note` wrote: words, and who wrote them."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(word, int(pid)) for word, pid in map(str.split, lines)]
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_a_rung_whose_first_worker_dies_gives_the_same_bits(expected, tmp_path):
+    _, data = small_problem()
+    with one_blas_thread(), open_executor("processes", 2, data) as (executor, _):
+        result = executor.submit(partial(faults.die_first, tmp_path / "mark"), rungs()[1]).result(timeout=60)
+    assert (tmp_path / "mark").exists()
+    assert bits(result) == expected[1]
+
+
+def test_a_rung_that_always_kills_its_worker_fails_after_some_attempts_while_others_finish(workers):
+    deadly = workers.submit(faults.die)
+    others = [workers.submit(faults.double, i) for i in range(4)]
+    with pytest.raises(WorkerDiedError, match=rf"ended unexpectedly {MAX_ATTEMPTS} times.*memory.*fewer workers"):
+        deadly.result(timeout=120)
+    assert [other.result(timeout=60) for other in others] == [0, 2, 4, 6]
+    assert workers.submit(faults.double, 9).result(timeout=60) == 18
+
+
+def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(workers):
+    pids = [workers.submit(worker_pid).result(timeout=60) for _ in range(2)]
+    for pid in set(pids):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(is_alive(pid) for pid in pids))
+    time.sleep(0.2)  # until its pool has noticed
+    futures = [workers.submit(faults.double, i) for i in range(4)]
+    assert [future.result(timeout=60) for future in futures] == [0, 2, 4, 6]
+
+
+def test_a_trial_whose_rungs_kill_their_workers_is_failed_and_the_sweep_goes_on():
+    _, data = small_problem()
+    stored = new_study(InMemoryStorage())
+    with open_executor("processes", 2, data) as (executor, _):
+        run_schedule(stored, executor=executor, run_rung_there=partial(faults.die_in_trial, 3), n_trials=5)
+    rows = table(stored)
+    assert rows[3]["state"] == "FAIL"
+    assert rows[3]["user_attrs"]["reason"].startswith("trial 3: its worker process ended unexpectedly 3 times")
+    assert len(rows) == 5
+    assert sum(row["state"] == "FAIL" for row in rows) < 4
+
+
+def test_a_sweep_whose_worker_is_killed_has_the_table_of_the_undisturbed_one(tmp_path):
+    _, data = small_problem()
+    stored = new_study(InMemoryStorage())
+    with open_executor("processes", 2, data) as (executor, _):
+        run_schedule(stored, executor=executor, run_rung_there=partial(faults.die_first, tmp_path / "mark"))
+    assert (tmp_path / "mark").exists()
+    assert table(stored) == undisturbed_table()
+
+
+def is_alive(pid):
+    """A zombie that nobody has buried yet is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@needs_proc
+def test_when_the_executor_is_left_no_process_is_and_what_was_running_is_given_up(tmp_path):
+    _, data = small_problem()
+    began_at = time.monotonic()
+    with open_executor("processes", 2, data) as (executor, _):
+        running = [executor.submit(faults.note, tmp_path / "f", "x", 60.0) for _ in range(2)]
+        waiting = executor.submit(faults.double, 1)
+        wait_for(lambda: (tmp_path / "f").exists() and len(noted(tmp_path / "f")) == 2)
+        pids = executor.busy_pids
+    assert len(pids) == 2
+    assert not any(is_alive(pid) for pid in pids)
+    assert time.monotonic() - began_at < 50
+    assert waiting.cancelled()
+    for future in running:
+        assert isinstance(future.exception(timeout=10), Exception)
+    assert [thread.name for thread in threading.enumerate() if "Executor" in thread.name] == []
+
+
+@needs_proc
+def test_the_data_that_workers_read_are_gone_when_the_executor_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _, data = small_problem()
+    with open_executor("processes", 1, data) as (executor, _):
+        executor.submit(faults.double, 1).result(timeout=60)
+        (folder,) = tmp_path.glob("sweeps-*")
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not list(tmp_path.glob("sweeps-*"))
+
+
+COORDINATOR = """
+import sys, time
+from sweeps.executors import open_executor
+from engine.worker import worker_pid
+from tests.sweeps import faults
+from tests.sweeps.small import small_problem
+from pathlib import Path
+
+if __name__ == "__main__":
+    with open_executor("processes", 2, small_problem()[1]) as (executor, _):
+        for word in "ab":
+            executor.submit(faults.note, Path(sys.argv[1]), word, 60.0)
+        while not Path(sys.argv[1]).exists() or Path(sys.argv[1]).read_text().count("\\n") < 2:
+            time.sleep(0.02)
+        print(*executor.busy_pids, flush=True)
+        time.sleep(60)
+"""
+
+
+@needs_proc
+def test_when_the_coordinator_is_killed_its_workers_vanish(tmp_path):
+    program = tmp_path / "coordinator.py"
+    program.write_text(textwrap.dedent(COORDINATOR))
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, str(program), str(tmp_path / "f")], stdout=subprocess.PIPE, env=environment, text=True
+    ) as coordinator:
+        pids = [int(word) for word in coordinator.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(is_alive(pid) for pid in pids)
+        coordinator.kill()
+        coordinator.wait()
+    wait_for(lambda: not any(is_alive(pid) for pid in pids), 20)

@@ -1,0 +1,58 @@
+"""What imports what, and what waits until it is needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+HEAVY = {"mlflow", "optuna", "sklearn", "pandas", "numpy", "scipy", "h5py", "sqlalchemy", "pyarrow"}
+
+
+def modules_after(program, *arguments, cwd=REPOSITORY):
+    """Top-level modules that a program leaves in sys.modules."""
+    wrapped = (
+        "import sys, json, atexit\n"
+        "atexit.register(lambda: print('MODULES' + json.dumps(sorted({n.split('.')[0] for n in sys.modules}))))\n"
+        f"{program}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", wrapped, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(done.stdout.rpartition("MODULES")[2]))
+
+
+RUN_MODULE = "import runpy; runpy.run_module('sweeps', run_name='__main__')"
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    assert not modules_after(RUN_MODULE, "--help", cwd=tmp_path) & HEAVY
+    assert not modules_after(RUN_MODULE, "run", "--help", cwd=tmp_path) & HEAVY
+
+
+def test_validate_imports_neither_mlflow_nor_its_database(tmp_path):
+    imported = modules_after(RUN_MODULE, "validate", "breast_cancer", cwd=tmp_path)
+    assert {"sklearn", "numpy"} <= imported
+    assert not imported & {"mlflow", "sqlalchemy"}
+
+
+def test_a_misspelt_configuration_is_told_without_importing_anything_heavy(tmp_path):
+    assert not modules_after(RUN_MODULE, "run", "digit", cwd=tmp_path) & {"mlflow", "sklearn", "pandas"}
+
+
+def test_the_worker_imports_only_the_engine():
+    imported = modules_after("import engine.worker")
+    assert "engine" in imported
+    assert not imported & {"sweeps", "experiments", "optuna", "mlflow", "sklearn", "pandas", "typer", "rich", "pydantic"}
+
+
+def test_the_import_contracts_of_pyproject_hold():
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([program, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

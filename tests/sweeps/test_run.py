@@ -1,0 +1,408 @@
+"""`run_sweep` as a library: real data, real MLflow, in this process."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import TrainingData, advance, finish, forward, load_weights, start
+from engine.worker import initial_parameters
+from experiments.mlflow_connection import prepare_environment
+from experiments.outbox import Outbox
+from experiments.preparation import TargetScaling
+from experiments.preprocessing import Preprocessing
+from sweeps.config_file import override
+from sweeps.interrupts import InterruptedSweepError
+from sweeps.progress import SilentProgress
+from sweeps.run import load_data, problem_of, run_sweep
+from sweeps.status import all_studies, find_study, study_statuses, trials_of
+from sweeps.workspace import LeaseHeldError, Workspace
+from tests.sweeps.small import mlflow_runs, small_config, table
+
+SEARCH = {
+    "learning_rate": {"low": 1e-2, "high": 1.0, "log": True},
+    "n_iterations": {"low": 10, "high": 60},
+    "depth": {"low": 0, "high": 2},
+    "hidden_units": {"low": 3, "high": 6},
+}
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """An MLflow database with its schema: creating one takes seconds, copying it none."""
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path, empty_store):
+    """A working directory that already has its mlflow.db."""
+    return make_folder(tmp_path, "work", empty_store)
+
+
+def make_folder(tmp_path, name, empty_store):
+    directory = tmp_path / name
+    directory.mkdir()
+    shutil.copy(empty_store, directory / "mlflow.db")
+    return directory
+
+
+def iris(**sections):
+    return small_config(search=SEARCH, **{"sweep": {"name": "small", "n_trials": 8}, **sections})
+
+
+def houses(directory, n_test=20, flip=False, seed=3):
+    """A regression in two CSV files, with a column of text; `flip` changes nothing but the test targets."""
+    generator = np.random.default_rng(seed)
+    size = generator.uniform(20, 200, 80 + n_test).tolist()
+    place = generator.choice(["north", "south"], 80 + n_test)
+    price = 3 * np.array(size) + 100 * (place == "south") + generator.standard_normal(80 + n_test) * 5
+
+    def write(name, rows, targets):
+        cells = [f"{size[i]!r},{place[i]},{target!r}" for i, target in zip(rows, targets, strict=True)]
+        (directory / name).write_text("\n".join(["size,place,price", *cells]) + "\n")
+
+    write("train.csv", range(80), price[:80].tolist())
+    sealed = price[80:] if not flip else price[80:][::-1] * 7 - 500
+    write("test.csv", range(80, 80 + n_test), sealed.tolist())
+    return small_config(
+        directory,
+        sweep={"name": "houses", "n_trials": 6},
+        data={"train": "train.csv", "test": "test.csv", "target": "price"},
+        search=SEARCH | {"learning_rate": {"low": 1e-2, "high": 0.3, "log": True}},
+    )
+
+
+def study_of(directory, name=None):
+    return find_study(Workspace(directory), name)
+
+
+class InterruptAfter(SilentProgress):
+    """Ctrl-C, or whichever signal, when so many trials have ended."""
+
+    def __init__(self, n_trials, signal_number=signal.SIGINT):
+        self.n_left, self.signal_number = n_trials, signal_number
+        self.said = []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def trial_ended(self, result):
+        self.n_left -= 1
+        if self.n_left == 0:
+            os.kill(os.getpid(), self.signal_number)
+
+
+def interrupted(config, directory, after=3, signal_number=signal.SIGINT):
+    """A sweep that was interrupted; the name of its study."""
+    with pytest.raises(InterruptedSweepError, match=signal.Signals(signal_number).name) as caught:
+        run_sweep(config, directory=directory, progress=InterruptAfter(after, signal_number))
+    assert caught.value.exit_code == 128 + signal_number
+    return study_of(directory).name
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, empty_store):
+    """One undisturbed sweep on iris: result, configuration, folder."""
+    directory = make_folder(tmp_path_factory.mktemp("run"), "iris", empty_store)
+    config = iris()
+    return run_sweep(config, directory=directory), config, directory
+
+
+def test_the_result_says_what_happened(finished):
+    result, _, directory = finished
+    assert (result.sweep, result.state, result.task, result.exit_code) == ("small", "FINISHED", "multiclass", 0)
+    assert result.study.startswith("small/")
+    assert len(result.rows) == 8
+    assert sum(result.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")) == 8
+    assert result.n_test == 30
+    assert result.delivery.n_pending == 0
+    assert result.delivery.error is None
+    assert result.tracking_uri == f"sqlite:///{directory}/mlflow.db"
+    assert (directory / result.model_file).is_file()
+    assert result.elapsed_seconds > 0
+
+
+def test_the_json_document_of_the_result_is_plain_and_complete(finished):
+    result, _, _ = finished
+    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert set(document) == {
+        "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "best", "test", "model", "mlflow",
+        "elapsed_seconds", "exit_code",
+    }  # fmt: skip
+    assert document["best"]["value"] == result.winner.value
+    low, high = document["test"]["ci95"]["accuracy"]
+    assert low <= document["test"]["metrics"]["accuracy"] <= high
+    assert set(document["test"]["baselines"]) == {"constant", "logistic regression"}
+    assert {"tracking_uri", "experiment_id", "run_id"} <= set(document["mlflow"])
+
+
+def test_the_leaderboard_has_complete_trials_by_value_then_pruned_ones_then_the_others(finished):
+    result, _, directory = finished
+    keys = [
+        ({"COMPLETE": 0, "PRUNED": 1}.get(row.state, 2), row.value if row.value is not None else np.inf, row.number)
+        for row in result.rows
+    ]
+    assert keys == sorted(keys)
+    assert result.winner.number == result.rows[0].number
+    assert trials_of(study_of(directory)) == result.rows
+
+
+def test_the_winners_file_reproduces_its_test_score_from_raw_inputs(finished):
+    result, config, directory = finished
+    weights = load_weights(directory / result.model_file)
+    dataset = load_data(config).dataset
+    preprocessing = Preprocessing.from_dict(json.loads(weights.notes["preprocessing"]))
+    _, A = forward(weights.parameters, preprocessing.transform(dataset.X_test), weights.architecture)
+    assert (A[0].argmax(axis=0) == dataset.y_test).mean() == result.winner.test["accuracy"]
+    assert json.loads(weights.notes["class_names"]) == list(dataset.class_names)
+    assert weights.notes["study"] == result.study
+
+
+def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served_its_trial_best(finished):
+    result, config, directory = finished
+    prepared = load_data(config)
+    problem = problem_of(config, prepared)
+    everything = TrainingData.of(
+        prepared.X, prepared.Y, np.zeros((1, prepared.X.shape[1]), np.bool_), np.dtype(config.execution.dtype)
+    )
+    winner = result.winner
+    hyperparameters = problem.hyperparameters(winner.candidate)
+    architecture = hyperparameters.architecture
+    initial = initial_parameters(architecture, problem.initial_seed(winner.number), everything.dtype)
+    state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, winner.best_iteration)
+    saved = load_weights(directory / result.model_file).parameters
+    for expected, found in zip(finish(state, initial, everything, architecture).W, saved.W, strict=True):
+        np.testing.assert_array_equal(expected, found)
+
+
+def test_mlflow_has_the_study_and_one_run_for_each_trial(finished):
+    result, _, directory = finished
+    runs = mlflow_runs(directory / "mlflow.db")
+    parent = result.delivery.run_id
+    assert [name for name, _, of in runs if of == parent] == [f"trial-{number:04d}" for number in range(8)]
+    assert [(name, status) for name, status, of in runs if of is None] == [(result.study, "FINISHED")]
+    assert {status for _, status, _ in runs} <= {"FINISHED", "FAILED"}
+
+
+def test_when_a_study_ends_nothing_of_its_running_trials_is_left(finished):
+    result, _, directory = finished
+    left = {path.name for path in (directory / ".sweeps" / result.study).iterdir()}
+    assert left >= {"outbox.jsonl", "model.h5"}
+    assert not {name for name in left if "checkpoint" in name or name.endswith(".new")}
+
+
+def test_a_regression_is_scored_in_original_units(folder):
+    config = houses(folder)
+    result = run_sweep(config, directory=folder)
+    dataset = load_data(config).dataset
+    weights = load_weights(folder / result.model_file)
+    _, A = forward(
+        weights.parameters,
+        Preprocessing.from_dict(json.loads(weights.notes["preprocessing"])).transform(dataset.X_test),
+        weights.architecture,
+    )
+    predictions = TargetScaling(**json.loads(weights.notes["target_scaling"])).to_original(A[0])
+    rmse = np.sqrt(np.mean((predictions[0] - dataset.y_test) ** 2))
+    assert result.task == "regression"
+    assert result.winner.test["rmse"] == pytest.approx(rmse, rel=1e-6)
+    assert {"rmse", "r2"} == set(result.winner.test) == set(result.winner.interval)
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_no_label_of_the_test_set_reaches_any_trial(tmp_path, empty_store):
+    tables, results, digests = [], [], []
+    for flip in (False, True):
+        directory = make_folder(tmp_path, f"flip-{flip}", empty_store)
+        config = houses(directory, flip=flip)
+        results.append(run_sweep(config, directory=directory))
+        tables.append(table(study_of(directory)))
+        digests.append(load_data(config).dataset.digest)
+    assert tables[0] == tables[1]
+    assert results[0].winner.test != results[1].winner.test
+    assert digests[0] != digests[1]
+    assert config.fingerprint(digests[0]) != config.fingerprint(digests[1])
+
+
+@pytest.mark.parametrize("executor", ["processes"])
+def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder, executor):
+    result, config, _ = finished
+    there = run_sweep(override(config, execution={"executor": executor, "workers": 2}), directory=folder)
+    assert there.rows == result.rows
+    assert there.winner.test == result.winner.test
+    for one, other in zip(there.winner.weights.parameters.W, result.winner.weights.parameters.W, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_finished_sweep_is_not_continued_a_second_run_is_a_new_study(folder):
+    config = iris(sweep={"n_trials": 3})
+    first, second = (run_sweep(config, directory=folder) for _ in range(2))
+    assert first.study != second.study
+    assert first.rows == second.rows
+    assert [study.name for study in all_studies(Workspace(folder))] == [first.study, second.study]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished, folder, signal_number):
+    result, config, _ = finished
+    name = interrupted(config, folder, 3, signal_number)
+    (status,) = study_statuses(Workspace(folder), None)
+    assert (status.state, status.n_trials) == ("INTERRUPTED", 8)
+    assert 3 <= status.n_ended < 8
+    progress = InterruptAfter(99)
+    continued = run_sweep(config, directory=folder, progress=progress)
+    assert continued.study == name
+    assert progress.said == [f"Continuing {name}."]
+    assert continued.rows == result.rows
+    assert continued.winner.test == result.winner.test
+    assert study_statuses(Workspace(folder), None)[0].state == "FINISHED"
+
+
+def test_an_interrupted_sweep_is_killed_in_mlflow_and_running_trials_are_not_there(folder):
+    config = iris()
+    name = interrupted(config, folder)
+    runs = mlflow_runs(folder / "mlflow.db")
+    assert [(run, status) for run, status, of in runs if of is None] == [(name, "KILLED")]
+    assert {status for _, status, _ in runs} <= {"KILLED", "FINISHED", "FAILED"}
+    run_sweep(config, directory=folder)
+    runs = mlflow_runs(folder / "mlflow.db")
+    assert [(run, status) for run, status, of in runs if of is None] == [(name, "FINISHED")]
+    assert len(runs) == 9
+
+
+def test_new_starts_afresh_and_leaves_the_interrupted_sweep_to_be_continued_later(finished, folder):
+    result, config, _ = finished
+    name = interrupted(config, folder)
+    fresh = run_sweep(config, directory=folder, is_new=True)
+    assert fresh.study != name
+    assert fresh.rows == result.rows
+    assert {s.name: s.state for s in study_statuses(Workspace(folder), None)} == {
+        name: "INTERRUPTED",
+        fresh.study: "FINISHED",
+    }
+    assert run_sweep(config, directory=folder).study == name
+
+
+def test_a_sweep_with_another_configuration_leaves_the_interrupted_one_alone(folder):
+    config = iris()
+    name = interrupted(config, folder)
+    before = table(study_of(folder, name))
+    progress = InterruptAfter(99)
+    other = run_sweep(iris(sweep={"seed": 2, "n_trials": 3}), directory=folder, progress=progress)
+    assert other.study != name
+    assert f"{name} was interrupted with another configuration or other data; it is left as it is." in progress.said
+    assert table(study_of(folder, name)) == before
+
+
+def test_an_interrupted_sweep_may_be_given_more_trials(folder):
+    config = iris()
+    name = interrupted(config, folder)
+    longer = run_sweep(override(config, sweep={"n_trials": 11}), directory=folder)
+    assert longer.study == name
+    assert sorted(row.number for row in longer.rows) == list(range(11))
+    (status,) = study_statuses(Workspace(folder), None)
+    assert (status.n_ended, status.n_trials) == (11, 11)
+
+
+def test_an_interrupted_sweep_that_is_given_fewer_trials_leaves_none_running(folder):
+    config = iris()
+    name = interrupted(config, folder)
+    shorter = run_sweep(override(config, sweep={"n_trials": 2}), directory=folder)
+    assert shorter.study == name
+    assert all(trial.state.is_finished() for trial in study_of(folder).trials)
+
+
+def test_record_and_storage_agree_on_every_trial(finished):
+    result, _, directory = finished
+    facts = [fact for _, fact in Outbox(directory / ".sweeps" / result.study / "outbox.jsonl").facts()]
+    ended = {fact.number: fact for fact in facts if fact.key.startswith("trial-")}
+    assert sorted(ended) == list(range(8))
+    for row in result.rows:
+        fact = ended[row.number]
+        assert (fact.state, fact.params) == (row.state, row.params)
+        if row.value is not None:
+            assert (fact.metrics["value"], fact.metrics["best_iteration"]) == (row.value, row.best_iteration)
+            assert dict(fact.curves["validation_cost"])[row.best_iteration] == row.value
+        assert all(len(points) <= 100 for points in fact.curves.values())
+
+
+def test_two_runs_of_one_sweep_are_kept_apart_and_two_sweeps_are_not(folder):
+    config = iris(sweep={"n_trials": 2})
+    workspace = Workspace(folder)
+    workspace.create()
+    with workspace.lease("small"), pytest.raises(LeaseHeldError, match=r"small: another run of this sweep is alive in"):
+        run_sweep(config, directory=folder)
+    with workspace.lease("another"):
+        assert run_sweep(config, directory=folder).exit_code == 0
+
+
+def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
+    config = replace_search(houses(folder), learning_rate=1e8, n_iterations=60, depth=0)
+    result = run_sweep(config, directory=folder)
+    assert (result.state, result.exit_code, result.winner, result.model_file) == ("FAILED", 3, None, None)
+    assert all(row.state == "FAIL" and "not finite" in row.reason for row in result.rows)
+    runs = mlflow_runs(folder / "mlflow.db")
+    assert {status for _, status, _ in runs} == {"FAILED"}
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None
+
+
+def replace_search(config, **search):
+    return small_config(
+        config.directory,
+        sweep={"name": "houses", "n_trials": 4},
+        data={"train": "train.csv", "test": "test.csv", "target": "price"},
+        search=search,
+        study={"pruner": "none"},
+    )
+
+
+def test_when_time_is_up_the_best_so_far_is_refitted(folder):
+    result = run_sweep(iris(sweep={"timeout_seconds": 1e-3}), directory=folder)
+    assert result.exit_code == 3  # not one rung was over
+    assert all(row.state == "PRUNED" for row in result.rows)
+    assert all(trial.state.is_finished() for trial in study_of(folder).trials)
+    statuses = {status for _, status, of in mlflow_runs(folder / "mlflow.db") if of is not None}
+    assert statuses == {"KILLED"}
+
+
+def test_a_hold_out_split_is_a_stack_of_one(folder):
+    config = iris(data={"train": "sklearn:wine", "folds": None, "validation_fraction": 0.3}, sweep={"n_trials": 3})
+    result = run_sweep(config, directory=folder)
+    assert result.exit_code == 0
+    assert load_data(config).held_out.shape[0] == 1
+
+
+def test_a_storage_elsewhere_is_used_and_continued(folder, tmp_path):
+    config = iris(study={"storage": f"sqlite:///{tmp_path}/optuna.db"})
+    with pytest.raises(InterruptedSweepError, match="SIGINT"):
+        run_sweep(config, directory=folder, progress=InterruptAfter(3))
+    result = run_sweep(config, directory=folder)
+    assert len(result.rows) == 8
+    connection = sqlite3.connect(tmp_path / "optuna.db")
+    (states,) = connection.execute("select group_concat(distinct state) from trials").fetchone(),
+    connection.close()
+    assert set(states[0].split(",")) <= {"COMPLETE", "PRUNED", "FAIL"}
+
+
+def test_a_variable_of_a_uri_that_is_not_set_is_noticed_before_anything_is_written(tmp_path, monkeypatch):
+    from experiments.errors import InputError
+
+    monkeypatch.delenv("SWEEPS_NOWHERE", raising=False)
+    for section in ({"tracking": {"uri": "http://${SWEEPS_NOWHERE}"}}, {"study": {"storage": "${SWEEPS_NOWHERE}"}}):
+        with pytest.raises(InputError, match=r"\$\{SWEEPS_NOWHERE\} is not set"):
+            run_sweep(iris(**section), directory=tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_winner_is_what_the_sweep_returns_and_not_a_copy_of_the_trial(finished):
+    result, _, _ = finished
+    assert replace(result.winner, number=-1) != result.winner
