@@ -69,6 +69,7 @@ class DaskExecutor(RungExecutor):
 
     def __init__(self, client: Any, say: Callable[[str], None], machine: str) -> None:  # noqa: ANN401  # a Client
         self._client = client
+        self._address = client.scheduler.address  # the client forgets it when the connection ends
         self._say = say
         self._known_machines = {machine}
         self._lock = threading.RLock()
@@ -185,8 +186,7 @@ class DaskExecutor(RungExecutor):
 
     def _lost(self, error: Exception) -> ExecutorLostError:
         lost = ExecutorLostError(
-            f"{self._client.scheduler.address if self._client.scheduler else 'Dask'}: the scheduler was lost in the "
-            "middle of the sweep.",
+            f"{self._address}: the scheduler was lost in the middle of the sweep.",
             "It must run as long as the sweep does; everything up to here is recorded.",
             "Start it again, then type the same command to continue.",
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -30,6 +30,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from experiments.errors import InputError
 from sweeps.config import Config
 from sweeps.rungs import REDUCTION_FACTOR, Rungs
 from sweeps.space import Candidate, recall, suggest
@@ -46,7 +47,10 @@ class StoredStudy:
     @classmethod
     def create(cls, storage: BaseStorage, name: str, attributes: dict[str, Any]) -> "StoredStudy":
         """A new study that minimizes the validation cost; `sweeps.state`, last of its attributes, makes it ours."""
-        study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
+        try:
+            study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
+        except DuplicatedStudyError:  # another folder's, in a database, begun within the same second
+            return cls.create(storage, f"{name}-2", attributes)
         stored = cls(storage, study_id, name)
         for key, value in attributes.items():
             stored.set_attribute(key, value)
@@ -113,6 +117,12 @@ class LiveStudy:
             template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
             trial_id = self._stored.storage.create_new_trial(self._stored.study_id, template_trial=template)
             self._recorded[number] = self._stored.storage.get_trial(trial_id)
+            if self._recorded[number].number != number:
+                raise InputError(
+                    f"{self._stored.name}: trial {number} was written as trial {self._recorded[number].number}.",
+                    "A study has one writer; another program has added trials to this one.",
+                    "Stop it, then start afresh: python -m sweeps run --new",
+                )
         else:
             candidate = recall(recorded, self._config.search)
             self._live.add_trial(_as_it_was_asked(recorded))
@@ -203,6 +213,18 @@ class _Memory(InMemoryStorage):
         return [trials[number] for number in sorted(shown)]
 
 
+class _Hyperband(HyperbandPruner):
+    """Optuna's, which works out the bracket of every trial at every report: here once a trial, for one study."""
+
+    def _get_bracket_id(self, study: optuna.study.Study, trial: FrozenTrial) -> int:
+        if not self._pruners:  # not initialized yet: the answer is provisional
+            return super()._get_bracket_id(study, trial)
+        brackets: dict[int, int] = self.__dict__.setdefault("_brackets", {})
+        if trial.number not in brackets:
+            brackets[trial.number] = super()._get_bracket_id(study, trial)
+        return brackets[trial.number]
+
+
 def _as_it_was_asked(recorded: FrozenTrial) -> FrozenTrial:
     asked = copy.deepcopy(recorded)
     asked.state = TrialState.RUNNING
@@ -225,7 +247,7 @@ def _sampler(name: str, seed: int, number: int) -> BaseSampler:
 def _pruner(name: str, rungs: Rungs) -> BasePruner:
     match name:
         case "hyperband":
-            return HyperbandPruner(rungs.first, rungs.max_iterations, REDUCTION_FACTOR)
+            return _Hyperband(rungs.first, rungs.max_iterations, REDUCTION_FACTOR)
         case "successive_halving":
             return SuccessiveHalvingPruner(rungs.first, REDUCTION_FACTOR)
         case "median":

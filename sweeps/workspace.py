@@ -143,15 +143,18 @@ class Workspace:
             InputError: A database cannot be opened.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        folder = "*" if sweep_name is None else glob.escape(sweep_name)
-        journals = sorted(self.root.glob(f"{folder}/journal.log"))
-        urls = {
-            expand_uri(path.read_text("utf-8"), "[study] storage") for path in self.root.glob(f"{folder}/*/storage")
-        }
-        return [
-            *(JournalStorage(JournalFileBackend(str(path))) for path in journals),
-            *(open_database(url) for url in sorted(urls)),
-        ]
+        kept = self.root.glob(f"{_pattern(sweep_name)}/*/storage")
+        urls = {expand_uri(path.read_text("utf-8"), "[study] storage") for path in kept}
+        return [*self.journals(sweep_name), *(open_database(url) for url in sorted(urls))]
+
+    def journals(self, sweep_name: str | None = None) -> list[BaseStorage]:
+        """The journals among `storages`."""
+        paths = sorted(self.root.glob(f"{_pattern(sweep_name)}/journal.log"))
+        return [JournalStorage(JournalFileBackend(str(path))) for path in paths]
+
+
+def _pattern(sweep_name: str | None) -> str:
+    return "*" if sweep_name is None else glob.escape(sweep_name)
 
 
 def _cut_torn_line(journal: Path) -> None:

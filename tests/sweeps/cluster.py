@@ -41,7 +41,8 @@ class Cluster:
 
     def __enter__(self) -> Self:
         file = self._directory / "scheduler.json"
-        options = ("--port", "0", "--no-dashboard", "--dashboard-address", ":0", "--scheduler-file", str(file))
+        options = ["--port", "0", "--no-dashboard", "--dashboard-address", ":0", "--scheduler-file", str(file)]
+        options += ["--idle-timeout", "300s"]  # should the tests be killed before they can end it
         self.scheduler = self._start("scheduler", *options, name="scheduler")
         self.address = wait_for(lambda: _address(file), "a scheduler")
         return self
@@ -55,7 +56,18 @@ class Cluster:
 
     def start_worker(self, name: str, *options: str, **environment: str) -> "subprocess.Popen[bytes]":
         """A worker of one thread, without a nanny that would restart it; it may take a second or two to join."""
-        common = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--name", name)
+        common = (
+            "--no-nanny",
+            "--death-timeout",
+            "60",
+            "--nthreads",
+            "1",
+            "--memory-limit",
+            "0",
+            "--no-dashboard",
+            "--name",
+            name,
+        )
         return self._start("worker", self.address, *common, *options, name=name, **environment)
 
     def log(self, name: str) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,9 +174,10 @@ class CommandLine:
         (self.directory / name).write_text(toml(values))
         return name
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """A process that is still running, leader of a process group of its own."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str, **environment: str) -> "Iterator[subprocess.Popen[str]]":
+        """A process that is still running, leader of a process group of its own; killed when the block is left."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "sweeps", *arguments],
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
@@ -183,6 +186,12 @@ class CommandLine:
             text=True,
             start_new_session=True,
         )
+        with process:
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """The finished process, whatever its exit code."""

@@ -161,7 +161,7 @@ class TestARunningScheduler:
                 worker.kill()
                 there.wait_for(lambda: n_workers(own) == 3, "the end of the fourth worker")
         assert "engine" in found
-        assert not found & {"sweeps", "experiments", "optuna", "mlflow", "pandas", "sklearn"}
+        assert not found & {"sweeps", "experiments", "optuna", "mlflow"}
         assert set(threads) <= {1}
 
     def test_a_killed_and_a_new_worker_in_mid_sweep_change_nothing(self, cluster, client, tmp_path):

@@ -460,7 +460,7 @@ def run_in(workspace, facts):
     """What `run_sweep` does with a study, without data and MLflow."""
     workspace.create()
     with workspace.lease("small"):
-        stored = open_study(SHORT, workspace, "digest", False, nothing)
+        stored = open_study(SHORT, workspace, None, "digest", False, nothing)
         run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.number, result))
         stored.set_attribute("sweeps.state", "FINISHED")
     return stored
