@@ -37,13 +37,12 @@ def open_database(url: str) -> BaseStorage:
     try:
         return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": options}))
     except ImportError as error:
-        package = driver if driver and driver != "psycopg" else _DRIVERS.get(dialect, "its driver")
-        extra = " (or 'sweeps[postgres]')" if dialect == "postgresql" else ""
-        scheme = dialect if dialect == "postgresql" else f"{dialect}+pymysql"
+        package = driver if driver not in ("", "psycopg") else _DRIVERS.get(dialect, f"a driver of {dialect}")
+        is_mysql = dialect in ("mysql", "mariadb") and not driver
         raise InputError(
             f"[study] storage {mask_password(url)}: its driver is not installed ({_root(error)}).",
-            f"A database is reached through a Python package; {scheme}:// uses {_DRIVERS.get(dialect, 'one of its own')}.",
-            f"Type: pip install '{package}'{extra}",
+            "A database is reached through a Python package; 'sweeps[postgres]' brings PostgreSQL's.",
+            f"Type: pip install '{package}'" + (f", and write {dialect}+pymysql:// in the URL." if is_mysql else ""),
         ) from error
     except Exception as error:  # any driver's own: all of them mean that this URL does not work
         raise InputError(

@@ -5,9 +5,9 @@
 
 The coordinator is the real one: `Schedule`, `LiveStudy`, Optuna's sampler and pruner, the journal, the outbox, and the
 pickles that go to and from a worker. Only training is imagined. In the simulation time is virtual: a rung ends on a
-simulated worker when its arithmetic says, times a lognormal deviation, and between two events the clock advances by what
-the coordinator's own thread took (its processor time, and in the storage its waiting for the disk). Nothing sleeps, so
-1,000 workers need one processor. MLflow is not part of it: it is told by a thread at its own pace.
+simulated worker when its arithmetic says, times a lognormal deviation, and between two events the clock advances by
+what the coordinator's own thread took (its processor time, and in the storage its waiting for the disk). Nothing
+sleeps, so 1,000 workers need one processor. MLflow is not part of it: it is told by a thread at its own pace.
 
     growth     seconds a trial by phase, near trial 100, 1,000, 2,000, ...
     workers    trials per second and what saturates first, by number of workers
@@ -27,13 +27,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
+import sweeps.study
 from engine import Architecture, Curve, State
 from engine.threads import one_blas_thread
 from engine.worker import Rung, RungResult
@@ -44,8 +47,8 @@ from sweeps.config import Config
 from sweeps.config_file import load_config, override
 from sweeps.executors import RungExecutor, WorkerProcesses
 from sweeps.facts import sweep_started, trial_finished
-from sweeps.rungs import Rungs
 from sweeps.run import load_data, problem_of
+from sweeps.rungs import Rungs
 from sweeps.schedule import Schedule, imagined_seconds
 from sweeps.space import Candidate
 from sweeps.study import LiveStudy, StoredStudy
@@ -57,8 +60,6 @@ from tests.benchmarks.timing import OtherLoad
 DEVIATION = 0.3
 """Standard deviation of the logarithm of (real time of a rung / imagined time)."""
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
 
 class Meter:
     """Seconds of the coordinator by phase, each second in one phase only; and the clock they advance."""
@@ -66,7 +67,7 @@ class Meter:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.total = 0.0
-        self.events: list[tuple[int, dict[str, float]]] = []
+        self.events: list[tuple[float, dict[str, float]]] = []
         self._phases = ["schedule"]
         self._since = time.thread_time()
 
@@ -91,10 +92,10 @@ class Meter:
             self.total += now - self._since + waited
         self._since = now
 
-    def note(self, n_ended: int) -> None:
-        """Remember the account as it is after so many trials."""
+    def note(self, now: float) -> None:
+        """Remember the account as it is after one more trial."""
         self.charge()
-        self.events.append((n_ended, dict(self.seconds)))
+        self.events.append((now, dict(self.seconds)))
 
 
 class SimulatedFuture(Future[RungResult]):
@@ -183,7 +184,7 @@ def sleep_rung(seconds_by_speed: float, problem: Problem, rung: Rung) -> RungRes
 
 def _fan_in_times_units(architecture: Architecture) -> Iterator[int]:
     sizes = architecture.layer_sizes
-    return (fan_in * n_units for fan_in, n_units in zip(sizes, sizes[1:], strict=False))
+    return (fan_in * n_units for fan_in, n_units in pairwise(sizes))
 
 
 class MeteredStorage:
@@ -203,9 +204,8 @@ class MeteredStorage:
 class MeteredStudy:
     """A live study whose calls are charged to "ask" and "apply"."""
 
-    def __init__(self, study: LiveStudy, meter: Meter) -> None:
-        self._study, self._meter = study, meter
-        self.n_ended = 0
+    def __init__(self, study: LiveStudy, meter: Meter, clock: Callable[[], float]) -> None:
+        self._study, self._meter, self._clock = study, meter, clock
 
     @property
     def n_asked(self) -> int:
@@ -225,8 +225,7 @@ class MeteredStudy:
     def tell(self, *args: Any) -> None:
         with self._meter.phase("apply"):
             self._study.tell(*args)
-        self.n_ended += 1
-        self._meter.note(self.n_ended)
+        self._meter.note(self._clock())
 
 
 @dataclass
@@ -235,7 +234,8 @@ class Sweep:
 
     Attributes:
         n_trials, trials_in_flight: As configured.
-        speed: Seconds of a worker an imagined second.
+        meter: The coordinator's account.
+        training_seconds: Of all trials, as their workers told them.
     """
 
     n_trials: int
@@ -273,10 +273,11 @@ class Sweep:
                 with self.meter.phase("record"):
                     outbox.append(trial_finished(stored.name, result, self.prepared))
 
+            clock = (lambda: executor.now) if isinstance(executor, SimulatedCluster) else time.perf_counter
             self.meter._since = time.thread_time()  # what came before is not the sweep's
             with Checkpoint(workspace.root / "checkpoint.h5", stored.name) as checkpoint:
                 Schedule(
-                    MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter),  # type: ignore[arg-type]
+                    MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter, clock),  # type: ignore[arg-type]
                     executor,
                     run_rung,
                     self.problem,
@@ -308,48 +309,64 @@ def speed_for(seconds_a_trial: float) -> float:
 PHASES = ("ask", "apply", "record", "transport", "schedule")
 
 
+MARKS = (100, 300, 1000, 2000, 3000, 5000, 10_000)
+
+
 def growth(n_trials: int) -> str:
-    """The coordinator's milliseconds a trial around certain trials: means over 100 of them."""
-    sweep = Sweep(n_trials, 16)
-    sweep.run(SimulatedCluster(16, 1.0, sweep.problem, sweep.meter), no_rung)
+    """The coordinator's milliseconds a trial around certain trials: means over 100 of them.
+
+    Between the marks the sampler is a random one, so that 10,000 trials take minutes: TPE's cost depends on how much of
+    the history it is shown, not on who asked for it.
+    """
+    marks = [mark for mark in MARKS if mark <= n_trials]
+
+    def sampler_near_marks(name: str, seed: int, number: int) -> BaseSampler:
+        is_near = any(abs(number - 16 - mark) <= 60 for mark in marks)  # 16 are asked before the first ends
+        return make_sampler(name if is_near else "random", seed, number)
+
+    make_sampler = sweeps.study._sampler
+    sweep = Sweep(n_trials + 80, 16)
+    sweeps.study._sampler = sampler_near_marks
+    try:
+        sweep.run(SimulatedCluster(16, 1.0, sweep.problem, sweep.meter), no_rung)
+    finally:
+        sweeps.study._sampler = make_sampler
     rows, first = [], 0.0
-    for middle in (100, 300, 1000, 2000, 3000, 5000, 10_000):
-        if middle > n_trials:
-            break
-        before, after = (sweep.meter.events[min(i, n_trials) - 1][1] for i in (middle - 50, middle + 50))
-        n = min(middle + 50, n_trials) - (middle - 50)
-        milliseconds = [1e3 * (after.get(phase, 0.0) - before.get(phase, 0.0)) / n for phase in PHASES]
+    for mark in marks:
+        before, after = (sweep.meter.events[end - 1][1] for end in (mark - 50, mark + 50))
+        milliseconds = [1e3 * (after.get(phase, 0.0) - before.get(phase, 0.0)) / 100 for phase in PHASES]
         first = first or sum(milliseconds)
         cells = [f"{value:.2f}" for value in (*milliseconds, sum(milliseconds))]
-        rows.append([f"{middle:,}", *cells, f"{sum(milliseconds) / first:.2f}"])
+        rows.append([f"{mark:,}", *cells, f"{sum(milliseconds) / first:.2f}"])
     return results.table(["trial", *(f"{phase} ms" for phase in PHASES), "all ms", "times trial 100"], rows)
 
 
-def workers(n_trials: int, seconds_a_trial: tuple[float, ...]) -> str:
-    """Trials per second by number of workers and length of a trial."""
+def workers(seconds_a_trial: tuple[float, ...], cases: tuple[tuple[int, int], ...]) -> str:
+    """Trials per second by number of workers and length of a trial, in the middle half of a sweep."""
     rows = []
     for seconds in seconds_a_trial:
         speed = speed_for(seconds)
-        for n_workers, trials_in_flight in ((1, 16), (16, 16), (100, 128), (1000, 1200)):
+        for n_workers, trials_in_flight in cases:
+            n_trials = max(600, 3 * trials_in_flight)
             sweep = Sweep(n_trials, trials_in_flight)
             cluster = SimulatedCluster(n_workers, speed, sweep.problem, sweep.meter)
             sweep.run(cluster, no_rung)
-            elapsed = cluster.now
-            busy = cluster.busy_seconds / n_workers / elapsed
-            coordinator = sweep.meter.total
-            shares = [f"{sweep.meter.seconds[phase] / coordinator:.0%}" for phase in PHASES]
-            saturated = "coordinator" if coordinator / elapsed > 0.9 else "workers" if busy > 0.9 else "order"
+            (began_at, before), (ended_at, after) = (sweep.meter.events[n_trials * k // 4] for k in (1, 3))
+            spent = {phase: after[phase] - before[phase] for phase in PHASES}
+            elapsed, coordinator = ended_at - began_at, sum(spent.values())
+            trials_a_second = (n_trials * 3 // 4 - n_trials // 4) / elapsed
+            idle = 1 - trials_a_second * cluster.busy_seconds / n_trials / n_workers
+            saturated = "coordinator" if coordinator / elapsed > 0.9 else "workers" if idle < 0.1 else "order"
             rows.append(
                 [
                     f"{n_workers:,}",
                     f"{trials_in_flight:,}",
-                    f"{n_trials:,}",
-                    f"{cluster.busy_seconds / n_trials:.2f}",
-                    f"{n_trials / elapsed:.2f}",
-                    f"{1 - busy:.1%}",
-                    f"{coordinator / elapsed:.1%}",
-                    f"{1e3 * coordinator / n_trials:.1f}",
-                    *shares,
+                    f"{cluster.busy_seconds / n_trials:.1f}",
+                    f"{trials_a_second:.3g}",
+                    f"{max(0.0, idle):.0%}",
+                    f"{coordinator / elapsed:.0%}",
+                    f"{1e3 * coordinator / (n_trials / 2):.0f}",
+                    *(f"{spent[phase] / coordinator:.0%}" for phase in PHASES),
                     saturated,
                 ]
             )
@@ -357,10 +374,12 @@ def workers(n_trials: int, seconds_a_trial: tuple[float, ...]) -> str:
     return results.table(WORKERS_COLUMNS, rows)
 
 
+CASES = ((1, 16), (16, 24), (100, 128), (1000, 1200))
+"""Workers, and the trials in flight that keep them busy."""
+
 WORKERS_COLUMNS = [
     "workers",
     "in flight",
-    "trials",
     "s a trial",
     "trials/s",
     "workers idle",
@@ -387,7 +406,14 @@ def sleepers(n_trials: int = 200, seconds_a_trial: float = 0.1, n_workers: int =
     trained = sweep.training_seconds / n_workers
     shares = [f"{sweep.meter.seconds[phase] / elapsed:.1%}" for phase in PHASES]
     return results.table(
-        ["trials", "s a trial", "wall s", "training s / workers", "overhead", *(f"{phase} of wall" for phase in PHASES)],
+        [
+            "trials",
+            "s a trial",
+            "wall s",
+            "training s / workers",
+            "overhead",
+            *(f"{phase} of wall" for phase in PHASES),
+        ],
         [
             [
                 str(n_trials),
@@ -407,15 +433,14 @@ def _nothing() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="2,000 trials instead of 10,000")
+    parser.add_argument("--quick", action="store_true", help="2,000 trials, 100 workers")
     parser.add_argument("--append", action="store_true", help="add the tables to RESULTS.md")
     parser.add_argument("--only", choices=["growth", "workers", "sleepers"])
     options = parser.parse_args()
     optuna.logging.set_verbosity(logging.WARNING)
-    n_trials = 2000 if options.quick else 10_000
     parts: dict[str, Callable[[], str]] = {
-        "growth": lambda: growth(n_trials),
-        "workers": lambda: workers(n_trials, (1.0, 10.0, 100.0)),
+        "growth": lambda: growth(2000 if options.quick else 10_000),
+        "workers": lambda: workers((1.0, 10.0, 100.0), CASES[: 3 if options.quick else 4]),
         "sleepers": sleepers,
     }
     for name, part in parts.items():

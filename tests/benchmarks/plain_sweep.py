@@ -21,6 +21,8 @@ import time
 import warnings
 from pathlib import Path
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["PYTHONWARNINGS"] = "ignore"  # in processes of joblib: that n_iterations were made, as asked
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
@@ -32,13 +34,11 @@ from joblib import Parallel, delayed
 from mlflow.entities import Metric
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from threadpoolctl import threadpool_limits
 
 RUNGS = (111, 333, 999, 2997)
 LEARNING_RATES = {"breast_cancer": (1e-3, 1.0), "digits": (1e-3, 1.0), "cats": (1e-3, 0.1)}
@@ -86,13 +86,6 @@ def network(params, n_examples):
     )
 
 
-def fit(mlp, X, y):
-    """One fold, in this process or another."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it says that n_iterations were made, as asked
-        return mlp.fit(X, y)
-
-
 def cross_validate(trial, params, X, y, scaling, n_jobs):
     """Mean validation cost and accuracy over the folds, and mean training curve; prunes between rungs."""
     folds, networks = [], []
@@ -105,7 +98,7 @@ def cross_validate(trial, params, X, y, scaling, n_jobs):
     begin = 0
     for end in ends:
         networks = Parallel(n_jobs)(
-            delayed(fit)(mlp.set_params(max_iter=end - begin), fold[0], fold[1])
+            delayed(mlp.set_params(max_iter=end - begin).fit)(fold[0], fold[1])
             for mlp, fold in zip(networks, folds, strict=True)
         )
         begin = end
@@ -144,12 +137,11 @@ def main():
     parser.add_argument("--pruner", choices=["none", "hyperband"], default="none")
     parser.add_argument("--enqueue", type=Path, help="JSON: run these trials")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     X, X_test, y, y_test, scaling = load(options.data, options.folder)
-    pruner = (
-        optuna.pruners.HyperbandPruner(111, 3000, 3) if options.pruner == "hyperband" else optuna.pruners.NopPruner()
-    )
+    is_pruning = options.pruner == "hyperband"
     study = optuna.create_study(
         study_name=f"{options.data}-{time.time()}",
         storage="sqlite:///optuna.db",

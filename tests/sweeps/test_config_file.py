@@ -50,8 +50,14 @@ def test_a_file_in_the_folder_goes_by_its_suffix_not_by_a_ready_made_name(tmp_pa
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("digit", r"digit: no such configuration. Did you mean 'digits'\? It must be a TOML file or one of breast_canc"),
-        ("nowhere.toml", r"nowhere.toml: no such configuration. It must be .* Check the path, or type: python -m sweeps"),
+        (
+            "digit",
+            r"digit: no such configuration. Did you mean 'digits'\? It must be a TOML file or one of breast_canc",
+        ),
+        (
+            "nowhere.toml",
+            r"nowhere.toml: no such configuration. It must be .* Check the path, or type: python -m sweeps",
+        ),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(source, message):

@@ -71,9 +71,9 @@ class TestEveryExecutor:
     def test_a_rung_goes_on_from_the_state_of_the_one_before(self, opened, expected):
         executor, run_rung_there = opened
         (rung, *_) = rungs()
-        half = executor.submit(
-            run_rung_there, Rung(rung.hyperparameters, rung.initial_seed, None, 10, (0, 10))
-        ).result(timeout=60)
+        half = executor.submit(run_rung_there, Rung(rung.hyperparameters, rung.initial_seed, None, 10, (0, 10))).result(
+            timeout=60
+        )
         rest = executor.submit(run_rung_there, Rung(rung.hyperparameters, rung.initial_seed, half.state, 20, (20,)))
         assert rest.result(timeout=60).state.theta.tobytes() == expected[0][1]
 

@@ -49,7 +49,17 @@ def test_a_misspelt_configuration_is_told_without_importing_anything_heavy(tmp_p
 def test_the_worker_imports_only_the_engine():
     imported = modules_after("import engine.worker")
     assert "engine" in imported
-    assert not imported & {"sweeps", "experiments", "optuna", "mlflow", "sklearn", "pandas", "typer", "rich", "pydantic"}
+    assert not imported & {
+        "sweeps",
+        "experiments",
+        "optuna",
+        "mlflow",
+        "sklearn",
+        "pandas",
+        "typer",
+        "rich",
+        "pydantic",
+    }
 
 
 def test_the_import_contracts_of_pyproject_hold():

@@ -95,5 +95,7 @@ def test_depth_0_is_a_network_without_hidden_layers():
 
 
 def test_the_depth_is_asked_for_first_so_that_widths_can_depend_on_it():
-    trial = FixedTrial({"depth": 1, "hidden_units_1": 9, "learning_rate": 0.5, "n_iterations": 200, "activation": "relu"})
+    trial = FixedTrial(
+        {"depth": 1, "hidden_units_1": 9, "learning_rate": 0.5, "n_iterations": 200, "activation": "relu"}
+    )
     assert suggest(trial, SearchSection()).hidden_units == (9,)

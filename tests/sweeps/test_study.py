@@ -254,7 +254,11 @@ def test_a_fresh_process_with_other_hashes_asks_and_prunes_the_same():
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(PROGRAM)], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", textwrap.dedent(PROGRAM)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         answers.append(json.loads(done.stdout))
     assert answers[0] == answers[1]

@@ -62,7 +62,11 @@ def test_a_candidate_becomes_the_network_of_the_problem():
 def test_every_trial_and_every_sweep_begins_at_weights_of_its_own():
     problem, data = small_problem()
     architecture = problem.hyperparameters(Candidate(0.1, 5, (4,), "tanh")).architecture
-    seeds = [problem.initial_seed(0), problem.initial_seed(1), Problem(3, 1, 30, 2, "regression", "", 2).initial_seed(0)]
+    seeds = [
+        problem.initial_seed(0),
+        problem.initial_seed(1),
+        Problem(3, 1, 30, 2, "regression", "", 2).initial_seed(0),
+    ]
     weights = [initial_parameters(architecture, seed, data.dtype).W[0].ravel()[0] for seed in seeds]
     assert len(set(weights)) == 3
 

@@ -1,0 +1,128 @@
+"""A sweep with clocks around its calls: seconds of the coordinator by what it did, and the moments of its life.
+
+`bench_sweep` runs `main` in a process of its own. Nothing of the product is changed but that its calls are timed.
+"""
+
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+from sweeps import run, schedule
+from sweeps.checkpoint import Checkpoint
+from sweeps.config_file import load_config
+from sweeps.executors import WorkerProcesses
+from sweeps.record import Record
+from sweeps.schedule import Schedule
+from sweeps.study import LiveStudy
+from tests.benchmarks.sleeper import sleep_rung
+
+
+class Clocks:
+    """By name: `seconds` of wall time, `processor` seconds of the calling thread, `calls`; `at`: moments.
+
+    Where wall time is far above processor time, the call waited: for the disk, the GIL or a core.
+    """
+
+    def __init__(self, started_at: float) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.processor: dict[str, float] = defaultdict(float)
+        self.calls: Counter[str] = Counter()
+        self.at: dict[str, float] = {}
+        self._started_at = started_at
+
+    def note(self, moment: str) -> None:
+        """The time of a moment; the last of its name stays."""
+        self.at[moment] = time.time() - self._started_at
+
+    def put(self, owner: Any, method: str, name: str) -> None:
+        """A clock around a call."""
+        call = getattr(owner, method)
+
+        @wraps(call)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began_at, thread = time.perf_counter(), time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.seconds[name] += time.perf_counter() - began_at
+                self.processor[name] += time.thread_time() - thread
+                self.calls[name] += 1
+
+        setattr(owner, method, timed)
+
+    def mark(self, owner: Any, method: str, before: str, after: str) -> None:
+        """The moments when a call begins and ends."""
+        call = getattr(owner, method)
+
+        @wraps(call)
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            self.note(before)
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.note(after)
+
+        setattr(owner, method, marked)
+
+    def measure_threads(self) -> None:
+        """Cores that this process uses while the schedule runs, and of them its threads other than the schedule's."""
+        call = Schedule.run
+
+        @wraps(call)
+        def measured(schedule: Schedule) -> None:
+            began_at, process, thread = time.perf_counter(), time.process_time(), time.thread_time()
+            call(schedule)
+            wall = time.perf_counter() - began_at
+            self.cores = (time.process_time() - process) / wall
+            self.cores_of_others = self.cores - (time.thread_time() - thread) / wall
+
+        Schedule.run = measured  # type: ignore[method-assign]
+
+
+def main(started_at: float, sleep_seconds: float | None) -> None:
+    """Run ./bench.toml; JSON to stdout. With `sleep_seconds`, a trial sleeps so long instead of training."""
+    clocks = Clocks(started_at)
+    clocks.note("modules are imported")
+    clocks.put(LiveStudy, "ask", "ask")
+    clocks.put(LiveStudy, "report", "report and prune")
+    clocks.put(LiveStudy, "tell", "tell")
+    clocks.put(Record, "trial_ended", "record")
+    clocks.put(Checkpoint, "update", "checkpoint")
+    clocks.put(WorkerProcesses, "submit", "submit")
+    clocks.put(schedule, "wait", "wait")
+    clocks.mark(run, "load_data", "configuration is read", "data are loaded")
+    clocks.measure_threads()
+    clocks.mark(Schedule, "run", "schedule begins", "schedule ends")
+    clocks.mark(run, "refit", "workers are gone", "winner is refitted, tested, beside baselines")
+    clocks.mark(Record, "__exit__", "end is recorded", "all is delivered to MLflow")
+    if sleep_seconds is not None:
+        _sleep_instead(sleep_seconds)
+    result = run.run_sweep(load_config("bench.toml"))
+    assert result.delivery.n_pending == 0, result.delivery.error
+    json.dump(
+        {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores", "cores_of_others")},
+        sys.stdout,
+    )
+    print()
+
+
+def _sleep_instead(seconds_a_trial: float) -> None:
+    """Give workers `sleep_rung`; a rung is a share of its own trial's iterations."""
+    submit: Callable[..., Any] = WorkerProcesses.submit
+    lengths: dict[int, int] = {}
+    ask = LiveStudy.ask
+
+    def asked(self: LiveStudy) -> Any:
+        number, candidate = ask(self)
+        lengths[number] = candidate.n_iterations
+        return number, candidate
+
+    def submitted(self: WorkerProcesses, call: Callable[..., Any], rung: Any) -> Any:
+        number = rung.initial_seed[1]
+        return submit(self, partial(sleep_rung, seconds_a_trial, lengths[number]), rung)
+
+    LiveStudy.ask, WorkerProcesses.submit = asked, submitted  # type: ignore[method-assign,assignment]
