@@ -65,7 +65,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
     """Check everything that can be wrong; train nothing."""
     with reported_errors():
         from sweeps.config_file import check_variables, load_config
-        from sweeps.run import load_data
+        from sweeps.problem import load_data
         from sweeps.summary import data_summary
 
         checked = load_config(config)

@@ -103,6 +103,12 @@ def expand_uri(uri: str, source: str) -> str:
     return re.sub(r"\$\{(\w+)\}", value, uri)
 
 
+def scheduler_of(config: Config) -> str | None:
+    """Address of the Dask scheduler, variables expanded; None where none is configured."""
+    address = config.execution.scheduler
+    return address and expand_uri(address, "[execution] scheduler")
+
+
 def check_variables(config: Config) -> None:
     """Expand every URI once, before anything is written.
 

@@ -135,6 +135,9 @@ class WorkerProcesses(RungExecutor):
                     worker = None
                     if self._is_given_up:
                         break
+                except Exception as unsendable:  # by pickle; whoever asks for the result is told
+                    answer = (unsendable, None)
+                    break
             error, result = answer
             if error is not None:
                 task.future.set_exception(error)
@@ -192,6 +195,7 @@ def open_executor(
     n_workers: int,
     data: TrainingData,
     *,
+    folder: Path | None = None,
     scheduler: str | None = None,
     study: str = "",
     say: Callable[[str], None] = lambda text: None,
@@ -202,6 +206,7 @@ def open_executor(
         name: serial, processes or dask.
         n_workers: Of this machine; 0 is one per core.
         data: What rungs train on.
+        folder: Where workers of this machine find the data while they run; None is a temporary one.
         scheduler: Of a Dask cluster that runs; None starts one on this machine.
         study: Name of the study, which is the name of its data on a cluster.
         say: Told what a person should know about the workers.
@@ -219,7 +224,7 @@ def open_executor(
     if name == "serial":
         yield SerialExecutor(), lambda rung: run_rung(rung, data)
         return
-    with tempfile.TemporaryDirectory(prefix="sweeps-") as directory:  # readable by this user only
+    with tempfile.TemporaryDirectory(prefix="worker-data-", dir=folder) as directory:  # readable by this user only
         try:
             data.save(Path(directory))
         except OSError as error:  # NumPy gives a short write no errno

@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM: noticed at once, obeyed between two writes."""
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
@@ -32,6 +33,8 @@ class Interrupts:
         self._others: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self  # signals are the main thread's
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._note)
         return self

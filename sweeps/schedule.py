@@ -12,7 +12,7 @@ loop runs on. That is all there is to resuming.
 
 import heapq
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import wait
 from itertools import pairwise
 
@@ -21,10 +21,10 @@ from optuna.trial import TrialState
 from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.checkpoint import Checkpoint
-from sweeps.executors import ExecutorLostError, RungExecutor
+from sweeps.executors import RungExecutor, WorkerDiedError
 from sweeps.rungs import Rungs
 from sweeps.study import LiveStudy
-from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, join
+from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, ended, join, recalled
 
 POLL_SECONDS = 0.1
 """How often a wait for a result looks whether it should stop."""
@@ -142,10 +142,12 @@ class Schedule:
             value, failure = self._collect(trial)
         if value is None:
             self._end(trial, TrialState.FAIL, failure)
-        elif self._study.report(trial.number, trial.rung_end, value):
-            self._end(trial, TrialState.PRUNED, f"pruned after {trial.rung_end} iterations")
-        elif trial.rung_end == trial.rung_ends[-1]:
+            return
+        should_prune = self._study.report(trial.number, trial.rung_end, value)
+        if trial.rung_end == trial.rung_ends[-1]:
             self._end(trial, TrialState.COMPLETE, "")
+        elif should_prune:
+            self._end(trial, TrialState.PRUNED, f"pruned after {trial.rung_end} iterations")
         else:
             trial.rung += 1
             self._begin_rung(trial, now)
@@ -171,13 +173,11 @@ class Schedule:
                 is_running_since = time.monotonic()
         self._check_interrupt()
         error = trial.future.exception()
-        if isinstance(error, ExecutorLostError):
-            raise error
         if isinstance(error, MemoryError):
             return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
-        if error is not None:
+        if isinstance(error, WorkerDiedError):
             return str(error)
-        result = trial.future.result()
+        result = trial.future.result()  # any other error is a bug of ours: not a trial's failure
         trial.state = result.state
         trial.training_seconds += result.seconds
         trial.curves.append(result.curve)
@@ -197,39 +197,23 @@ class Schedule:
         return HANG_SECONDS + HANG_FACTOR * self._pace * trial.imagined_seconds
 
     def _end(self, trial: RunningTrial, state: TrialState, reason: str, *, is_interrupted: bool = False) -> None:
+        """Write the end of a trial down: the fact first, then the storage, which a resumed sweep believes.
+
+        Not so where a clock decided: a sweep that is killed between the two and resumed may end the trial otherwise.
+        """
         del self._running[trial.number]
         outcome = self._study.outcome(trial.number)
-        if outcome is not None:
-            self._count(outcome.state, outcome.value)
-            self._study.tell(trial.number, outcome.state, outcome.value, {})
-            return
-        curve = join(trial.curves) if trial.curves else None
-        value, best_iteration = best_of(curve) if curve is not None else (None, None)
-        if state == TrialState.FAIL:
-            value, best_iteration = None, None
-        result = TrialResult(
-            number=trial.number,
-            candidate=trial.candidate,
-            state=state,
-            value=value,
-            best_iteration=best_iteration,
-            curve=curve,
-            reason=reason,
-            is_interrupted=is_interrupted,
-            started_at=trial.started_at,
-            ended_at=time.time(),
-            training_seconds=trial.training_seconds,
-        )
-        self._count(state, value)
-        self._on_trial_end(result)
-        notes: Mapping[str, object] = {"best_iteration": best_iteration, "reason": reason}
-        self._study.tell(trial.number, state, value, notes)
-
-    def _count(self, state: TrialState, value: float | None) -> None:
-        if state == TrialState.COMPLETE and value is not None and value < self._best_value:
-            self._best_value, self._n_without_improvement = value, 0
+        result = recalled(trial, outcome) if outcome is not None else ended(trial, state, reason, is_interrupted)
+        if result.state == TrialState.COMPLETE and result.value is not None and result.value < self._best_value:
+            self._best_value, self._n_without_improvement = result.value, 0
         else:
             self._n_without_improvement += 1
+        if is_interrupted:
+            self._study.tell(result.number, result.state, result.value, result.notes)
+            self._on_trial_end(result)
+        else:
+            self._on_trial_end(result)
+            self._study.tell(result.number, result.state, result.value, result.notes)
 
     def _end_all(self, reason: str) -> None:
         for trial in list(self._running.values()):

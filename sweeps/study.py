@@ -148,7 +148,7 @@ class LiveStudy:
         return should_prune
 
     def tell(self, number: int, state: TrialState, value: float | None, notes: Mapping[str, object]) -> None:
-        """End a trial: its state, its value (None unless it has one), and notes for the record."""
+        """End a trial: its state, its value (None unless it has one), and notes for whoever reads the storage."""
         self._live.tell(self._trials[number], value if state == TrialState.COMPLETE else None, state)
         if self.outcome(number) is None:
             trial_id = self._recorded[number]._trial_id

@@ -21,7 +21,9 @@ def summary(result: SweepResult) -> str:
         leaderboard_table(result.rows[:N_BEST]),
     ]
     if result.winner is None:
-        parts.append("No trial succeeded. See the reasons above; lower search.learning_rate.high and run again.")
+        has_failed = result.count("FAIL") > 0
+        advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
+        parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
         parts.append(_winner(result))
     if result.delivery.n_pending:

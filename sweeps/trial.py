@@ -1,10 +1,11 @@
 """A trial: what it is trained on, where it stands, and what is known of it when it ends."""
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from engine import Curve, Hyperparameters, State
 from engine.worker import RungResult
@@ -51,6 +52,7 @@ class TrialResult:
         curve: Recorded costs, all rungs together; None when this process did not train it.
         reason: Why it ended early, for a person; empty for COMPLETE.
         is_interrupted: The sweep ended it (budget), not the pruner.
+        is_recalled: It ended before this process began, and is known from the storage.
     """
 
     number: int
@@ -64,6 +66,13 @@ class TrialResult:
     started_at: float
     ended_at: float
     training_seconds: float
+    is_recalled: bool = False
+
+    @property
+    def notes(self) -> dict[str, object]:
+        """What the storage keeps of it beside state and value; what is usual goes without saying."""
+        unusual = {"reason": self.reason, "is_interrupted": self.is_interrupted}
+        return {"best_iteration": self.best_iteration} | {key: note for key, note in unusual.items() if note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +114,42 @@ def best_of(curve: Curve) -> tuple[float, int]:
     means = curve.validation_cost.mean(axis=1)
     best = int(np.argmin(means))
     return float(means[best]), curve.iterations[best]
+
+
+def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: bool) -> TrialResult:
+    """The result of a trial that ends now."""
+    curve = join(trial.curves) if trial.curves else None
+    has_value = curve is not None and state != TrialState.FAIL
+    value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)
+    return TrialResult(
+        number=trial.number,
+        candidate=trial.candidate,
+        state=state,
+        value=value,
+        best_iteration=best_iteration,
+        curve=curve,
+        reason=reason,
+        is_interrupted=is_interrupted,
+        started_at=trial.started_at,
+        ended_at=time.time(),
+        training_seconds=trial.training_seconds,
+    )
+
+
+def recalled(trial: RunningTrial, outcome: FrozenTrial) -> TrialResult:
+    """The result of a trial that an earlier process ended, from the storage; its curve is in the record only."""
+    started, completed = outcome.datetime_start, outcome.datetime_complete
+    return TrialResult(
+        number=trial.number,
+        candidate=trial.candidate,
+        state=outcome.state,
+        value=outcome.value,
+        best_iteration=outcome.user_attrs.get("best_iteration"),
+        curve=None,
+        reason=outcome.user_attrs.get("reason", ""),
+        is_interrupted=outcome.user_attrs.get("is_interrupted", False),
+        started_at=started.timestamp() if started else trial.started_at,
+        ended_at=completed.timestamp() if completed else trial.started_at,
+        training_seconds=0.0,
+        is_recalled=True,
+    )

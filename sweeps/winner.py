@@ -11,7 +11,8 @@ from engine.worker import initial_parameters
 from experiments.baseline import Baseline, baselines
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
-from sweeps.space import Candidate
+from sweeps.config import SearchSection
+from sweeps.space import Candidate, recall
 from sweeps.trial import Problem
 
 
@@ -44,6 +45,19 @@ def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
         if candidates:
             return min(candidates, key=lambda trial: (trial.value, trial.number))
     return None
+
+
+def crown(
+    trials: list[FrozenTrial],
+    search: SearchSection,
+    problem: Problem,
+    data: TrainingData,
+    prepared: PreparedData,
+    notes: dict[str, str],
+) -> Winner | None:
+    """The best of the trials, refitted and scored; None when no trial has a value."""
+    best = best_trial(trials)
+    return None if best is None else refit(best, recall(best, search), problem, data, prepared, notes)
 
 
 def refit(

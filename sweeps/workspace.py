@@ -8,6 +8,7 @@ mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks f
 
 import glob
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from optuna.storages.journal import JournalFileBackend
 from experiments.errors import InputError
 from sweeps.config_file import expand_uri
 from sweeps.database import open_database
+
+WORKER_DATA_PREFIX = "worker-data-"
 
 
 class LeaseHeldError(RuntimeError):
@@ -83,6 +86,8 @@ class Workspace:
                 "record true; wait for it (python -m sweeps status), or give this one another sweep.name."
             ) from None
         try:
+            for leftover in folder.glob(f"*/{WORKER_DATA_PREFIX}*"):  # of a run that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
             yield
         finally:
             lock.release()

@@ -27,7 +27,7 @@ from engine.worker import run_rung
 from sweeps.config import Config
 from sweeps.config_file import load_config, override
 from sweeps.executors import SerialExecutor
-from sweeps.run import load_data, problem_of
+from sweeps.problem import load_data, problem_of
 from sweeps.rungs import Rungs
 from sweeps.schedule import Schedule
 from sweeps.study import LiveStudy, StoredStudy

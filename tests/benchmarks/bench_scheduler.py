@@ -47,7 +47,7 @@ from sweeps.config import Config
 from sweeps.config_file import load_config, override
 from sweeps.executors import RungExecutor, WorkerProcesses
 from sweeps.facts import sweep_started, trial_finished
-from sweeps.run import load_data, problem_of
+from sweeps.problem import load_data, problem_of
 from sweeps.rungs import Rungs
 from sweeps.schedule import Schedule, imagined_seconds
 from sweeps.space import Candidate

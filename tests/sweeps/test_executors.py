@@ -247,9 +247,9 @@ def test_the_data_that_workers_read_are_gone_when_the_executor_is_left(tmp_path,
     _, data = small_problem()
     with open_executor("processes", 1, data) as (executor, _):
         executor.submit(faults.double, 1).result(timeout=60)
-        (folder,) = tmp_path.glob("sweeps-*")
+        (folder,) = tmp_path.glob("worker-data-*")
         assert folder.stat().st_mode & 0o077 == 0
-    assert not list(tmp_path.glob("sweeps-*"))
+    assert not list(tmp_path.glob("worker-data-*"))
 
 
 COORDINATOR = """

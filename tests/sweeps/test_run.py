@@ -18,8 +18,9 @@ from experiments.preparation import TargetScaling
 from experiments.preprocessing import Preprocessing
 from sweeps.config_file import override
 from sweeps.interrupts import InterruptedSweepError
+from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
-from sweeps.run import load_data, problem_of, run_sweep
+from sweeps.run import run_sweep
 from sweeps.status import all_studies, find_study, study_statuses, trials_of
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.sweeps.small import mlflow_runs, small_config, table

@@ -1,0 +1,88 @@
+"""Which study a run works on: the interrupted one of its configuration and data, or a new one; and its lease."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from engine.threads import machine_kind
+from sweeps.config import Config
+from sweeps.config_file import expand_uri
+from sweeps.database import answering
+from sweeps.interrupts import Interrupts
+from sweeps.study import StoredStudy
+from sweeps.study_lease import StudyLease, place_of
+from sweeps.workspace import Workspace
+
+
+@contextmanager
+def open_study(
+    config: Config,
+    workspace: Workspace,
+    data_digest: str,
+    *,
+    is_new: bool,
+    interrupts: Interrupts,
+    say: Callable[[str], None],
+) -> Iterator[StoredStudy]:
+    """The study of this run, for as long as it is ours alone. Its folder's lease must be held.
+
+    Args:
+        config: Of the run.
+        workspace: Of the run.
+        data_digest: Of the data; with the configuration it tells which interrupted study is continued.
+        is_new: Leave any interrupted study alone.
+        interrupts: Told to look after a lease in a database.
+        say: Told what a person should know.
+    Raises:
+        InputError: The storage cannot be opened, or a database stops answering.
+        LeaseHeldError: The study is in a database, and a run on another machine has it.
+    """
+    url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
+    with answering(url), ExitStack() as lease:
+        stored = find_or_create(config, workspace, url, data_digest, is_new, say)
+        if url is not None:
+            interrupts.also(lease.enter_context(StudyLease(stored, place_of(workspace))).check)
+        yield stored
+
+
+def find_or_create(
+    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
+) -> StoredStudy:
+    """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
+    storage = workspace.open_storage(config.sweep.name, url)
+    fingerprint = config.fingerprint(data_digest)
+    kind = machine_kind()
+    for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
+        attributes = stored.attributes
+        if is_new or attributes["sweeps.state"] == "FINISHED":
+            continue
+        if attributes["sweeps.fingerprint"] != fingerprint:
+            say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+            continue
+        if attributes["sweeps.machine"] != kind:
+            say(
+                f"{stored.name} began on another kind of machine ({attributes['sweeps.machine']}); this is {kind}. "
+                "The last bits of its costs may differ."
+            )
+        say(f"Continuing {stored.name}.")
+        n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
+        stored.set_attribute("sweeps.n_trials", n_trials)
+        workspace.keep_storage(stored.name, config.study.storage)
+        return stored
+    stored = StoredStudy.create(
+        storage,
+        workspace.new_study_name(config.sweep.name),
+        {
+            "sweeps.name": config.sweep.name,
+            "sweeps.fingerprint": fingerprint,
+            "sweeps.machine": kind,
+            "sweeps.search": config.search.model_dump(mode="json"),
+            "sweeps.n_trials": config.sweep.n_trials,
+            "sweeps.started_at": time.time(),
+            "sweeps.lease": "" if url is None else f"new 0 {place_of(workspace)}",
+            "sweeps.state": "RUNNING",
+        },
+    )
+    workspace.keep_storage(stored.name, config.study.storage)
+    say(f"Starting {stored.name}.")
+    return stored
