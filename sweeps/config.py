@@ -184,7 +184,7 @@ class StudySection(Section):
     """
 
     sampler: Literal["tpe", "random"] = "tpe"
-    pruner: Literal["hyperband", "successive_halving", "median", "percentile", "none"] = "hyperband"
+    pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt = 16
     storage: URI | None = None
 

@@ -165,7 +165,7 @@ class _Memory(InMemoryStorage):
     """
 
     N_BEST = 25  # as TPE: the best tenth, at most 25 (optuna.samplers._tpe.sampler.default_gamma)
-    N_FINISHED = 300
+    N_FINISHED = 250  # complete or pruned: the fewest of which a tenth is 25
     N_RUNNING = 128
 
     def __init__(self) -> None:
@@ -205,11 +205,11 @@ class _Memory(InMemoryStorage):
         n_left = {False: self.N_RUNNING, True: self.N_FINISHED - len(shown)}  # by whether it is finished
         for trial in reversed(trials):
             is_finished = trial.state.is_finished()
-            if n_left[is_finished] > 0 and trial.number not in shown:
+            if n_left[True] == 0 and is_finished:
+                break
+            if n_left[is_finished] > 0 and trial.state != TrialState.FAIL and trial.number not in shown:
                 shown.add(trial.number)
                 n_left[is_finished] -= 1
-            elif n_left[True] == 0:
-                break
         return [trials[number] for number in sorted(shown)]
 
 

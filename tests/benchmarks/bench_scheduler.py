@@ -127,7 +127,11 @@ class SimulatedCluster(RungExecutor):
         self._free_at = [0.0] * n_workers
         self._waited = 0.0
         self._speed, self._problem = speed, problem
-        self.busy_seconds = 0.0
+        self._busy: list[tuple[float, float]] = []
+
+    def busy_seconds(self, began_at: float = 0.0, ended_at: float = math.inf) -> float:
+        """Worker seconds of training between two virtual moments."""
+        return sum(max(0.0, min(end, ended_at) - max(begin, began_at)) for begin, end in self._busy)
 
     @property
     def now(self) -> float:
@@ -147,10 +151,10 @@ class SimulatedCluster(RungExecutor):
         with self.meter.phase("nobody's"):
             seconds = self._speed * rung_seconds(rung, self._problem)
             image = pickle.dumps(fake_result(rung, self._problem, seconds))
-        ends_at = max(self.now, heappop(self._free_at)) + seconds
-        heappush(self._free_at, ends_at)
-        self.busy_seconds += seconds
-        return SimulatedFuture(self, ends_at, image)
+        begins_at = max(self.now, heappop(self._free_at))
+        heappush(self._free_at, begins_at + seconds)
+        self._busy.append((begins_at, begins_at + seconds))
+        return SimulatedFuture(self, begins_at + seconds, image)
 
 
 def rung_seconds(rung: Rung, problem: Problem) -> float:
@@ -303,7 +307,7 @@ def speed_for(seconds_a_trial: float) -> float:
     sweep = Sweep(200, 16)
     cluster = SimulatedCluster(16, 1.0, sweep.problem, sweep.meter)
     sweep.run(cluster, no_rung, is_durable=False)
-    return seconds_a_trial * 200 / cluster.busy_seconds
+    return seconds_a_trial * 200 / cluster.busy_seconds()
 
 
 PHASES = ("ask", "apply", "record", "transport", "schedule")
@@ -355,13 +359,13 @@ def workers(seconds_a_trial: tuple[float, ...], cases: tuple[tuple[int, int], ..
             spent = {phase: after[phase] - before[phase] for phase in PHASES}
             elapsed, coordinator = ended_at - began_at, sum(spent.values())
             trials_a_second = (n_trials * 3 // 4 - n_trials // 4) / elapsed
-            idle = 1 - trials_a_second * cluster.busy_seconds / n_trials / n_workers
+            idle = 1 - cluster.busy_seconds(began_at, ended_at) / elapsed / n_workers
             saturated = "coordinator" if coordinator / elapsed > 0.9 else "workers" if idle < 0.1 else "order"
             rows.append(
                 [
                     f"{n_workers:,}",
                     f"{trials_in_flight:,}",
-                    f"{cluster.busy_seconds / n_trials:.1f}",
+                    f"{cluster.busy_seconds() / n_trials:.1f}",
                     f"{trials_a_second:.3g}",
                     f"{max(0.0, idle):.0%}",
                     f"{coordinator / elapsed:.0%}",

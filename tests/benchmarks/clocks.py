@@ -97,7 +97,7 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     clocks.mark(run, "load_data", "configuration is read", "data are loaded")
     clocks.measure_threads()
     clocks.mark(Schedule, "run", "schedule begins", "schedule ends")
-    clocks.mark(run, "refit", "workers are gone", "winner is refitted, tested, beside baselines")
+    clocks.mark(run, "crown", "workers are gone", "winner is refitted, tested, beside baselines")
     clocks.mark(Record, "__exit__", "end is recorded", "all is delivered to MLflow")
     if sleep_seconds is not None:
         _sleep_instead(sleep_seconds)
