@@ -191,7 +191,8 @@ def here(tmp_path, monkeypatch, database, make_folder):
     return make_folder(tmp_path / "work")
 
 
-LONGER = changed(IRIS, sweep={"name": "flowers", "n_trials": 40}, study={"trials_in_flight": 3, "storage": URL})
+N_TRIALS = 24
+LONGER = changed(IRIS, sweep={"name": "flowers", "n_trials": N_TRIALS}, study={"trials_in_flight": 3, "storage": URL})
 
 
 def wait_for(condition, process=None, seconds=60.0):
@@ -235,7 +236,7 @@ def test_the_command_line_on_postgresql_gives_the_trials_of_the_journal_and_show
     assert document["state"] == "FINISHED"
     assert here.trials() == journal_trials  # by the command line, as the journal's
     (status,) = here.json("status")["studies"]
-    assert (status["name"], status["state"], status["n_ended"]) == (document["study"], "FINISHED", 40)
+    assert (status["name"], status["state"], status["n_ended"]) == (document["study"], "FINISHED", N_TRIALS)
     assert here.json("leaderboard", "flowers")["study"] == document["study"]
     assert not (here.directory / ".sweeps" / "flowers" / "journal.log").exists()
     for path in here.directory.rglob("*"):
@@ -255,7 +256,7 @@ def test_a_killed_coordinator_continues_to_the_undisturbed_table(here, database,
     workspace = Workspace(here.directory)
     assert [status.state for status in study_statuses(workspace, None)] == ["INTERRUPTED"]
     assert here.run("run", "flowers.toml", "--quiet").returncode == 0
-    assert [(status.state, status.n_ended) for status in study_statuses(workspace, None)] == [("FINISHED", 40)]
+    assert [(status.state, status.n_ended) for status in study_statuses(workspace, None)] == [("FINISHED", N_TRIALS)]
     assert trials(here) == journal_trials
 
 

@@ -99,7 +99,7 @@ def test_a_study_longer_than_its_window_asks_the_same_after_a_resume(monkeypatch
 
 
 def test_hyperband_prunes_as_optunas_does(monkeypatch):
-    config = small_config(sweep={"n_trials": 40})
+    config = small_config(sweep={"n_trials": 40}, study={"pruner": "hyperband"})
     ours, optunas = new_study(InMemoryStorage()), new_study(InMemoryStorage())
     run_schedule(ours, config)
     monkeypatch.setattr(study_module, "_Hyperband", HyperbandPruner)
