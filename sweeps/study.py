@@ -8,9 +8,7 @@ kill can leave a trial unfinished but never half asked.
 
 import copy
 import warnings
-from bisect import insort
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +24,7 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -34,6 +32,7 @@ from experiments.errors import InputError
 from sweeps.config import Config
 from sweeps.rungs import REDUCTION_FACTOR, Rungs
 from sweeps.space import Candidate, recall, suggest
+from sweeps.window import WindowedMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class LiveStudy:
         self._config = config
         self._recorded = {trial.number: trial for trial in stored.trials}
         self._trials: list[Trial] = []
-        self._memory = _Memory()
+        self._memory = WindowedMemory()
         self._live = optuna.create_study(
             storage=self._memory, study_name=config.sweep.name, pruner=_pruner(config.study.pruner, rungs)
         )
@@ -155,62 +154,6 @@ class LiveStudy:
             for key, note in notes.items():
                 self._stored.storage.set_trial_user_attr(trial_id, key, note)
             self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
-
-
-class _Memory(InMemoryStorage):
-    """Optuna's storage in memory, which shows a sampler no more trials than a window holds: an ask costs what they do.
-
-    The window keeps the `N_BEST` finished trials that TPE models as good, so this half of its model is that of the
-    whole history; and the newest of the others, which are most of what TPE weighs in the other half.
-    """
-
-    N_BEST = 25  # as TPE: the best tenth, at most 25 (optuna.samplers._tpe.sampler.default_gamma)
-    N_FINISHED = 250  # complete or pruned: the fewest of which a tenth is 25
-    N_RUNNING = 128
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._best: list[tuple[bool, int, float, int]] = []
-        self._shown: list[FrozenTrial] | None = None
-
-    @contextmanager
-    def windowed(self, study_id: int) -> Iterator[None]:
-        """Until left, `get_all_trials` knows the window only."""
-        self._shown = self._window(super().get_all_trials(study_id, deepcopy=False))
-        try:
-            yield
-        finally:
-            self._shown = None
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """As the interface says, or those of the window."""
-        if self._shown is None:
-            return super().get_all_trials(study_id, deepcopy, states)
-        return [trial for trial in self._shown if states is None or trial.state in states]
-
-    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """As the interface says; remembers the best, in TPE's order: complete by value, then pruned by progress."""
-        is_set = super().set_trial_state_values(trial_id, state, values)
-        if state in (TrialState.COMPLETE, TrialState.PRUNED) and values:
-            trial = self.get_trial(trial_id)
-            is_pruned = state == TrialState.PRUNED
-            insort(self._best, (is_pruned, -(trial.last_step or 0) if is_pruned else 0, values[0], trial.number))
-            del self._best[self.N_BEST :]
-        return is_set
-
-    def _window(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        shown = {number for *_, number in self._best}
-        n_left = {False: self.N_RUNNING, True: self.N_FINISHED - len(shown)}  # by whether it is finished
-        for trial in reversed(trials):
-            is_finished = trial.state.is_finished()
-            if n_left[True] == 0 and is_finished:
-                break
-            if n_left[is_finished] > 0 and trial.state != TrialState.FAIL and trial.number not in shown:
-                shown.add(trial.number)
-                n_left[is_finished] -= 1
-        return [trials[number] for number in sorted(shown)]
 
 
 class _Hyperband(HyperbandPruner):

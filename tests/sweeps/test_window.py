@@ -9,13 +9,14 @@ from optuna.trial import TrialState
 
 from sweeps import study as study_module
 from sweeps.rungs import Rungs
-from sweeps.study import LiveStudy, StoredStudy, _Memory
+from sweeps.study import LiveStudy, StoredStudy
+from sweeps.window import WindowedMemory
 from tests.sweeps.small import new_study, run_schedule, small_config, table
 
 
 def history(n_trials, n_running=0):
     """A study in memory: every third trial pruned, every seventh failed, values scattered, the last ones running."""
-    memory = _Memory()
+    memory = WindowedMemory()
     study = optuna.create_study(storage=memory, study_name="history")
     for number in range(n_trials):
         trial = study.ask()
@@ -46,7 +47,7 @@ def test_a_sampler_sees_all_of_a_short_history():
 
 def test_a_window_is_the_best_and_the_newest_in_their_order(monkeypatch):
     for name, value in (("N_BEST", 2), ("N_FINISHED", 4), ("N_RUNNING", 3)):
-        monkeypatch.setattr(_Memory, name, value)
+        monkeypatch.setattr(WindowedMemory, name, value)
     study, memory = history(60, n_running=5)
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     best = {trial.number for trial in sorted(complete, key=lambda trial: trial.value)[:2]}
@@ -64,14 +65,14 @@ def test_the_half_that_tpe_models_as_good_is_that_of_the_whole_history(n_trials)
         ours = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         return [trial.number for trial in _split_trials(study, ours, default_gamma(len(ours)))[0]]
 
-    assert default_gamma(n_trials) == _Memory.N_BEST
+    assert default_gamma(n_trials) == WindowedMemory.N_BEST
     seen = shown(study, memory)
-    assert len(seen) <= _Memory.N_FINISHED + _Memory.N_RUNNING < n_trials + 100
+    assert len(seen) <= WindowedMemory.N_FINISHED + WindowedMemory.N_RUNNING < n_trials + 100
     assert good(seen) == good(study.get_trials(deepcopy=False))
 
 
 def test_with_few_complete_trials_the_pruned_ones_that_came_furthest_are_kept():
-    memory = _Memory()
+    memory = WindowedMemory()
     study = optuna.create_study(storage=memory)
     for number in range(400):
         trial = study.ask()
@@ -84,7 +85,7 @@ def test_with_few_complete_trials_the_pruned_ones_that_came_furthest_are_kept():
 
 def test_a_study_longer_than_its_window_asks_the_same_after_a_resume(monkeypatch):
     for name, value in (("N_BEST", 3), ("N_FINISHED", 12), ("N_RUNNING", 2)):
-        monkeypatch.setattr(_Memory, name, value)
+        monkeypatch.setattr(WindowedMemory, name, value)
     config = small_config(sweep={"n_trials": 40})
     whole = new_study(InMemoryStorage())
     run_schedule(whole, config)
