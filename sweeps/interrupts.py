@@ -15,7 +15,8 @@ class InterruptedSweepError(Exception):
     """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(signal.Signals(signal_number).name)
+        name = signal.Signals(signal_number).name
+        super().__init__(f"Interrupted by {name}. Everything so far is on record; type the same command to continue.")
         self.signal_number = signal_number
 
     @property
