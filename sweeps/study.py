@@ -182,9 +182,10 @@ def _sampler(name: str, seed: int, number: int) -> BaseSampler:
     trial_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     if name == "random":
         return RandomSampler(seed=trial_seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # group: needed for widths that depend on depth
-        return TPESampler(seed=trial_seed, group=True)
+    # group is experimental, and needed for widths that depend on depth. Not within `catch_warnings`: leaving it would
+    # undo the filters that a library sets while the delivery thread imports it.
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
+    return TPESampler(seed=trial_seed, group=True)
 
 
 def _pruner(name: str, rungs: Rungs) -> BasePruner:

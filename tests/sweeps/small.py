@@ -41,7 +41,7 @@ def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> C
         "sweep": {"name": "small", "n_trials": 12},
         "data": {"train": "sklearn:iris", "folds": 2},
         "search": dict(SEARCH),
-        "study": {"trials_in_flight": 4},
+        "study": {"trials_in_flight": 4, "pruner": "hyperband"},  # prunes late enough for a trial to diverge first
         "execution": {"executor": "serial"},
     }
     for section, changes in sections.items():
