@@ -182,12 +182,8 @@ def test_the_sets_inside_scikit_learn(name: str, task: str, n: int, n_features: 
     assert len(dataset.feature_names) == (0 if name == "digits" else n_features)
 
 
-CATS = Path("/work/shared/data/cats")
-
-
-@pytest.mark.skipif(not CATS.is_dir(), reason=f"the course's images are not in {CATS}")
-def test_the_courses_images() -> None:
-    dataset = load_dataset("train_catvnoncat.h5", test="test_catvnoncat.h5", directory=CATS)
+def test_the_courses_images(cats_directory: Path) -> None:
+    dataset = load_dataset("train_catvnoncat.h5", test="test_catvnoncat.h5", directory=cats_directory)
     assert (dataset.name, dataset.task, dataset.class_names) == ("train_catvnoncat", "binary", ("non-cat", "cat"))
     assert (dataset.n_train, dataset.n_test, dataset.image_shape) == (209, 50, (64, 64, 3))
     assert np.bincount(dataset.y_train).tolist() == [137, 72]
