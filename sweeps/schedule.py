@@ -199,7 +199,8 @@ class Schedule:
     def _end(self, trial: RunningTrial, state: TrialState, reason: str, *, is_interrupted: bool = False) -> None:
         """Write the end of a trial down: the fact first, then the storage, which a resumed sweep believes.
 
-        Not so where a clock decided: a sweep that is killed between the two and resumed may end the trial otherwise.
+        Not so where a clock or a dead worker decided: a sweep that is killed between the two and resumed may end the
+        trial otherwise.
         """
         del self._running[trial.number]
         outcome = self._study.outcome(trial.number)
@@ -208,7 +209,8 @@ class Schedule:
             self._best_value, self._n_without_improvement = result.value, 0
         else:
             self._n_without_improvement += 1
-        if is_interrupted:
+        has_diverged = result.curve is not None and result.curve.diverged_at is not None
+        if is_interrupted or (result.state == TrialState.FAIL and not has_diverged):
             self._study.tell(result.number, result.state, result.value, result.notes)
             self._on_trial_end(result)
         else:
