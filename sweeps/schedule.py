@@ -104,6 +104,7 @@ class Schedule:
                 return
             now, number = heapq.heappop(self._queue)
             self._apply(self._running[number], now)
+            self._study.sync()
             self._checkpoint.update(self._running.values())
 
     def _begin_trial(self, now: float) -> None:
@@ -212,6 +213,7 @@ class Schedule:
         has_diverged = result.curve is not None and result.curve.diverged_at is not None
         if is_interrupted or (result.state == TrialState.FAIL and not has_diverged):
             self._study.tell(result.number, result.state, result.value, result.notes)
+            self._study.sync()
             self._on_trial_end(result)
         else:
             self._on_trial_end(result)

@@ -23,15 +23,17 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
 )
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from experiments.errors import InputError
 from sweeps.config import Config
+from sweeps.journal import Journal
 from sweeps.rungs import REDUCTION_FACTOR, Rungs
 from sweeps.space import Candidate, recall, suggest
+from sweeps.tpe import QuickTPESampler
 from sweeps.window import WindowedMemory
 
 
@@ -52,7 +54,8 @@ class StoredStudy:
             return cls.create(storage, f"{name}-2", attributes)
         stored = cls(storage, study_id, name)
         for key, value in attributes.items():
-            stored.set_attribute(key, value)
+            storage.set_study_user_attr(study_id, key, value)
+        stored.sync()
         return stored
 
     @classmethod
@@ -73,8 +76,14 @@ class StoredStudy:
         return self.storage.get_study_user_attrs(self.study_id)
 
     def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401  # anything JSON can hold
-        """Note something about the study."""
+        """Note something about the study, durably."""
         self.storage.set_study_user_attr(self.study_id, key, value)
+        self.sync()
+
+    def sync(self) -> None:
+        """Return when everything written so far would survive a power cut; a database does so at every write."""
+        if isinstance(self.storage, Journal):
+            self.storage.sync()
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -84,6 +93,8 @@ class StoredStudy:
 
 class LiveStudy:
     """Asks, reports, prunes and tells in the order of the schedule; all of it is in the storage when a method returns.
+
+    There it survives a kill of this process; from `sync` on, a power cut too.
 
     What the storage already knows is not asked again: parameters and outcomes are read back, so a resumed sweep takes
     the same path as an undisturbed one.
@@ -155,6 +166,10 @@ class LiveStudy:
                 self._stored.storage.set_trial_user_attr(trial_id, key, note)
             self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
 
+    def sync(self) -> None:
+        """See `StoredStudy.sync`."""
+        self._stored.sync()
+
 
 class _Hyperband(HyperbandPruner):
     """Optuna's, which works out the bracket of every trial at every report: here once a trial, for one study."""
@@ -185,7 +200,7 @@ def _sampler(name: str, seed: int, number: int) -> BaseSampler:
     # group is experimental, and needed for widths that depend on depth. Not within `catch_warnings`: leaving it would
     # undo the filters that a library sets while the delivery thread imports it.
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
-    return TPESampler(seed=trial_seed, group=True)
+    return QuickTPESampler(seed=trial_seed, group=True)
 
 
 def _pruner(name: str, rungs: Rungs) -> BasePruner:

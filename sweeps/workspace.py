@@ -23,6 +23,7 @@ from optuna.storages.journal import JournalFileBackend
 from experiments.errors import InputError
 from sweeps.config_file import expand_uri
 from sweeps.database import open_database
+from sweeps.journal import Journal
 
 WORKER_DATA_PREFIX = "worker-data-"
 
@@ -128,10 +129,7 @@ class Workspace:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # its lines would repeat ours
         if url is None:
-            journal = self.journal(sweep_name)
-            _cut_torn_line(journal)
-            _remove_stale_lock(journal)
-            return JournalStorage(JournalFileBackend(str(journal)))
+            return Journal(self.journal(sweep_name))
         return open_database(url)
 
     def keep_storage(self, study_name: str, url: str | None) -> None:
@@ -160,27 +158,3 @@ class Workspace:
 
 def _pattern(sweep_name: str | None) -> str:
     return "*" if sweep_name is None else glob.escape(sweep_name)
-
-
-def _cut_torn_line(journal: Path) -> None:
-    """Drop what a kill or a full disk left behind the last whole line; it was never reported as written."""
-    if not journal.exists():
-        return
-    with journal.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        tail_start = max(0, size - 2**20)
-        file.seek(tail_start)
-        whole = tail_start + file.read().rfind(b"\n") + 1
-        if whole < size:
-            file.truncate(whole)
-            os.fsync(file.fileno())
-
-
-def _remove_stale_lock(journal: Path) -> None:
-    """Remove the lock that a killed process left. Each write holds it for milliseconds; a second proves it stale."""
-    lock = journal.with_name(journal.name + ".lock")
-    for _ in range(10):
-        if not lock.is_symlink():
-            return
-        time.sleep(0.1)
-    lock.unlink(missing_ok=True)

@@ -208,8 +208,8 @@ class MeteredStorage:
 class MeteredStudy:
     """A live study whose calls are charged to "ask" and "apply"."""
 
-    def __init__(self, study: LiveStudy, meter: Meter, clock: Callable[[], float]) -> None:
-        self._study, self._meter, self._clock = study, meter, clock
+    def __init__(self, study: LiveStudy, meter: Meter, clock: Callable[[], float], sync: Callable[[], None]) -> None:
+        self._study, self._meter, self._clock, self._sync = study, meter, clock, sync
 
     @property
     def n_asked(self) -> int:
@@ -230,6 +230,10 @@ class MeteredStudy:
         with self._meter.phase("apply"):
             self._study.tell(*args)
         self._meter.note(self._clock())
+
+    def sync(self) -> None:
+        with self._meter.phase("record"):
+            self._sync()
 
 
 @dataclass
@@ -281,7 +285,7 @@ class Sweep:
             self.meter._since = time.thread_time()  # what came before is not the sweep's
             with Checkpoint(workspace.root / "checkpoint.h5", stored.name) as checkpoint:
                 Schedule(
-                    MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter, clock),  # type: ignore[arg-type]
+                    MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter, clock, stored.sync),  # type: ignore[arg-type]
                     executor,
                     run_rung,
                     self.problem,

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 import optuna
 import pytest
 from optuna.storages import InMemoryStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from engine.worker import run_rung
 from sweeps.executors import RungExecutor, open_executor
+from sweeps.journal import JournalFile
 from sweeps.opening import find_or_create
 from sweeps.schedule import imagined_seconds
 from sweeps.space import Candidate
@@ -441,15 +441,23 @@ def test_a_sweep_interrupted_again_and_again_ends_as_the_undisturbed_one(undistu
 
 
 @contextmanager
-def dies_at_write(number, is_torn):
-    """The process ends at the n-th append to a journal: nothing of it is on disk, or half of it."""
-    append_logs = JournalFileBackend.append_logs
+def dies_at_write(number, how):
+    """The process ends at the n-th append to a journal, of which half is on disk or nothing; or the power is cut."""
+    append_logs, sync = JournalFile.append_logs, JournalFile.sync
     writes = iter(range(number))
+    n_durable = 0  # bytes
+
+    def remember(self):
+        nonlocal n_durable
+        sync(self)
+        n_durable = os.path.getsize(self._file_path)
 
     def append(self, logs):
         if next(writes, None) is not None:
             return append_logs(self, logs)
-        if is_torn:
+        if how == "power cut":
+            os.truncate(self._file_path, n_durable)
+        if how == "torn":
             append_logs(self, logs)
             size = os.path.getsize(self._file_path)
             os.truncate(self._file_path, size - 20)
@@ -457,7 +465,8 @@ def dies_at_write(number, is_torn):
         raise Stopped("here")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JournalFileBackend, "append_logs", append)
+        patch.setattr(JournalFile, "append_logs", append)
+        patch.setattr(JournalFile, "sync", remember)
         yield
 
 
@@ -483,18 +492,18 @@ def _no_waiting(monkeypatch):
 
 
 @pytest.mark.usefixtures("_no_waiting")
-@pytest.mark.parametrize("is_torn", [False, True], ids=["before", "torn"])
-def test_a_sweep_that_dies_in_any_write_of_its_storage_ends_as_the_undisturbed_one(tmp_path, is_torn):
+@pytest.mark.parametrize("how", ["before", "torn", "power cut"])
+def test_a_sweep_that_dies_in_any_write_of_its_storage_ends_as_the_undisturbed_one(tmp_path, how):
     undisturbed = undisturbed_table(SHORT)
     writes = []
-    append_logs = JournalFileBackend.append_logs
+    append_logs = JournalFile.append_logs
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JournalFileBackend, "append_logs", lambda self, logs: (writes.append(1), append_logs(self, logs)))
+        patch.setattr(JournalFile, "append_logs", lambda self, logs: (writes.append(1), append_logs(self, logs)))
         assert table(run_in(make(tmp_path / "whole"), {})) == undisturbed
     assert len(writes) > 30
     for number in range(len(writes)):
         workspace, facts = make(tmp_path / str(number)), {}
-        with pytest.raises(Stopped, match="here"), dies_at_write(number, is_torn):
+        with pytest.raises(Stopped, match="here"), dies_at_write(number, how):
             run_in(workspace, facts)
         stored = run_in(workspace, facts)
         assert_undisturbed(stored, facts, undisturbed)

@@ -9,10 +9,10 @@ import textwrap
 
 import optuna
 import pytest
-from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
+from sweeps.journal import Journal
 from sweeps.rungs import Rungs
 from sweeps.study import LiveStudy, StoredStudy
 from tests.conftest import REPOSITORY
@@ -44,12 +44,12 @@ class Memory:
         return self.storage
 
 
-class Journal:
+class InJournal:
     def __init__(self, directory):
         self.path = directory / "journal.log"
 
     def open(self):
-        return JournalStorage(JournalFileBackend(str(self.path)))
+        return Journal(self.path)
 
 
 class Sqlite:
@@ -60,7 +60,7 @@ class Sqlite:
         return RDBStorage(self.url)
 
 
-@pytest.fixture(params=[Memory, Journal, Sqlite])
+@pytest.fixture(params=[Memory, InJournal, Sqlite])
 def place(request, tmp_path):
     return request.param(tmp_path)
 
