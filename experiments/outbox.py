@@ -22,7 +22,8 @@ _PRIVATE = 0o600  # configurations and paths are nobody else's business
 
 
 class Outbox:
-    """An append-only file of facts and the memory of which were delivered. Safe to use from two threads.
+    """An append-only file of facts and the memory of which were delivered. Safe to use from two threads; another
+    process may read what this one appends.
 
     A fact's position counts from 1. Opening only reads, so `sync` may look while a sweep is running; the torn last
     line that a kill or a power cut left is ignored from then on and cut off by the next `append`.
@@ -42,7 +43,7 @@ class Outbox:
         self._end = 0  # bytes of whole lines
         self._delivered_until = 0  # everything up to this position was delivered ...
         self._delivered_also: set[int] = set()  # ... and these beyond it
-        self._read_keys()
+        self.refresh()
         self.reload_delivered()
 
     @property
@@ -79,6 +80,30 @@ class Outbox:
             self._starts.append(self._end)
             self._end += len(line)
             return True
+
+    def refresh(self) -> None:
+        """Take notice of what another process appended.
+
+        Raises:
+            ValueError: a line other than the last is damaged.
+        """
+        with self._lock:
+            if not self.path.exists():
+                return
+            with self.path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size  # of what is there now; its writer may go on
+                file.seek(self._end)
+                while self._end < size:
+                    line = file.readline()
+                    end = self._end + len(line)
+                    match = _KEY.match(line) if line.endswith(b"\n") else None
+                    if match is None or (end >= size and not _is_fact(line)):
+                        if end >= size:
+                            return  # torn, or being written: not acknowledged to the coordinator
+                        raise self._damaged(line)
+                    self._keys[match.group(1).decode()] = len(self._starts) + 1
+                    self._starts.append(self._end)
+                    self._end = end
 
     def first(self) -> Fact:
         """The fact at position 1.
@@ -135,26 +160,11 @@ class Outbox:
     def _delivered_path(self) -> Path:
         return self.path.with_name(self.path.name + ".delivered")
 
-    def _read_keys(self) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                is_whole = line.endswith(b"\n")
-                match = _KEY.match(line)
-                if not is_whole or match is None or (self._is_last(file.tell()) and not _is_fact(line)):
-                    if self._is_last(file.tell()):
-                        return  # torn: the fact was never acknowledged to the coordinator
-                    raise ValueError(
-                        f"{self.path} line {number}: damaged ({line[:40]!r}). Every line but the last must hold a "
-                        "fact; restore the file from a backup, or delete the line if you can do without it."
-                    )
-                self._keys[match.group(1).decode()] = number
-                self._starts.append(self._end)
-                self._end += len(line)
-
-    def _is_last(self, offset: int) -> bool:
-        return offset >= self.path.stat().st_size
+    def _damaged(self, line: bytes) -> ValueError:
+        return ValueError(
+            f"{self.path} line {len(self._starts) + 1}: damaged ({line[:40]!r}). Every line but the last must hold a "
+            "fact; restore the file from a backup, or delete the line if you can do without it."
+        )
 
     def _write(self, line: bytes) -> None:
         """Append `line` after the whole lines, or leave the file as it was."""

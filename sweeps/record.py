@@ -3,10 +3,11 @@
 from types import TracebackType
 from typing import Self
 
-from experiments.delivery import Delivery, DeliveryResult
+from experiments.delivery import DeliveryResult
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
 from sweeps.config import Config
+from sweeps.delivery_process import DeliveryProcess
 from sweeps.facts import sweep_finished, sweep_started, trial_finished
 from sweeps.trial import TrialResult
 from sweeps.winner import Winner
@@ -29,12 +30,12 @@ class Record:
         self._outbox = Outbox(folder / "outbox.jsonl")
         self._outbox.append(sweep_started(config, study_name, prepared))
         workspace.keep_tracking_uri(study_name, config.tracking.uri)
-        self._delivery = Delivery(self._outbox, workspace.tracking_uri(study_name))
+        self._tracking_uri = workspace.tracking_uri(study_name)
         self._is_finished = False
         self.delivered: DeliveryResult | None = None
 
     def __enter__(self) -> Self:
-        self._delivery.start()
+        self._delivery = DeliveryProcess(self._outbox, self._tracking_uri)
         return self
 
     def trial_ended(self, result: TrialResult) -> None:

@@ -197,10 +197,9 @@ def _sampler(name: str, seed: int, number: int) -> BaseSampler:
     trial_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     if name == "random":
         return RandomSampler(seed=trial_seed)
-    # group is experimental, and needed for widths that depend on depth. Not within `catch_warnings`: leaving it would
-    # undo the filters that a library sets while the delivery thread imports it.
-    warnings.filterwarnings("ignore", category=ExperimentalWarning)
-    return QuickTPESampler(seed=trial_seed, group=True)
+    with warnings.catch_warnings():  # group is experimental, and needed for widths that depend on depth
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return QuickTPESampler(seed=trial_seed, group=True)
 
 
 def _pruner(name: str, rungs: Rungs) -> BasePruner:

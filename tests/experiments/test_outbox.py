@@ -2,6 +2,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,36 @@ def test_a_kill_at_any_instant_leaves_a_whole_prefix_of_what_was_acknowledged(tm
             acknowledged += [int(line) for line in process.stdout.read().splitlines()]
         assert numbers(Outbox(path)) == list(range(len(Outbox(path).facts())))
         assert Outbox(path).n_facts in (acknowledged[-1] + 1, acknowledged[-1] + 2)
+
+
+def test_what_another_process_appends_is_seen_when_asked_for_and_not_before_it_is_whole(tmp_path: Path):
+    writer = filled(tmp_path / "outbox", 1)
+    reader = Outbox(tmp_path / "outbox")
+    writer.append(trial(1))
+    assert numbers(reader) == [0]
+    reader.refresh()
+    assert numbers(reader) == [0, 1]
+    whole = (tmp_path / "outbox").read_bytes()
+    writer.append(trial(2))
+    longer = (tmp_path / "outbox").read_bytes()
+    for length in range(len(whole), len(longer)):
+        (tmp_path / "outbox").write_bytes(longer[:length])
+        reader.refresh()
+        assert numbers(reader) == [0, 1], length
+    (tmp_path / "outbox").write_bytes(longer)
+    reader.refresh()
+    assert numbers(reader) == [0, 1, 2]
+    assert [position for position, _ in reader.pending()] == [1, 2, 3]
+
+
+def test_a_reader_that_looks_while_facts_are_written_sees_each_once(tmp_path: Path):
+    path = tmp_path / "outbox"
+    writer = filled(path, 1)
+    reader = Outbox(path)
+    thread = threading.Thread(target=lambda: [writer.append(trial(n, n_points=300)) for n in range(1, 200)])
+    thread.start()
+    while thread.is_alive():
+        reader.refresh()
+    thread.join()
+    reader.refresh()
+    assert numbers(reader) == list(range(200))

@@ -1,0 +1,134 @@
+"""The process around `experiments.delivery`; what it delivers and how is in tests/experiments/test_delivery.py."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.delivery import deliver
+from experiments.facts import DataFact, SweepStarted, TrialFinished
+from experiments.outbox import Outbox
+from sweeps.delivery_process import DeliveryProcess
+
+DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
+STARTED = SweepStarted("cats/1", "cats", 1.79e9, {"sweep.seed": 1}, {}, "# Cats", 'name = "cats"\n', DATA)
+
+
+def trial(number):
+    curve = [(10 * i, 1.0 / (i + 1)) for i in range(20)]
+    begin = 1.79e9 + number
+    return TrialFinished(
+        "cats/1", number, "COMPLETE", False, {"depth": 2}, {"value": 0.5}, {"c": curve}, begin, begin + 1
+    )
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    outbox = Outbox(tmp_path / "outbox.jsonl")
+    outbox.append(STARTED)
+    return outbox
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, timeout_seconds=60):
+    ends_at = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < ends_at, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_it_delivers_while_the_coordinator_goes_on_and_signals_to_the_whole_group_do_not_end_it(outbox, uri):
+    delivery = DeliveryProcess(outbox, uri)
+    for number in (signal.SIGINT, signal.SIGTERM):  # it has hardly begun
+        os.kill(delivery._process.pid, number)
+    for number in range(4):
+        outbox.append(trial(number))
+        delivery.notify()
+
+    def has_delivered():
+        outbox.reload_delivered()
+        return outbox.n_pending == 0
+
+    wait_until(has_delivered)
+    os.kill(delivery._process.pid, signal.SIGINT)
+    outbox.append(trial(4))
+    delivery.notify()
+    result = delivery.close(timeout_seconds=30)
+    assert (result.n_pending, result.error) == (0, None)
+    assert result.run_id is not None
+    assert deliver(Outbox(outbox.path), uri).n_pending == 0
+    assert not is_alive(delivery._process.pid)
+
+
+def test_one_that_is_killed_loses_nothing_and_says_so_at_the_end(outbox, uri):
+    delivery = DeliveryProcess(outbox, uri)
+    delivery._process.kill()
+    delivery._process.join()
+    for number in range(3):
+        outbox.append(trial(number))
+        delivery.notify()
+    result = delivery.close(timeout_seconds=30)
+    assert result.n_pending == 4
+    assert "ended without an answer" in result.error
+    again = deliver(Outbox(outbox.path), uri)
+    assert (again.n_pending, again.error) == (0, None)
+
+
+def test_it_ends_with_its_coordinator(outbox, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and never answers
+        coordinator = f"""
+            import time
+            from pathlib import Path
+            from experiments.outbox import Outbox
+            from sweeps.delivery_process import DeliveryProcess
+            if __name__ == "__main__":
+                uri = "http://127.0.0.1:{silent.getsockname()[1]}"
+                delivery = DeliveryProcess(Outbox(Path({str(outbox.path)!r})), uri)
+                print(delivery._process.pid, flush=True)
+                time.sleep(600)
+        """
+        script = tmp_path / "coordinator.py"
+        script.write_text(textwrap.dedent(coordinator))
+        process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+        pid = int(process.stdout.readline())
+        silent.settimeout(60)
+        connection, _ = silent.accept()  # it is in the middle of a delivery
+        with connection, process.stdout:
+            process.kill()
+            process.wait()
+            wait_until(lambda: not is_alive(pid), timeout_seconds=5)
+    assert Outbox(outbox.path).n_pending == 1
+
+
+def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(outbox):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        delivery = DeliveryProcess(outbox, f"http://ada:hunter2@127.0.0.1:{silent.getsockname()[1]}")
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            began_at = time.monotonic()
+            for number in range(100):
+                outbox.append(trial(number))
+                delivery.notify()
+            result = delivery.close(timeout_seconds=0.5)
+            assert time.monotonic() - began_at < 8, "the server's ten seconds were waited for"
+    assert result.n_pending == 101
+    assert "within 0.5 s" in result.error
+    assert "hunter2" not in result.error
