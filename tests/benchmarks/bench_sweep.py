@@ -161,7 +161,7 @@ def peer(data: str, pruner: str, n_trials: int, n_plain: int, parallels: list[st
     ]
 
 
-MAIN_THREAD = ("ask", "report and prune", "tell", "record", "checkpoint", "submit", "wait")
+MAIN_THREAD = ("ask", "report and prune", "tell", "sync", "record", "checkpoint", "submit", "wait")
 BREAKDOWN_COLUMNS = [
     "sweep",
     "wall s",
@@ -174,7 +174,7 @@ BREAKDOWN_COLUMNS = [
     *(f"{name} of trials" for name in MAIN_THREAD),
     "other of trials",
     "ms an ask (processor)",
-    "coordinator's cores (MLflow's thread)",
+    "coordinator's cores",
     "best value",
 ]
 
@@ -197,7 +197,7 @@ def breakdown(name: str, sweep: Sweep) -> list[str]:
         *(f"{seconds.get(part, 0.0) / trials:.1%}" for part in MAIN_THREAD),
         f"{1 - sum(seconds.get(part, 0.0) for part in MAIN_THREAD) / trials:.1%}",
         f"{1e3 * seconds['ask'] / calls['ask']:.1f} ({1e3 * processor['ask'] / calls['ask']:.1f})",
-        f"{sweep.measured['cores']:.2f} ({sweep.measured['cores_of_others']:.2f})",
+        f"{sweep.measured['cores']:.2f}",
         f"{min(trial['metrics']['value'] for trial in sweep.trials if trial['state'] == 'COMPLETE'):.4f}",
     ]
 
@@ -234,13 +234,15 @@ def main() -> None:
         with OtherLoad() as other:
             rows = []
             for data in data_sets:
-                for pruner in ("none", "hyperband"):
+                for pruner in ("none", "successive_halving"):
                     rows.append(peer(data, pruner, n_trials[data], n_plain[data], parallels))
                     print(results.table(PEER_COLUMNS, rows[-1:]), flush=True)
         report("peer", PEER_COLUMNS, rows, other.cores)
     if options.only in (None, "breakdown"):
         with OtherLoad() as other:
-            sweeps = {d: run_ours(configuration(d, "hyperband", n_trials[d]), is_measured=True) for d in data_sets}
+            sweeps = {
+                d: run_ours(configuration(d, "successive_halving", n_trials[d]), is_measured=True) for d in data_sets
+            }
         rows = [breakdown(f"{data}, {n_trials[data]} trials", sweep) for data, sweep in sweeps.items()]
         report("breakdown", BREAKDOWN_COLUMNS, rows, other.cores)
         print("\n" + results.table(PHASE_COLUMNS, phases(sweeps[data_sets[0]])))
@@ -249,7 +251,7 @@ def main() -> None:
         with OtherLoad() as other:
             sweeps = {
                 pruner: run_ours(configuration("breast_cancer", pruner, n), is_measured=True, sleep_seconds=0.1)
-                for pruner in ("none", "hyperband")
+                for pruner in ("none", "successive_halving")
             }
         rows = [breakdown(f"{n} trials of 0.1 s, {pruner}", sweep) for pruner, sweep in sweeps.items()]
         report("overhead", BREAKDOWN_COLUMNS, rows, other.cores)

@@ -24,7 +24,7 @@ from tests.benchmarks.sleeper import sleep_rung
 class Clocks:
     """By name: `seconds` of wall time, `processor` seconds of the calling thread, `calls`; `at`: moments.
 
-    Where wall time is far above processor time, the call waited: for the disk, the GIL or a core.
+    Where wall time is far above processor time, the call waited: for the disk or a core.
     """
 
     def __init__(self, started_at: float) -> None:
@@ -68,17 +68,15 @@ class Clocks:
 
         setattr(owner, method, marked)
 
-    def measure_threads(self) -> None:
-        """Cores that this process uses while the schedule runs, and of them its threads other than the schedule's."""
+    def measure_cores(self) -> None:
+        """Cores that this process uses while the schedule runs; workers and delivery are other processes."""
         call = Schedule.run
 
         @wraps(call)
         def measured(schedule: Schedule) -> None:
-            began_at, process, thread = time.perf_counter(), time.process_time(), time.thread_time()
+            began_at, process = time.perf_counter(), time.process_time()
             call(schedule)
-            wall = time.perf_counter() - began_at
-            self.cores = (time.process_time() - process) / wall
-            self.cores_of_others = self.cores - (time.thread_time() - thread) / wall
+            self.cores = (time.process_time() - process) / (time.perf_counter() - began_at)
 
         Schedule.run = measured  # type: ignore[method-assign]
 
@@ -90,12 +88,13 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     clocks.put(LiveStudy, "ask", "ask")
     clocks.put(LiveStudy, "report", "report and prune")
     clocks.put(LiveStudy, "tell", "tell")
+    clocks.put(LiveStudy, "sync", "sync")
     clocks.put(Record, "trial_ended", "record")
     clocks.put(Checkpoint, "update", "checkpoint")
     clocks.put(WorkerProcesses, "submit", "submit")
     clocks.put(schedule, "wait", "wait")
     clocks.mark(run, "load_data", "configuration is read", "data are loaded")
-    clocks.measure_threads()
+    clocks.measure_cores()
     clocks.mark(Schedule, "run", "schedule begins", "schedule ends")
     clocks.mark(run, "crown", "workers are gone", "winner is refitted, tested, beside baselines")
     clocks.mark(Record, "__exit__", "end is recorded", "all is delivered to MLflow")
@@ -104,7 +103,7 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     result = run.run_sweep(load_config("bench.toml"))
     assert result.delivery.n_pending == 0, result.delivery.error
     json.dump(
-        {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores", "cores_of_others")},
+        {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores")},
         sys.stdout,
     )
     print()
