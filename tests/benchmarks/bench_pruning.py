@@ -1,7 +1,7 @@
 """What pruning costs and saves: the best value and the iterations of sweeps with a pruner, beside the same without.
 
     python -m tests.benchmarks.bench_pruning [--quick] [--append] [--seeds 10] [--trials 100] [--data breast_cancer]
-                                             [--pruner hyperband] [--jobs 2]
+                                             [--pruner median] [--jobs 2]
 
 A pair is one seed (of split, folds, sampler and initial weights), once with the pruner and once with "none", both with
 the same number of trials. Value: of the best complete trial (mean validation cost over the folds). Iterations: summed
@@ -24,7 +24,7 @@ from scipy.stats import ttest_1samp, wilcoxon
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from engine.worker import run_rung
-from sweeps.config import Config
+from sweeps.config import Config, StudySection
 from sweeps.config_file import load_config, override
 from sweeps.executors import SerialExecutor
 from sweeps.problem import load_data, problem_of
@@ -158,12 +158,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="number of pairs a data set")
     parser.add_argument("--trials", type=int, help="default: as the ready-made configuration says")
     parser.add_argument("--data", choices=DATA, action="append", help="default: all")
-    parser.add_argument("--pruner", action="append", help="default: hyperband")
+    parser.add_argument("--pruner", action="append", help="default: the product's")
     parser.add_argument("--jobs", type=int, default=2, help="sweeps at a time")
     options = parser.parse_args()
     n_seeds = options.seeds or (2 if options.quick else 10)
     n_trials = options.trials or (20 if options.quick else None)
-    pruners = options.pruner or ["hyperband"]
+    pruners = options.pruner or [StudySection().pruner]
     rows = []
     with OtherLoad() as other, ProcessPoolExecutor(options.jobs) as pool:
         for data in options.data or DATA:
