@@ -69,8 +69,7 @@ def connect(tracking_uri: str) -> "MlflowClient":
         return MlflowClient(tracking_uri=tracking_uri)
     _check_database(tracking_uri)
     # Two processes that create the schema of one empty database at the same time break each other's migration.
-    digest = sha256(tracking_uri.encode()).hexdigest()[:16]
-    with FileLock(Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}-{digest}.lock"), mode=0o600):
+    with FileLock(_lock_file(tracking_uri), mode=0o600):
         if tracking_uri.startswith(_SQLITE):
             _create_database(_database_path(tracking_uri))
         return MlflowClient(tracking_uri=tracking_uri)
@@ -132,6 +131,15 @@ def _create_database(path: Path) -> None:
         leftover.unlink()
     MlflowClient(tracking_uri=_SQLITE + quote(str(unfinished))).search_experiments(max_results=1)
     unfinished.replace(path)
+
+
+def _lock_file(tracking_uri: str) -> Path:
+    """Beside a SQLite database; of a server's, where other processes of this machine and user look for it."""
+    if tracking_uri.startswith(_SQLITE):
+        database = _database_path(tracking_uri)
+        return database.with_name(f".{database.name}.lock")
+    digest = sha256(tracking_uri.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}-{digest}.lock")
 
 
 def _check_database(tracking_uri: str) -> None:

@@ -198,6 +198,7 @@ def open_executor(
     folder: Path | None = None,
     scheduler: str | None = None,
     study: str = "",
+    trials_in_flight: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
     """The executor of a configuration, with the data already where its workers are.
@@ -209,6 +210,7 @@ def open_executor(
         folder: Where workers of this machine find the data while they run; None is a temporary one.
         scheduler: Of a Dask cluster that runs; None starts one on this machine.
         study: Name of the study, which is the name of its data on a cluster.
+        trials_in_flight: Of the schedule; twice as many as workers keep them busy.
         say: Told what a person should know about the workers.
     Yields:
         The executor, and the function to submit to it with a `Rung`.
@@ -224,12 +226,19 @@ def open_executor(
     if name == "serial":
         yield SerialExecutor(), lambda rung: run_rung(rung, data)
         return
+    n_workers = n_workers or os.cpu_count() or 1
+    if trials_in_flight is not None and 2 * n_workers > trials_in_flight:
+        say(
+            f"{n_workers} workers and study.trials_in_flight = {trials_in_flight}: workers will wait for each other. "
+            f"Twice as many trials keep them busy; set trials_in_flight = {2 * n_workers}, or --workers "
+            f"{max(1, trials_in_flight // 2)}."
+        )
     with tempfile.TemporaryDirectory(prefix="worker-data-", dir=folder) as directory:  # readable by this user only
         try:
             data.save(Path(directory))
         except OSError as error:  # NumPy gives a short write no errno
             raise OSError(error.errno or errno.ENOSPC, str(error), directory) from error
-        executor = WorkerProcesses(n_workers or os.cpu_count() or 1, initialize_worker, (Path(directory),))
+        executor = WorkerProcesses(n_workers, initialize_worker, (Path(directory),))
         try:
             yield executor, run_rung_in_worker
         finally:

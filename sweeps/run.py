@@ -84,6 +84,7 @@ def run_sweep(
                     folder=folder,
                     scheduler=scheduler_of(config),
                     study=stored.name,
+                    trials_in_flight=config.study.trials_in_flight,
                     say=progress.say,
                 ) as (executor, run_rung),
                 Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,

@@ -285,3 +285,15 @@ def test_when_the_coordinator_is_killed_its_workers_vanish(tmp_path):
         coordinator.kill()
         coordinator.wait()
     wait_for(lambda: not any(is_alive(pid) for pid in pids), 20)
+
+
+@pytest.mark.parametrize(("n_workers", "trials_in_flight", "n_said"), [(1, 2, 0), (2, 4, 0), (2, 3, 1), (1, 1, 1)])
+def test_workers_that_will_wait_for_each_other_are_told_of_with_both_remedies(n_workers, trials_in_flight, n_said):
+    said = []
+    data = small_problem()[1]
+    with open_executor("processes", n_workers, data, trials_in_flight=trials_in_flight, say=said.append):
+        pass
+    assert len(said) == n_said
+    for line in said:
+        assert f"trials_in_flight = {2 * n_workers}" in line
+        assert f"--workers {max(1, trials_in_flight // 2)}" in line
