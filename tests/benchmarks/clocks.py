@@ -101,9 +101,9 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     if sleep_seconds is not None:
         _sleep_instead(sleep_seconds)
     result = run.run_sweep(load_config("bench.toml"))
-    assert result.delivery.n_pending == 0, result.delivery.error
+    measured = {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores")}
     json.dump(
-        {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores")},
+        measured | {"n_pending": result.delivery.n_pending},
         sys.stdout,
     )
     print()

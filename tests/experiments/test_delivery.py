@@ -587,4 +587,4 @@ def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the
 
     subprocess.run([sys.executable, "-c", connect, uri], check=True, timeout=60)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
