@@ -59,7 +59,7 @@ def points(n_trials: int, n_repeats: int) -> str:
             outbox = Outbox(Path(directory, "outbox.jsonl"))
             outbox.append(SweepStarted("bench/1", "bench", 1e9, {}, {}, "", "", DATA))
             for number in range(n_trials):
-                curves = dict.fromkeys(curve_names, [(10 * i, 1.0 / (i + number + 1)) for i in range(100)])
+                curves = {key: [(10 * i, 1.0 / (i + number + 1)) for i in range(100)] for key in curve_names}
                 params: dict[str, Any] = {"depth": 2, "learning_rate": 0.1, "activation": "relu"}
                 result = (params, {"value": 1.0}, curves, 1e9 + number, 1e9 + number + 1)
                 outbox.append(TrialFinished("bench/1", number, "COMPLETE", False, *result))
