@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import os
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 from engine import TrainingData
 from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker, serve
 from experiments.errors import InputError
+from sweeps.spawning import unseen_main
 
 MAX_ATTEMPTS = 3
 """A rung whose worker died is given to another at most this many times in all."""
@@ -164,7 +164,7 @@ class WorkerProcesses(RungExecutor):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._initializer, self._initargs), daemon=True)
-        with _unseen_main():
+        with unseen_main():
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         ours.recv()  # it is ready: a task that is taken begins at once
@@ -182,28 +182,6 @@ class _Worker:
         self.process.join(timeout=1)
         self.process.kill()
         self.process.join()
-
-
-_one_start_at_a_time = threading.Lock()
-
-
-@contextmanager
-def _unseen_main() -> Iterator[None]:
-    """While entered, a process that is started does not run this program's main file, as `spawn` has it.
-
-    Workers need nothing of it; and a script that calls `run_sweep` without `if __name__ == "__main__"` would begin its
-    sweep anew in each of them.
-    """
-    main = sys.modules["__main__"]
-    with _one_start_at_a_time:
-        names = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
-        try:
-            for name in names:
-                setattr(main, name, None)
-            yield
-        finally:
-            for name, value in names.items():
-                setattr(main, name, value)
 
 
 def _died() -> WorkerDiedError:

@@ -121,6 +121,7 @@ def run_sweep(
         rows=leaderboard(trials, config.search),
         winner=winner,
         model_file=None if winner is None else str(model_file.relative_to(workspace.directory)),
+        folder=folder.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
         delivery=record.delivered,
         elapsed_seconds=time.monotonic() - began_at,
