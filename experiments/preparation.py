@@ -96,6 +96,12 @@ def prepare(
     )
 
 
+def one_hot(codes: NDArray[np.generic], n_classes: int) -> FloatArray:
+    """Class codes 0..C-1, (m,), to columns with a single 1, (C, m)."""
+    is_class: NDArray[np.bool_] = codes[np.newaxis, :] == np.arange(n_classes)[:, np.newaxis]
+    return is_class.astype(np.float64)
+
+
 def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int) -> NDArray[np.bool_]:
     if (folds is None) == (validation_fraction is None):
         raise InputError(
@@ -177,5 +183,4 @@ def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -
         return row
     if dataset.task == "regression":
         return scaling.scaled(row)
-    one_hot: NDArray[np.bool_] = row == np.arange(dataset.n_classes)[:, np.newaxis]
-    return one_hot.astype(np.float64)
+    return one_hot(y, dataset.n_classes)

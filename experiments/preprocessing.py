@@ -10,6 +10,7 @@ neither does the sealed test set.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -135,22 +136,41 @@ class Preprocessing:
             ) from error
 
 
-def _fit_standardize(inputs: Inputs, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
-    """Offset and scale, (n0, 1) each: mean and deviation of numbers, 0 and 1 for one-hot columns."""
+def standardization(
+    rows: NDArray[np.floating], names: Sequence[str], place: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each feature; where all values are equal, the deviation is taken to be 1.
+
+    Args:
+        rows: (m, n), one row an example.
+        names: Of the n features, for messages.
+        place: Where the rows come from, for messages.
+
+    Returns:
+        Offset and scale, (n,) each.
+
+    Raises:
+        InputError: Numbers too large for float64 arithmetic.
+    """
     from sklearn.preprocessing import StandardScaler
 
-    rows = inputs.numbers(dataset.X_train, dataset.source)
     with np.errstate(over="ignore", invalid="ignore"):
         scaler = StandardScaler().fit(rows.astype(np.float64, copy=False))
-    offset, scale = np.asarray(scaler.mean_), np.asarray(scaler.scale_)
     too_large = np.flatnonzero(~np.isfinite(scaler.var_))  # scale_ would be 1, as if they were constant
     if len(too_large):
         raise InputError(
-            f"{dataset.source}: feature '{inputs.feature_names_out[too_large[0]]}' has values up to "
+            f"{place}: feature '{names[too_large[0]]}' has values up to "
             f"{np.abs(rows[:, too_large[0]]).max():.3g}, too large to square.",
             "Numbers stay below 1e150.",
             "Correct them, or give them in a larger unit.",
         )
+    return np.asarray(scaler.mean_), np.asarray(scaler.scale_)
+
+
+def _fit_standardize(inputs: Inputs, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
+    """Offset and scale, (n0, 1) each: mean and deviation of numbers, 0 and 1 for one-hot columns."""
+    rows = inputs.numbers(dataset.X_train, dataset.source)
+    offset, scale = standardization(rows, inputs.feature_names_out, dataset.source)
     is_one_hot = inputs.is_one_hot
     offset, scale = np.where(is_one_hot, 0.0, offset), np.where(is_one_hot, 1.0, scale)
     return offset[:, np.newaxis], scale[:, np.newaxis]

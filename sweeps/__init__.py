@@ -2,7 +2,8 @@
 
     from sweeps import load_config, run_sweep
 
-    result = run_sweep(load_config("breast_cancer"))
+    result = run_sweep(load_config("breast_cancer", sweep={"n_trials": 20}))
+    result.best, result.trials, result.model
 
 Importing this package is light: the two functions are loaded when they are first asked for.
 """

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from sweeps.config import Config
 DEFAULT_CONFIG = "breast_cancer"
 
 
-def load_config(source: str | Path | None = None) -> Config:
+def load_config(source: str | Path | None = None, **sections: Mapping[str, Any]) -> Config:
     """Read a TOML file, or a ready-made configuration by its name.
+
+        load_config("houses.toml", sweep={"n_trials": 20}, search={"depth": {"low": 1, "high": 3}})
 
     Args:
         source: Path of a file, or a name among `ready_made()`; None is `breast_cancer`.
+        sections: Tables whose keys go before the file's, as TOML would say them; None unsets a key.
     Raises:
         InputError: No such file or name; not TOML; a key or value that is not allowed.
     """
@@ -41,7 +45,7 @@ def load_config(source: str | Path | None = None) -> Config:
         ) from error
     config = parse_config(values, source=source, directory=directory)
     config._text = text
-    return config
+    return _replaced(config, sections, "load_config") if sections else config
 
 
 def override(config: Config, **sections: dict[str, Any]) -> Config:
@@ -50,10 +54,19 @@ def override(config: Config, **sections: dict[str, Any]) -> Config:
     Raises:
         InputError: A replaced value is not allowed.
     """
+    given = {
+        section: {key: value for key, value in changes.items() if value is not None}
+        for section, changes in sections.items()
+    }
+    return _replaced(config, given, "command line")
+
+
+def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source: str) -> Config:
+    """A checked copy with some keys replaced; `source` is whom messages name."""
     values = config.model_dump()
     for section, changes in sections.items():
-        values[section] |= {key: value for key, value in changes.items() if value is not None}
-    changed = parse_config(values, source="command line", directory=config.directory)
+        values[section] = values.get(section, {}) | dict(changes)
+    changed = parse_config(values, source=source, directory=config.directory)
     changed._source, changed._text = config.source, config.text
     return changed
 

@@ -1,4 +1,4 @@
-"""The Dask executor: rungs are trained on a cluster, or on this machine as on one. The only module that knows Dask.
+"""The Dask executor: rungs are trained on a cluster, or on this machine as on one. The only module that imports Dask.
 
 Workers import `engine` and nothing else of ours. Data go to each worker once, as a worker plugin, which the scheduler
 also gives to every worker that joins later. Nothing is written to disk: what travels is serialized by Dask.
@@ -25,9 +25,10 @@ from functools import partial
 from typing import Any, cast
 
 from engine import TrainingData
-from engine.remote import RemoteResult, UnfitWorkerError, differences, forget, receive, run_received, software
+from engine.remote import RemoteResult, UnfitWorkerError, forget, receive, run_received, software
 from engine.worker import Rung, RungResult
-from experiments.errors import InputError, listed
+from experiments.errors import InputError
+from sweeps.dask_workers import check_workers, joined_unfit, other_kind
 from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, WorkerDiedError
 
 try:
@@ -153,7 +154,7 @@ class DaskExecutor(RungExecutor):
         except CancelledError as cancelled:  # not by us, or nobody listens any more
             error = WorkerDiedError("the sweep was stopped") if self._is_shut_down else self._lost(cancelled)
         except UnfitWorkerError as unfit:
-            error = self._unfit(unfit)
+            error = joined_unfit(unfit)
         except Exception as other:  # handed to whoever asks for the result, as every Executor does
             error = other
         with self._lock:
@@ -181,7 +182,7 @@ class DaskExecutor(RungExecutor):
             return result
         if result.machine not in self._known_machines:
             self._known_machines.add(result.machine)
-            self._say(_other_kind("A worker that joined", result.machine))
+            self._say(other_kind("A worker that joined", result.machine))
         return result.result
 
     def _lost(self, error: Exception) -> ExecutorLostError:
@@ -192,13 +193,6 @@ class DaskExecutor(RungExecutor):
         )
         lost.__cause__ = error
         return lost
-
-    def _unfit(self, error: UnfitWorkerError) -> ExecutorLostError:
-        return ExecutorLostError(
-            f"a Dask worker that joined in the middle of the sweep cannot train: {error}.",
-            "All workers must have the coordinator's NumPy and engine; everything up to here is recorded.",
-            "Stop it or install the same versions there, then type the same command to continue.",
-        )
 
 
 @contextmanager
@@ -225,7 +219,7 @@ def open_dask_executor(
             client = stack.enter_context(_local_client(n_workers or os.cpu_count() or 1))
         else:
             client = stack.enter_context(_connect(scheduler, say))
-        _check_workers(client, scheduler or "executor", say)
+        check_workers(client, scheduler or "executor", say)
         _send_data(client, data_name, data)
         executor = DaskExecutor(client, say, software()["machine"])
         try:
@@ -283,37 +277,6 @@ def _connect(scheduler: str, say: Callable[[str], None]) -> Iterator[Any]:
         yield client
 
 
-def _check_workers(client: Any, place: str, say: Callable[[str], None]) -> None:  # noqa: ANN401  # a Client
-    """Compare every worker's versions with ours.
-
-    Raises:
-        InputError: One cannot import the engine, or has another NumPy or engine.
-    """
-    answers = client.run(software, on_error="return")
-    found = {worker: answer for worker, answer in answers.items() if not isinstance(answer, OSError)}  # or it has left
-    wanted = software()
-    unfit = {}
-    for worker, versions in found.items():
-        if isinstance(versions, Exception):
-            unfit[worker] = f"cannot import engine ({versions})"
-        elif difference := differences(versions, wanted):
-            unfit[worker] = f"has {difference}"
-    if unfit:
-        raise InputError(
-            f"{place}: {listed((f'worker {worker} {why}' for worker, why in unfit.items()), limit=3)}.",
-            "All workers must have the coordinator's NumPy and engine, or results would differ.",
-            "Install the same sweeps there (pip install -c constraints.txt '.[dask]'), then start them again.",
-        )
-    for worker, versions in found.items():
-        difference = differences(versions, wanted, ("python",))
-        if difference:
-            say(f"Worker {worker} has {difference}.")
-        if versions["machine"] != wanted["machine"]:
-            say(_other_kind(f"Worker {worker}", versions["machine"]))
-    count = f"{len(found)} worker{'' if len(found) == 1 else 's'}" if found else "no worker yet, waiting for the first"
-    say(f"Dask at {client.scheduler.address}: {count}.")
-
-
 def _send_data(client: Any, name: str, data: TrainingData) -> None:  # noqa: ANN401  # a Client
     """Give the data to all workers, present and to come."""
     plugin = WorkerPlugin()  # with functions of the engine: a class of ours would have to be importable there
@@ -325,10 +288,3 @@ def _send_data(client: Any, name: str, data: TrainingData) -> None:  # noqa: ANN
             return
         time.sleep(1)
     client.register_plugin(plugin, name=name)
-
-
-def _other_kind(who: str, machine: str) -> str:
-    return (
-        f"{who} is another kind of machine ({machine}); this is {software()['machine']}. "
-        "The last bits of its costs may differ."
-    )

@@ -17,6 +17,7 @@ from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult, mask_password
 from experiments.outbox import Outbox
+from sweeps.spawning import unseen_main
 
 _ITS_END_IS_GONE = (EOFError, OSError)
 _GRACE_SECONDS = 5.0
@@ -34,7 +35,7 @@ class DeliveryProcess:
         self._process = context.Process(
             target=_serve, args=(theirs, outbox.path, tracking_uri), name="mlflow-delivery", daemon=True
         )
-        with _signals_kept_back():  # it inherits this: Ctrl-C is the coordinator's to answer
+        with unseen_main(), _signals_kept_back():  # it inherits the latter: Ctrl-C is the coordinator's to answer
             self._process.start()
         theirs.close()
 

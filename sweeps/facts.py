@@ -54,7 +54,7 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
 
 def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData) -> TrialFinished:
     """The fact that a trial ended, with its costs and scores along the iterations, means over the folds."""
-    metrics: dict[str, float] = {"training_seconds": result.training_seconds}
+    metrics: dict[str, float] = {} if result.is_recalled else {"training_seconds": result.training_seconds}
     if result.value is not None and result.best_iteration is not None:
         metrics |= {"value": result.value, "best_iteration": float(result.best_iteration)}
     return TrialFinished(

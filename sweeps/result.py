@@ -1,14 +1,23 @@
-"""What a sweep comes to: for a program (JSON) and for a person (the summary)."""
+"""What a sweep comes to: for a program (attributes, JSON) and for a person (the summary)."""
+
+from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.delivery import DeliveryResult
+from experiments.outbox import Outbox
 from sweeps.config import SearchSection
 from sweeps.space import Candidate, recall
+from sweeps.trial_table import trial_table
 from sweeps.winner import Winner
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXIT_FINISHED = 0
 EXIT_NO_TRIAL_SUCCEEDED = 3
@@ -27,7 +36,7 @@ class LeaderboardRow:
     reason: str
 
     @classmethod
-    def of(cls, trial: FrozenTrial, candidate: Candidate) -> "LeaderboardRow":
+    def of(cls, trial: FrozenTrial, candidate: Candidate) -> LeaderboardRow:
         """A row from Optuna's record."""
         return cls(
             number=trial.number,
@@ -55,6 +64,34 @@ def leaderboard(trials: list[FrozenTrial], search: SearchSection) -> list[Leader
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """The best trial.
+
+    Attributes:
+        number: Of the trial.
+        value: Its validation cost, mean over the folds.
+        params: All its hyperparameters, searched or fixed.
+        best_iteration: Where the cost was lowest; the winner is refitted for as many iterations.
+    """
+
+    number: int
+    value: float
+    params: dict[str, float | int | str]
+    best_iteration: int
+
+    @property
+    def estimator_params(self) -> dict[str, Any]:
+        """What `experiments.DeepNetworkClassifier` or `DeepNetworkRegressor` takes to train such a network."""
+        widths = range(1, int(self.params["depth"]) + 1)
+        return {
+            "hidden_units": tuple(self.params[f"hidden_units_{layer}"] for layer in widths),
+            "activation": self.params["activation"],
+            "learning_rate": self.params["learning_rate"],
+            "n_iterations": max(1, self.best_iteration),
+        }
+
+
+@dataclass(frozen=True)  # without slots, which would leave no room for what is worked out once
 class SweepResult:
     """The outcome of `run_sweep`.
 
@@ -65,6 +102,7 @@ class SweepResult:
         rows: The leaderboard.
         winner: None when no trial succeeded.
         model_file: Where the winner's weights are; None without a winner.
+        folder: Of the study: its record and its model.
         delivery: What MLflow has, and what it does not have yet.
     """
 
@@ -76,6 +114,7 @@ class SweepResult:
     rows: list[LeaderboardRow]
     winner: Winner | None
     model_file: str | None
+    folder: Path
     tracking_uri: str
     delivery: DeliveryResult
     elapsed_seconds: float
@@ -83,6 +122,30 @@ class SweepResult:
     def count(self, state: str) -> int:
         """Number of trials in a state of Optuna's."""
         return sum(row.state == state for row in self.rows)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial, see `trial_table`; read from the record when first asked for."""
+        return trial_table(
+            (row.to_dict() for row in self.rows), (fact for _, fact in Outbox(self.folder / "outbox.jsonl").facts())
+        )
+
+    @property
+    def best(self) -> Best | None:
+        """The best trial; None when no trial succeeded."""
+        winner = self.winner
+        if winner is None:
+            return None
+        return Best(winner.number, winner.value, winner.candidate.params, winner.best_iteration)
+
+    @cached_property
+    def model(self) -> Any:  # noqa: ANN401
+        """The winner, refitted, ready to predict on raw inputs; None when no trial succeeded."""
+        if self.winner is None:
+            return None
+        from experiments.model import Model  # type: ignore[import-not-found]
+
+        return Model.load(self.folder / "model.h5")
 
     @property
     def exit_code(self) -> int:
@@ -102,13 +165,7 @@ class SweepResult:
             "n_complete": self.count("COMPLETE"),
             "n_pruned": self.count("PRUNED"),
             "n_failed": self.count("FAIL"),
-            "best": winner
-            and {
-                "number": winner.number,
-                "value": winner.value,
-                "params": winner.candidate.params,
-                "best_iteration": winner.best_iteration,
-            },
+            "best": self.best and asdict(self.best),
             "test": winner
             and {
                 "metrics": winner.test,

@@ -25,7 +25,7 @@ from sweeps.progress import Progress, SilentProgress
 from sweeps.record import Record
 from sweeps.result import SweepResult, leaderboard
 from sweeps.rungs import Rungs
-from sweeps.schedule import Schedule
+from sweeps.schedule import Hooks, Plan, Schedule
 from sweeps.study import LiveStudy
 from sweeps.trial import TrialResult
 from sweeps.winner import crown
@@ -93,15 +93,9 @@ def run_sweep(
                     LiveStudy(stored, config, rungs),
                     executor,
                     run_rung,
-                    problem,
-                    rungs,
                     checkpoint,
-                    n_trials=n_trials,
-                    trials_in_flight=config.study.trials_in_flight,
-                    patience=config.sweep.patience,
-                    is_over=_budget(config.sweep.timeout_seconds, began_at),
-                    check_interrupt=interrupts.check,
-                    on_trial_end=trial_ended,
+                    Plan(problem, rungs, n_trials, config.study.trials_in_flight, config.sweep.patience),
+                    Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
                 ).run()
 
             trials = stored.trials
@@ -122,6 +116,7 @@ def run_sweep(
         rows=leaderboard(trials, config.search),
         winner=winner,
         model_file=None if winner is None else str(model_file.relative_to(workspace.directory)),
+        folder=folder.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
         delivery=record.delivered,
         elapsed_seconds=time.monotonic() - began_at,

@@ -14,6 +14,7 @@ import heapq
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
+from dataclasses import dataclass
 from itertools import pairwise
 
 from optuna.trial import TrialState
@@ -34,6 +35,41 @@ HANG_SECONDS = 30.0
 """A rung hangs when it takes this much longer than rungs did so far: factor times the expected, and the seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the order of events is a function of, beside the results.
+
+    Attributes:
+        problem: What is trained on.
+        rungs: Where trials are judged.
+        n_trials: Of the whole sweep, those in the storage included.
+        trials_in_flight: Processors of the imagined machine.
+        patience: The sweep ends when this many trials in a row have ended without a better value; None is never.
+    """
+
+    problem: Problem
+    rungs: Rungs
+    n_trials: int
+    trials_in_flight: int
+    patience: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Where the world outside has its say, and hears of the sweep.
+
+    Attributes:
+        is_over: Asked between rungs; True ends the sweep with the best so far.
+        check_interrupt: Called while waiting; raises to leave at once. The storage is then as it was after the
+            latest applied rung.
+        on_trial_end: Told of every trial this process ends, just before the storage is.
+    """
+
+    is_over: Callable[[], bool] = lambda: False
+    check_interrupt: Callable[[], None] = lambda: None
+    on_trial_end: Callable[[TrialResult], None] = lambda result: None
+
+
 class Schedule:
     """Runs the trials of one sweep: ask, submit rungs, apply their results in the imagined order, tell.
 
@@ -41,16 +77,9 @@ class Schedule:
         study: Sampler, pruner and record.
         executor: Where rungs are trained; `run_rung` is what it is given to run.
         run_rung: `Rung` to `RungResult`, in whatever process the executor has.
-        problem: What is trained on.
-        rungs: Where trials are judged.
-        n_trials: Of the whole sweep, those in the storage included.
-        trials_in_flight: Processors of the imagined machine.
         checkpoint: Keeps the states of running trials.
-        patience: The sweep ends when this many trials in a row have ended without a better value; None is never.
-        is_over: Asked between rungs; True ends the sweep with the best so far.
-        check_interrupt: Called while waiting; raises to leave at once. The storage is then as it was after the
-            latest applied rung.
-        on_trial_end: Told of every trial this process ends, just before the storage is.
+        plan: Which trials, how many at a time, and how long.
+        hooks: Of the world outside.
     """
 
     def __init__(
@@ -58,29 +87,16 @@ class Schedule:
         study: LiveStudy,
         executor: RungExecutor,
         run_rung: Callable[[Rung], RungResult],
-        problem: Problem,
-        rungs: Rungs,
         checkpoint: Checkpoint,
-        *,
-        n_trials: int,
-        trials_in_flight: int,
-        patience: int | None,
-        is_over: Callable[[], bool],
-        check_interrupt: Callable[[], None],
-        on_trial_end: Callable[[TrialResult], None],
+        plan: Plan,
+        hooks: Hooks,
     ) -> None:
         self._study = study
         self._executor = executor
         self._run_rung = run_rung
-        self._problem = problem
-        self._rungs = rungs
         self._checkpoint = checkpoint
-        self._n_trials = n_trials
-        self._trials_in_flight = trials_in_flight
-        self._patience = patience
-        self._is_over = is_over
-        self._check_interrupt = check_interrupt
-        self._on_trial_end = on_trial_end
+        self._plan = plan
+        self._hooks = hooks
         self._queue: list[tuple[float, int]] = []  # (imagined end of the present rung, trial number), a heap
         self._running: dict[int, RunningTrial] = {}
         self._best_value = float("inf")
@@ -91,16 +107,16 @@ class Schedule:
         """Until every trial has ended, or the budget has."""
         now = 0.0  # on the imagined machine
         while True:
-            while len(self._running) < self._trials_in_flight and self._study.n_asked < self._n_trials:
-                self._check_interrupt()
+            while len(self._running) < self._plan.trials_in_flight and self._study.n_asked < self._plan.n_trials:
+                self._hooks.check_interrupt()
                 self._begin_trial(now)
             if not self._queue:
                 return
-            if self._is_over():
+            if self._hooks.is_over():
                 self._end_all("the sweep's time was over")
                 return
-            if self._patience is not None and self._n_without_improvement >= self._patience:
-                self._end_all(f"no better value in {self._patience} trials")
+            if self._plan.patience is not None and self._n_without_improvement >= self._plan.patience:
+                self._end_all(f"no better value in {self._plan.patience} trials")
                 return
             now, number = heapq.heappop(self._queue)
             self._apply(self._running[number], now)
@@ -109,7 +125,7 @@ class Schedule:
 
     def _begin_trial(self, now: float) -> None:
         number, candidate = self._study.ask()
-        trial = RunningTrial(number, candidate, self._rungs.ends(candidate.n_iterations), time.time())
+        trial = RunningTrial(number, candidate, self._plan.rungs.ends(candidate.n_iterations), time.time())
         if self._study.outcome(number) is None:
             self._checkpoint.restore(trial)
         self._running[number] = trial
@@ -117,20 +133,20 @@ class Schedule:
 
     def _begin_rung(self, trial: RunningTrial, now: float) -> None:
         begin = trial.rung_ends[trial.rung - 1] if trial.rung > 0 else -1
-        hyperparameters = self._problem.hyperparameters(trial.candidate)
+        hyperparameters = self._plan.problem.hyperparameters(trial.candidate)
         is_known = self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
         if not is_known:
-            recorded = self._rungs.recorded(trial.candidate.n_iterations)
+            recorded = self._plan.rungs.recorded(trial.candidate.n_iterations)
             rung = Rung(
                 hyperparameters=hyperparameters,
-                initial_seed=self._problem.initial_seed(trial.number),
+                initial_seed=self._plan.problem.initial_seed(trial.number),
                 state=trial.state,
                 n_iterations=trial.rung_end,
                 record_at=tuple(i for i in recorded if begin < i <= trial.rung_end),
             )
             trial.future = self._executor.submit(self._run_rung, rung)
         trial.imagined_seconds = imagined_seconds(
-            hyperparameters.architecture, self._problem, trial.rung_end - max(begin, 0)
+            hyperparameters.architecture, self._plan.problem, trial.rung_end - max(begin, 0)
         )
         heapq.heappush(self._queue, (now + trial.imagined_seconds, trial.number))
 
@@ -166,13 +182,13 @@ class Schedule:
         assert trial.future is not None, "a rung that is not known has been submitted"
         is_running_since = time.monotonic()
         while not wait([trial.future], timeout=POLL_SECONDS).done:
-            self._check_interrupt()
+            self._hooks.check_interrupt()
             if not trial.future.running():
                 is_running_since = time.monotonic()
             elif time.monotonic() - is_running_since > self._patience_seconds(trial):
                 self._executor.abandon(trial.future)
                 is_running_since = time.monotonic()
-        self._check_interrupt()
+        self._hooks.check_interrupt()
         error = trial.future.exception()
         if isinstance(error, MemoryError):
             return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
@@ -188,7 +204,7 @@ class Schedule:
         return (
             f"cost is not finite at iteration {result.curve.diverged_at} "
             f"(learning_rate = {trial.candidate.learning_rate:.4g}, {trial.candidate.activation}, "
-            f"{self._problem.dtype}). Lower search.learning_rate.high."
+            f"{self._plan.problem.dtype}). Lower search.learning_rate.high."
         )
 
     def _patience_seconds(self, trial: RunningTrial) -> float:
@@ -214,9 +230,9 @@ class Schedule:
         if is_interrupted or (result.state == TrialState.FAIL and not has_diverged):
             self._study.tell(result.number, result.state, result.value, result.notes)
             self._study.sync()
-            self._on_trial_end(result)
+            self._hooks.on_trial_end(result)
         else:
-            self._on_trial_end(result)
+            self._hooks.on_trial_end(result)
             self._study.tell(result.number, result.state, result.value, result.notes)
 
     def _end_all(self, reason: str) -> None:

@@ -29,7 +29,7 @@ from sweeps.config_file import load_config, override
 from sweeps.executors import SerialExecutor
 from sweeps.problem import load_data, problem_of
 from sweeps.rungs import Rungs
-from sweeps.schedule import Schedule
+from sweeps.schedule import Hooks, Plan, Schedule
 from sweeps.study import LiveStudy, StoredStudy
 from sweeps.trial import TrialResult
 from sweeps.winner import best_trial
@@ -85,15 +85,9 @@ def run(config: Config) -> Outcome:
             LiveStudy(stored, config, rungs),
             executor,
             partial(run_rung, data=data),
-            problem,
-            rungs,
             _NoCheckpoint(),  # type: ignore[arg-type]
-            n_trials=config.sweep.n_trials,
-            trials_in_flight=config.study.trials_in_flight,
-            patience=None,
-            is_over=lambda: False,
-            check_interrupt=lambda: None,
-            on_trial_end=ended.append,
+            Plan(problem, rungs, config.sweep.n_trials, config.study.trials_in_flight),
+            Hooks(on_trial_end=ended.append),
         ).run()
     best = best_trial(stored.trials)
     assert best is not None, "some trial has succeeded"

@@ -49,7 +49,7 @@ from sweeps.executors import RungExecutor, WorkerProcesses
 from sweeps.facts import sweep_started, trial_finished
 from sweeps.problem import load_data, problem_of
 from sweeps.rungs import Rungs
-from sweeps.schedule import Schedule, imagined_seconds
+from sweeps.schedule import Hooks, Plan, Schedule, imagined_seconds
 from sweeps.space import Candidate
 from sweeps.study import LiveStudy, StoredStudy
 from sweeps.trial import Problem, TrialResult
@@ -288,15 +288,9 @@ class Sweep:
                     MeteredStudy(LiveStudy(metered, self.config, rungs), self.meter, clock, stored.sync),  # type: ignore[arg-type]
                     executor,
                     run_rung,
-                    self.problem,
-                    rungs,
                     checkpoint,
-                    n_trials=self.n_trials,
-                    trials_in_flight=self.trials_in_flight,
-                    patience=None,
-                    is_over=lambda: False,
-                    check_interrupt=lambda: None,
-                    on_trial_end=trial_ended,
+                    Plan(self.problem, rungs, self.n_trials, self.trials_in_flight),
+                    Hooks(on_trial_end=trial_ended),
                 ).run()
             self.meter.charge()
 

@@ -22,7 +22,7 @@ from sweeps.config import Config
 from sweeps.config_file import parse_config
 from sweeps.executors import RungExecutor, SerialExecutor
 from sweeps.rungs import Rungs
-from sweeps.schedule import Schedule
+from sweeps.schedule import Hooks, Plan, Schedule
 from sweeps.study import LiveStudy, StoredStudy
 from sweeps.trial import Problem, TrialResult
 from tests.conftest import REPOSITORY
@@ -59,11 +59,6 @@ def small_problem(dtype: str = "float32") -> tuple[Problem, TrainingData]:
     return Problem(3, 1, 30, 2, "regression", dtype, 1), TrainingData.of(X, Y, held_out, np.dtype(dtype))
 
 
-def never() -> bool:
-    """The budget of a sweep that may take its time."""
-    return False
-
-
 def nothing(*_: object) -> None:
     """Ignores what it is told."""
 
@@ -79,6 +74,7 @@ def run_schedule(
     executor: RungExecutor | None = None,
     run_rung_there: Any = None,
     checkpoint_file: Path | None = None,
+    n_trials: int | None = None,
     **hooks: Any,
 ) -> list[TrialResult]:
     """Run the trials of a study to their end, or on from where it stands; what this process ended, in order."""
@@ -86,24 +82,16 @@ def run_schedule(
     problem, data = small_problem()
     rungs = Rungs(config.search.max_iterations)
     ended: list[TrialResult] = []
-    arguments: dict[str, Any] = {
-        "n_trials": config.sweep.n_trials,
-        "trials_in_flight": config.study.trials_in_flight,
-        "patience": config.sweep.patience,
-        "is_over": never,
-        "check_interrupt": nothing,
-        "on_trial_end": ended.append,
-    }
+    plan = Plan(problem, rungs, n_trials or config.sweep.n_trials, config.study.trials_in_flight, config.sweep.patience)
     checkpoint = Checkpoint(checkpoint_file or Path("/nonexistent/checkpoint.h5"), stored.name)
     with one_blas_thread(), checkpoint if checkpoint_file is not None else nullcontext():
         Schedule(
             LiveStudy(stored, config, rungs),
             executor or SerialExecutor(),
             run_rung_there or (lambda rung: run_rung(rung, data)),
-            problem,
-            rungs,
             checkpoint,
-            **(arguments | hooks),
+            plan,
+            Hooks(**({"on_trial_end": ended.append} | hooks)),
         ).run()
     return ended
 

@@ -137,6 +137,22 @@ def test_a_worker_imports_the_engine_and_nothing_of_the_search_or_the_record(wor
     assert not imported & foreign
 
 
+def test_a_script_needs_no_guard_because_workers_do_not_run_it(tmp_path):
+    program = tmp_path / "script.py"
+    program.write_text(
+        "from sweeps.executors import open_executor\n"
+        "from tests.sweeps import faults\n"
+        "from tests.sweeps.small import small_problem\n"
+        "print('begun', __file__, __spec__, flush=True)\n"
+        "with open_executor('processes', 2, small_problem()[1]) as (executor, _):\n"
+        "    print([executor.submit(faults.double, i).result(timeout=60) for i in range(4)])\n"
+        "print('ended', __file__, __spec__)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [f"begun {program} None", "[0, 2, 4, 6]", f"ended {program} None"], done.stderr
+
+
 def test_a_worker_has_one_blas_thread(workers):
     threads = workers.submit(faults.environment_of_blas).result(timeout=60)
     assert threads

@@ -148,6 +148,14 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     assert {"tracking_uri", "experiment_id", "run_id"} <= set(document["mlflow"])
 
 
+def test_how_long_a_trial_took_is_missing_where_only_the_storage_knows_the_trial(folder):
+    name = interrupted(iris(), folder)
+    (folder / ".sweeps" / name / "outbox.jsonl").unlink()
+    is_known = run_sweep(iris(), directory=folder).trials["training_seconds"].notna()
+    assert 3 <= (~is_known).sum() < 8
+    assert is_known.any()
+
+
 def test_the_leaderboard_has_complete_trials_by_value_then_pruned_ones_then_the_others(finished):
     result, _, directory = finished
     keys = [
