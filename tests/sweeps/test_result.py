@@ -34,6 +34,7 @@ def test_the_example_of_the_readme_runs_and_its_network_is_worth_having(example)
     network, X, y = (example[name] for name in ("network", "X", "y"))
     assert example["cross_val_score"](network, X, y, cv=5).mean() > 0.94
     assert example["config"].sweep.n_trials == 12
+    assert example["result"].exit_code == 0, example["result"].delivery
     assert example["config"].search.depth.high == 2
 
 
