@@ -6,6 +6,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.delivery import DeliveryResult
+from experiments.registry import ALIAS
 from sweeps.config import SearchSection
 from sweeps.space import Candidate, recall
 from sweeps.winner import Winner
@@ -64,7 +65,7 @@ class SweepResult:
         task, n_test: Kind of the task and size of the test set.
         rows: The leaderboard.
         winner: None when no trial succeeded.
-        model_file: Where the winner's weights are; None without a winner.
+        model_file: Where the winner's model is; None without a winner.
         delivery: What MLflow has, and what it does not have yet.
     """
 
@@ -79,6 +80,11 @@ class SweepResult:
     tracking_uri: str
     delivery: DeliveryResult
     elapsed_seconds: float
+
+    @property
+    def model_name(self) -> str | None:
+        """What `predict` calls the winner: its alias in MLflow, or its file where MLflow has not everything yet."""
+        return self.model_file if self.model_file is None or self.delivery.n_pending else f"{self.sweep}@{ALIAS}"
 
     def count(self, state: str) -> int:
         """Number of trials in a state of Optuna's."""
