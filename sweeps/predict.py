@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.threads import one_blas_thread
 from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.pyfunc import column_names
@@ -39,7 +40,7 @@ def predictions_as_text(model: Model, paths: Sequence[Path], *, proba: bool, kee
 def predict_files(
     model: Model, paths: Sequence[Path], *, proba: bool = False, keep: Sequence[str] = ()
 ) -> "pd.DataFrame":
-    """Predictions for all examples of all files, in order.
+    """Predictions for all examples of all files, in order, in the bits of the sweep's own score (one BLAS thread).
 
     Args:
         model: The model.
@@ -54,12 +55,13 @@ def predict_files(
     import pandas as pd
 
     formats = [input_format(path) for path in paths]
-    if IMAGE not in formats:
-        tables = [_of_examples(model, *file, proba, keep) for file in zip(paths, formats, strict=True)]
-        joined = pd.concat(tables, ignore_index=True)
-        return joined if len(paths) > 1 else joined.drop(columns="file")
-    if set(formats) == {IMAGE}:
-        return pd.concat(_of_images(model, paths, proba, keep), ignore_index=True)
+    with one_blas_thread():
+        if IMAGE not in formats:
+            tables = [_of_examples(model, *file, proba, keep) for file in zip(paths, formats, strict=True)]
+            joined = pd.concat(tables, ignore_index=True)
+            return joined if len(paths) > 1 else joined.drop(columns="file")
+        if set(formats) == {IMAGE}:
+            return pd.concat(_of_images(model, paths, proba, keep), ignore_index=True)
     other = next(path for path, found in zip(paths, formats, strict=True) if found != IMAGE)
     raise InputError(
         f"{other}: not an image, as {paths[formats.index(IMAGE)]} is.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ def is_image(path: Path) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path):
+        with _opened(path):
             return True
     except Image.DecompressionBombError:
         return True
@@ -60,16 +62,32 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[n
     return images
 
 
-def _read_image(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
-    import warnings
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image that says nothing of half-sound metadata, nor of a size that can still be read."""
+    from PIL import Image
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as file:
+            yield file
+
+
+def _read_image(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("ignore")  # of half-sound metadata, and of a size that we can still read
+        with _opened(path) as file:
             upright = ImageOps.exif_transpose(file)
+            if upright.mode == "F":
+                raise InputError(
+                    f"{path}: its pixels are floating-point numbers of an unknown scale.",
+                    "Pixels are whole numbers of 8 or 16 bits.",
+                    "Export it as PNG or JPEG.",
+                )
             return np.asarray(_in_mode(upright, mode).resize(size))
+    except InputError:
+        raise
     except Image.DecompressionBombError as error:
         raise InputError(
             f"{path}: {error}",
