@@ -40,6 +40,7 @@ class Dataset:
         feature_names: Empty where the source has none (images, bare arrays).
         image_shape: (h, w, c) if an example is an image, flattened or not.
         source: What the user wrote.
+        target: The column that was predicted, for tables; else None.
         digest: SHA-256 of the content, train and test: the same for the same values from any file or format.
     """
 
@@ -53,6 +54,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     image_shape: tuple[int, int, int] | None
     source: str
+    target: str | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +127,7 @@ def load_dataset(
         feature_names=examples.feature_names,
         image_shape=examples.image_shape,
         source=train,
+        target=target,
     )
 
 

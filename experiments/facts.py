@@ -103,7 +103,7 @@ class SweepFinished:
         metrics: The winner's, such as test_accuracy.
         description: Markdown that replaces the one of `SweepStarted`; "" keeps it.
         artifacts: Path inside the run to path of the local file, relative to the outbox's directory.
-        model_file: The winner's weights, relative to the outbox's directory.
+        model_file: The winner's model, relative to the outbox's directory; None unless the state is FINISHED.
         sequence: 1 for the first time the study stopped, then 2, ... (`Outbox.n_finished` + 1).
     """
 

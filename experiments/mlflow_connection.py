@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a uv.lock in the working directory is not our model's
 }
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's pages speak of GenAI
 _SQLITE = "sqlite:///"
@@ -106,6 +107,11 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     database = _database_path(tracking_uri).resolve()
     folder = re.sub(r"[^\w.-]+", "_", experiment)[:100].strip(".") or "_"
     return (database.parent / "mlruns" / folder).as_uri()
+
+
+def sqlite_file(tracking_uri: str) -> Path | None:
+    """The file of a SQLite store; None for other stores."""
+    return _database_path(tracking_uri) if tracking_uri.startswith(_SQLITE) else None
 
 
 def _is_database(tracking_uri: str) -> bool:

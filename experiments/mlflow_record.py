@@ -2,7 +2,8 @@
 
     experiment  `SweepStarted.experiment`
     └ parent run = the study            tags sweeps.kind = study, sweeps.study
-      └ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
+      ├ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
+      └ the winner as a logged model    registered under the experiment's name, alias `candidate` (`registry.py`)
 
 Nothing here happens twice however often it is repeated, because (a) a run is looked for by its tags before it is
 created, (b) start times, steps and timestamps come from the fact, never from the clock, and MLflow's stores ignore a
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect, find_or_create_experiment
+from experiments.registry import publish_model
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Run
@@ -101,7 +103,7 @@ class MlflowRecord:
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder, "config.toml")
             config.write_text(started.config_toml, encoding="utf-8")
-            self._store_files({"config.toml": config})
+            _say_what_is_pending(self._store_files({"config.toml": config}))
 
     def write_trial(self, trial: TrialFinished, *, is_sweep_running: bool) -> None:
         """One nested run: three or four calls, the status last."""
@@ -125,12 +127,12 @@ class MlflowRecord:
         self._client.set_terminated(run_id, status, _milliseconds(trial.ended_at))
 
     def write_finished(self, finished: SweepFinished, folder: Path) -> None:
-        """The study's end: results, description, status, and then files.
+        """The study's end: results, description, status, and then files and the model.
 
         Args:
             folder: Where the fact's relative paths begin.
         Raises:
-            ArtifactsPending: a file could not be stored; the rest is.
+            ArtifactsPending: a file or the model could not be stored; the rest is.
         """
         from mlflow.entities import Metric, RunTag
 
@@ -142,10 +144,14 @@ class MlflowRecord:
         self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         self._client.set_terminated(self.run_id, finished.state, ended_at)
         self._is_parent_running = False
-        files = {target: folder / source for target, source in finished.artifacts.items()}
-        if finished.model_file is not None:
-            files[f"model/{Path(finished.model_file).name}"] = folder / finished.model_file
-        self._store_files(files)
+        failures = self._store_files({target: folder / source for target, source in finished.artifacts.items()})
+        if finished.state == "FINISHED" and finished.model_file is not None:
+            model_file = folder / finished.model_file
+            try:
+                publish_model(self._client, self.run_id, self._started.experiment, finished, model_file)
+            except Exception as error:  # of the artifact store, the registry or the file
+                failures.append(("the model", error))
+        _say_what_is_pending(failures)
 
     def _find_parent(self) -> "Run | None":
         started_at = _milliseconds(self._started.started_at)
@@ -206,17 +212,15 @@ class MlflowRecord:
             tags["sweeps.reason"] = trial.reason
         return tags
 
-    def _store_files(self, files: dict[str, Path]) -> None:
-        """Log local files under the given paths. Tries all of them before it complains."""
-        failures = []
+    def _store_files(self, files: dict[str, Path]) -> list[tuple[str, Exception]]:
+        """Log local files under the given paths, as many as can be; what failed, and why."""
+        failures: list[tuple[str, Exception]] = []
         for target, source in files.items():
             try:
                 self._store_file(target, source)
             except Exception as error:  # the artifact store is a system of its own, with errors of its own
-                failures.append((target, error))
-        if failures:
-            target, cause = failures[0]
-            raise ArtifactsPending(f"artifact {target}: {type(cause).__name__}: {cause}") from cause
+                failures.append((f"artifact {target}", error))
+        return failures
 
     def _store_file(self, target: str, source: Path) -> None:
         folder, _, name = target.rpartition("/")
@@ -226,6 +230,13 @@ class MlflowRecord:
         with tempfile.TemporaryDirectory() as scratch:  # MLflow keeps the local file's name
             renamed = shutil.copyfile(source, Path(scratch, name))
             self._client.log_artifact(self.run_id, str(renamed), folder or None)
+
+
+def _say_what_is_pending(failures: list[tuple[str, Exception]]) -> None:
+    """Raise ArtifactsPending for the first of them, if there is one."""
+    if failures:
+        what, cause = failures[0]
+        raise ArtifactsPending(f"{what}: {type(cause).__name__}: {cause}") from cause
 
 
 def _milliseconds(seconds: float) -> int:

@@ -95,7 +95,17 @@ class Preprocessing:
             InputError: Other columns, features or image shape than in training; NaN in an array, infinity
                 anywhere; no examples.
         """
-        rows = self.inputs.numbers(X_raw, place)
+        return self.scaled(self.inputs.numbers(X_raw, place))
+
+    def scaled(self, rows: NDArray[Any]) -> FloatArray:
+        """The last step of `transform`.
+
+        Args:
+            rows: (m, n0), checked, imputed and encoded by `inputs.numbers`; read, not changed.
+
+        Returns:
+            (n0, m), columns are examples, C-contiguous, always a copy.
+        """
         columns = np.array(rows.T, dtype=np.float64, order="C")
         columns -= self.offset
         columns /= self.scale

@@ -86,15 +86,27 @@ def interval_95(
     return intervals
 
 
-def _predicted(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) -> NDArray[Any]:
-    """Class codes, or targets: (m,)."""
-    if predictions.ndim != 2 or predictions.shape[1] != len(y_true):
-        raise ValueError(f"predictions have shape {predictions.shape}, not (rows, {len(y_true)})")
+def decided(task: Task, predictions: NDArray[np.floating]) -> NDArray[Any]:
+    """What predictions come to: class codes, or targets.
+
+    Args:
+        task: As in `scores`.
+        predictions: As in `scores`, (rows, m).
+
+    Returns:
+        (m,).
+    """
     if task == "regression":
         return np.asarray(predictions[0])
     if len(predictions) == 1:
         return np.asarray(predictions[0] >= 0.5, dtype=np.int64)
     return np.asarray(predictions.argmax(axis=0))
+
+
+def _predicted(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) -> NDArray[Any]:
+    if predictions.ndim != 2 or predictions.shape[1] != len(y_true):
+        raise ValueError(f"predictions have shape {predictions.shape}, not (rows, {len(y_true)})")
+    return decided(task, predictions)
 
 
 def _rmse(y_true: NDArray[Any], predicted: NDArray[Any], axis: int = -1) -> NDArray[np.float64]:

@@ -125,6 +125,41 @@ def sync(as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_RECORD_PENDING if n_pending else 0)
 
 
+@app.command()
+def predict(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="cats@candidate, cats/3 or a run's id (MLflow); a study or a sweep of this folder; or a model.h5."
+        ),
+    ],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Tables (CSV, Parquet), arrays (HDF5, NPZ), or images.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Write there instead, CSV or Parquet by the extension.")] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class.")] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="A column of the tables to copy beside the predictions; may be repeated.")
+    ] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow [default: where this folder's sweeps go].")] = None,
+) -> None:
+    """Predict raw inputs with a sweep's winner."""
+    with reported_errors():
+        from sweeps.named_model import find_model
+        from sweeps.predict import check_out, predict_files, predictions_as_text, write
+        from sweeps.workspace import Workspace
+
+        if out is not None:
+            check_out(out)
+        found = find_model(model, Workspace(Path.cwd()), tracking_uri)
+        if out is None:
+            typer.echo(predictions_as_text(found, inputs, proba=proba, keep=keep or ()), nl=False)
+            return
+        predictions = predict_files(found, inputs, proba=proba, keep=keep or ())
+        write(predictions, out)
+        typer.echo(f"Wrote {len(predictions)} predictions to {out}.", err=True)
+
+
 def main() -> None:
     """Entry point of `python -m sweeps`."""
     app(prog_name="python -m sweeps")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.delivery import DeliveryResult
+from experiments.model import Model
 from experiments.outbox import Outbox
+from experiments.registry import ALIAS
 from sweeps.config import SearchSection
 from sweeps.space import Candidate, recall
 from sweeps.trial_table import trial_table
@@ -101,7 +103,7 @@ class SweepResult:
         task, n_test: Kind of the task and size of the test set.
         rows: The leaderboard.
         winner: None when no trial succeeded.
-        model_file: Where the winner's weights are; None without a winner.
+        model_file: Where the winner's model is; None without a winner.
         folder: Of the study: its record and its model.
         delivery: What MLflow has, and what it does not have yet.
     """
@@ -118,6 +120,11 @@ class SweepResult:
     tracking_uri: str
     delivery: DeliveryResult
     elapsed_seconds: float
+
+    @property
+    def model_name(self) -> str | None:
+        """What `predict` calls the winner: its alias in MLflow, or its file where MLflow has not everything yet."""
+        return self.model_file if self.model_file is None or self.delivery.n_pending else f"{self.sweep}@{ALIAS}"
 
     def count(self, state: str) -> int:
         """Number of trials in a state of Optuna's."""
@@ -138,14 +145,10 @@ class SweepResult:
             return None
         return Best(winner.number, winner.value, winner.candidate.params, winner.best_iteration)
 
-    @cached_property
-    def model(self) -> Any:  # noqa: ANN401
+    @property
+    def model(self) -> Model | None:
         """The winner, refitted, ready to predict on raw inputs; None when no trial succeeded."""
-        if self.winner is None:
-            return None
-        from experiments.model import Model  # type: ignore[import-not-found]
-
-        return Model.load(self.folder / "model.h5")
+        return None if self.winner is None else self.winner.model
 
     @property
     def exit_code(self) -> int:

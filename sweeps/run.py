@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import TrainingData, save_weights
+from engine import TrainingData
 from engine.threads import one_blas_thread
 from experiments.delivery import mask_password
 from sweeps.checkpoint import Checkpoint
@@ -99,10 +99,10 @@ def run_sweep(
                 ).run()
 
             trials = stored.trials
-            winner = crown(trials, config.search, problem, data, prepared, {"study": stored.name})
+            winner = crown(trials, config.search, problem, data, prepared, stored.name)
             model_file = folder / "model.h5"
             if winner is not None:
-                save_weights(model_file, winner.weights)
+                winner.model.save(model_file)
             record.finish(winner)
         stored.set_attribute("sweeps.state", "FINISHED")
 

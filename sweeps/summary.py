@@ -32,10 +32,13 @@ def summary(result: SweepResult) -> str:
             "They are kept. The next run delivers them, or: python -m sweeps sync"
         )
     ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
-    parts.append(
-        f"See every trial and its curves:  {ui}\n"
-        f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}"
-    )
+    next_steps = [
+        f"See every trial and its curves:  {ui}",
+        f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}",
+    ]
+    if result.model_name is not None:
+        next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
+    parts.append("\n".join(next_steps))
     return "\n\n".join(parts)
 
 
@@ -120,7 +123,7 @@ def _winner(result: SweepResult) -> str:
             lines.append(
                 "  No better than always answering the most frequent class: these data hold too little for it."
             )
-    lines.append(f"Its weights are in {result.model_file}.")
+    lines.append(f"Its model is in {result.model_file}.")
     return "\n".join(lines)
 
 

@@ -1,14 +1,14 @@
 """The winner: refitted on all training examples, and scored once on the test set that nothing has seen."""
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from engine import TrainingData, Weights, advance, finish, forward, start
+from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline, baselines
+from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
 from sweeps.config import SearchSection
@@ -25,7 +25,7 @@ class Winner:
         test: Scores on the test set: accuracy, or rmse and r2 in original units.
         interval: 95 % interval of each score, from the size of the test set.
         baselines: What a constant and a linear model reach on the same test set.
-        weights: Architecture and parameters, with notes that make raw inputs usable.
+        model: The network with all that a prediction from raw inputs needs.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Winner:
     test: dict[str, float]
     interval: dict[str, tuple[float, float]]
     baselines: list[Baseline]
-    weights: Weights
+    model: Model
 
 
 def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
@@ -53,11 +53,11 @@ def crown(
     problem: Problem,
     data: TrainingData,
     prepared: PreparedData,
-    notes: dict[str, str],
+    study: str,
 ) -> Winner | None:
     """The best of the trials, refitted and scored; None when no trial has a value."""
     best = best_trial(trials)
-    return None if best is None else refit(best, recall(best, search), problem, data, prepared, notes)
+    return None if best is None else refit(best, recall(best, search), problem, data, prepared, study)
 
 
 def refit(
@@ -66,7 +66,7 @@ def refit(
     problem: Problem,
     data: TrainingData,
     prepared: PreparedData,
-    notes: dict[str, str],
+    study: str,
 ) -> Winner:
     """Train the winner's network again, on every training example, for as many iterations as served it best.
 
@@ -76,7 +76,7 @@ def refit(
         problem: As its trial had it: the same initial weights.
         data: As its trial had it: here no column is held out.
         prepared: Where the test set is.
-        notes: Texts to keep with the weights.
+        study: The study's name, kept with the model.
     """
     hyperparameters = problem.hyperparameters(candidate)
     architecture = hyperparameters.architecture
@@ -87,24 +87,17 @@ def refit(
     parameters = finish(state, initial, everything, architecture)
 
     dataset = prepared.dataset
-    _, outputs = forward(parameters, prepared.X_test, architecture)
-    predictions = outputs[0] if dataset.class_names else prepared.target_scaling.to_original(outputs[0])
-    preprocessing = {
-        "preprocessing": json.dumps(prepared.preprocessing.to_dict()),
-        "target_scaling": json.dumps(
-            {"offset": prepared.target_scaling.offset, "scale": prepared.target_scaling.scale}
-        ),
-        "task": dataset.task,
-        "class_names": json.dumps(dataset.class_names),
-    }
+    model = Model.of(prepared, architecture, parameters, study)
+    predictions = model.outputs(prepared.X_test)
+    test = scores(dataset.task, dataset.y_test, predictions)
     assert trial.value is not None, "best_trial chooses among trials that have a value"
     return Winner(
         number=trial.number,
         value=trial.value,
         candidate=candidate,
         best_iteration=best_iteration,
-        test=scores(dataset.task, dataset.y_test, predictions),
+        test=test,
         interval=interval_95(dataset.task, dataset.y_test, predictions, problem.seed),
         baselines=baselines(prepared, problem.seed),
-        weights=Weights(architecture, parameters, notes | preprocessing),
+        model=replace(model, test_scores=test),
     )

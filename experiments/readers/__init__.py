@@ -10,6 +10,7 @@
 | `table.py`, `columns.py`, `csv_form.py` | CSV and Parquet; the two kinds of column; is this a well-formed CSV |
 | `sklearn_sets.py` | the sets that ship inside scikit-learn |
 | `inputs.py` | raw inputs, as training and a saved model need them, to numbers |
+| `unlabelled.py`, `images.py` | inputs of a prediction: named arrays, tables; image files |
 | `labels.py` | labels as read to class codes or numbers |
 """
 

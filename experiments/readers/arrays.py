@@ -6,7 +6,7 @@ Shared by HDF5 and NPZ; `feature_array` also checks what a saved model is asked 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from experiments.errors import InputError, listed
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import label_array
+
+T = TypeVar("T")
+Read: TypeAlias = Callable[[str], NDArray[Any]]
+Take: TypeAlias = Callable[[Sequence[str], Read, str], T]
 
 
 class Layout(NamedTuple):
@@ -33,7 +37,7 @@ LAYOUTS = (
 )
 
 
-def read_contents(keys: Sequence[str], read: Callable[[str], NDArray[Any]], place: str) -> Contents:
+def read_contents(keys: Sequence[str], read: Read, place: str) -> Contents:
     """Read the training and test examples that a file of named arrays holds.
 
     Args:
@@ -58,10 +62,37 @@ def read_contents(keys: Sequence[str], read: Callable[[str], NDArray[Any]], plac
     )
 
 
+def read_unlabelled(keys: Sequence[str], read: Read, place: str) -> NDArray[Any]:
+    """Read the examples of a file of named arrays and leave its labels alone.
+
+    Args:
+        keys: As in `read_contents`.
+        read: As in `read_contents`.
+        place: As in `read_contents`.
+
+    Returns:
+        As `feature_array`.
+
+    Raises:
+        InputError: No examples, or more than one set of them; unsound values.
+    """
+    known = [key for layout in LAYOUTS for key in (layout.X, layout.X_test)]
+    found = [key for key in known if key in keys]
+    if len(found) != 1:
+        raise InputError(
+            f"{place}: {listed(found)} all hold examples."
+            if found
+            else f"{place}: no examples found; its arrays are {listed(keys, 12) or 'none'}.",
+            f"Exactly one array of examples is needed, named {', '.join(known)}.",
+            "Export those to be predicted as X into a file of their own.",
+        )
+    return feature_array(read(found[0]), f"{place}: '{found[0]}'")
+
+
 def _read_pair(
     pair: tuple[str, str],
     keys: Sequence[str],
-    read: Callable[[str], NDArray[Any]],
+    read: Read,
     place: str,
     classes: tuple[str, ...] | None,
 ) -> Examples | None:

@@ -56,7 +56,7 @@ def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str
         raise InputError(
             f"{place}: {len(missing)} of {len(names)} feature columns are missing: {listed(missing)}.",
             f"The training examples' columns are {listed(names, 10)}.",
-            f"Add the missing columns, or rename.{nearest(unknown[0], missing) if unknown else ''}",
+            f"Add the missing columns, or rename.{_likeness(unknown, missing)}",
         )
     if unknown:
         raise InputError(
@@ -71,6 +71,11 @@ def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str
             "Every column needs its own name.",
             "Rename or remove one of them.",
         )
+
+
+def _likeness(unknown: Sequence[str], missing: Sequence[str]) -> str:
+    """What the first column that resembles a missing one was probably meant to be."""
+    return next((phrase for name in unknown if (phrase := nearest(name, missing))), "")
 
 
 def _as_numbers(series: pd.Series, where: str) -> pd.Series:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError
-from experiments.readers.arrays import read_contents
+from experiments.readers.arrays import Take, read_contents
 from experiments.readers.examples import Contents
+
+T = TypeVar("T")
 
 
 def read_hdf5(path: Path, place: str) -> Contents:
     """Read an HDF5 file in one of the layouts of `arrays.LAYOUTS`.
+
+    Raises:
+        InputError: Truncated or damaged, of no known layout, or with unsound arrays.
+    """
+    return take_from_hdf5(path, place, read_contents)
+
+
+def take_from_hdf5(path: Path, place: str, take: Take[T]) -> T:
+    """What `take` finds among the arrays of an HDF5 file.
 
     Raises:
         InputError: Truncated or damaged, of no known layout, or with unsound arrays.
@@ -33,7 +44,7 @@ def read_hdf5(path: Path, place: str) -> Contents:
                     )
                 return np.asarray(item[()])
 
-            return read_contents(list(file), read, place)
+            return take(list(file), read, place)
     except (OSError, RuntimeError, KeyError) as error:  # how h5py reports truncation and damage
         raise InputError(
             f"{place}: the HDF5 file is truncated or damaged ({error}).",

@@ -5,18 +5,29 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError
-from experiments.readers.arrays import read_contents
+from experiments.readers.arrays import Take, read_contents
 from experiments.readers.examples import Contents
+
+T = TypeVar("T")
 
 
 def read_npz(path: Path, place: str) -> Contents:
     """Read an NPZ file in one of the layouts of `arrays.LAYOUTS`. Nothing is ever unpickled.
+
+    Raises:
+        InputError: Damaged, holding Python objects, of no known layout, or with unsound arrays.
+    """
+    return take_from_npz(path, place, read_contents)
+
+
+def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
+    """What `take` finds among the arrays of an NPZ file.
 
     Raises:
         InputError: Damaged, holding Python objects, of no known layout, or with unsound arrays.
@@ -37,7 +48,7 @@ def read_npz(path: Path, place: str) -> Contents:
                         f"Save {key}.astype(float), or .astype(str) for labels.",
                     ) from error
 
-            return read_contents(list(archive.files), read, place)
+            return take(list(archive.files), read, place)
     except InputError:
         raise
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:

@@ -66,6 +66,27 @@ def recognise(path: Path, source: str) -> str:
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
     """
+    found = format_of(path, source, home="the configuration file")
+    if found is None:
+        raise InputError(
+            f"{source}: neither its content nor its extension '{path.suffix.lower()}' is of a known format.",
+            _ALLOWED,
+            "Convert the file; if it is a table of comma-separated text, rename it to .csv.",
+        )
+    return found
+
+
+def format_of(path: Path, source: str, home: str) -> str | None:
+    """As `recognise`, but None for a file of no known format.
+
+    Args:
+        path: The file.
+        source: How messages name it.
+        home: What relative paths are relative to, in words.
+
+    Raises:
+        InputError: No such file, a directory, unreadable, empty, or not of the format that its extension says.
+    """
     if path.is_dir():
         raise InputError(f"{source}: this is a directory, not a file.", _ALLOWED, "Name a file inside it.")
     try:
@@ -74,7 +95,7 @@ def recognise(path: Path, source: str) -> str:
     except FileNotFoundError as error:
         raise InputError(
             f"{source}: there is no such file (looked at {path.absolute()}).",
-            "Paths are relative to the configuration file.",
+            f"Paths are relative to {home}.",
             "Correct the path, or put the file there.",
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
@@ -90,9 +111,7 @@ def recognise(path: Path, source: str) -> str:
         found = _hdf5_behind_user_block(path)
     if found is None and expected == "CSV":
         found = "CSV"
-    if found is not None:
-        return found
-    if expected is not None:
+    if found is None and expected is not None:
         raise InputError(
             f"{source}: not an {expected} file, although its name ends in {suffix}."
             if expected in ("HDF5", "NPZ")
@@ -100,11 +119,7 @@ def recognise(path: Path, source: str) -> str:
             _ALLOWED,
             "Export the file again, or give it the extension of what it is.",
         )
-    raise InputError(
-        f"{source}: neither its content nor its extension '{suffix}' is of a known format.",
-        _ALLOWED,
-        "Convert the file; if it is a table of comma-separated text, rename it to .csv.",
-    )
+    return found
 
 
 def _hdf5_behind_user_block(path: Path) -> str | None:

@@ -23,7 +23,7 @@ def read_table(path: Path, place: str, file_format: str, target: str | None) -> 
     Raises:
         InputError: Not a sound file, no or an unknown target, missing labels, no rows or no features.
     """
-    frame = _read_csv(path, place) if file_format == "CSV" else _read_parquet(path, place)
+    frame = read_frame(path, place, file_format)
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -48,6 +48,15 @@ def read_table(path: Path, place: str, file_format: str, target: str | None) -> 
         )
     X = pd.DataFrame({name: as_kind(features[name], kind_of(features[name]), place) for name in features})
     return Contents(Examples(place, X, y, y_place, feature_names=tuple(X.columns)))
+
+
+def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
+    """Read a table as it stands in the file, with at least one row; its columns have names of their own.
+
+    Raises:
+        InputError: Not a sound CSV or Parquet file.
+    """
+    return _read_csv(path, place) if file_format == "CSV" else _read_parquet(path, place)
 
 
 def _labels(column: pd.Series, file_place: str, place: str) -> np.ndarray:

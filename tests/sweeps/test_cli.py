@@ -526,7 +526,7 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
 # --- help and README ---
 
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = ["run", "validate", "status", "leaderboard", "sync"]
+COMMANDS = ["run", "validate", "status", "leaderboard", "predict", "sync"]
 
 
 def options(command):

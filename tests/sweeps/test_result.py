@@ -87,7 +87,6 @@ def test_the_table_is_read_once_and_may_be_added_to(example):
 
 
 def test_the_model_takes_raw_inputs(example):
-    pytest.importorskip("experiments.model", reason="experiments.model is not there yet")
     probabilities = example["result"].model.predict_proba(example["X"])
     assert (probabilities.argmax(axis=1) == example["y"]).mean() > 0.94
     assert example["result"].model is example["result"].model

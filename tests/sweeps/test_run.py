@@ -9,13 +9,14 @@ import sqlite3
 import numpy as np
 import pytest
 
-from engine import TrainingData, advance, finish, forward, load_weights, start
+from engine import TrainingData, advance, finish, load_weights, start
+from engine.threads import one_blas_thread
 from engine.worker import initial_parameters
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
+from experiments.model import Model
 from experiments.outbox import Outbox
-from experiments.preparation import TargetScaling
-from experiments.preprocessing import Preprocessing
+from experiments.scores import decided, scores
 from sweeps.config_file import override
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.problem import load_data, problem_of
@@ -23,6 +24,7 @@ from sweeps.progress import SilentProgress
 from sweeps.run import run_sweep
 from sweeps.status import all_studies, find_study, study_statuses, trials_of
 from sweeps.workspace import LeaseHeldError, Workspace
+from tests.experiments.models import houses as table_with_text_and_missing_values
 from tests.sweeps.small import mlflow_runs, small_config, table
 
 SEARCH = {
@@ -167,15 +169,49 @@ def test_the_leaderboard_has_complete_trials_by_value_then_pruned_ones_then_the_
     assert trials_of(study_of(directory)) == result.rows
 
 
-def test_the_winners_file_reproduces_its_test_score_from_raw_inputs(finished):
-    result, config, directory = finished
-    weights = load_weights(directory / result.model_file)
-    dataset = load_data(config).dataset
-    preprocessing = Preprocessing.from_dict(json.loads(weights.notes["preprocessing"]))
-    _, A = forward(weights.parameters, preprocessing.transform(dataset.X_test), weights.architecture)
-    assert (A[0].argmax(axis=0) == dataset.y_test).mean() == result.winner.test["accuracy"]
-    assert json.loads(weights.notes["class_names"]) == list(dataset.class_names)
-    assert weights.notes["study"] == result.study
+def assert_predicts_as_the_winner(result, config, directory):
+    """Raw test examples through the file, against the scaled ones through the winner: bit for bit, and the score."""
+    prepared = load_data(config)
+    dataset = prepared.dataset
+    model = Model.load(directory / result.model_file)
+    assert model.study == result.study
+    assert model.test_scores == result.winner.test
+    with one_blas_thread():
+        outputs = result.winner.model.outputs(prepared.X_test)
+        predicted = model.predict(dataset.X_test)
+        probabilities = model.predict_proba(dataset.X_test) if dataset.class_names else None
+    if dataset.class_names:
+        assert model.class_names == dataset.class_names
+        answers = np.array([dataset.class_names[code] for code in decided(dataset.task, outputs)])
+        np.testing.assert_array_equal(predicted, answers)
+        np.testing.assert_array_equal(probabilities[:, -1], outputs[-1])
+        truth = np.array(dataset.class_names)[dataset.y_test]
+        assert (predicted == truth).mean() == result.winner.test["accuracy"]
+    else:
+        np.testing.assert_array_equal(predicted, outputs[0])
+        assert scores("regression", dataset.y_test, predicted[np.newaxis]) == result.winner.test
+
+
+def test_the_winners_file_predicts_raw_test_examples_as_the_winner_did(finished):
+    assert_predicts_as_the_winner(*finished)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"train": "sklearn:breast_cancer"},
+        {"train": "sklearn:diabetes"},
+        {"train": "houses.parquet", "target": "price"},
+        {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"},
+    ],
+    ids=lambda data: data["train"],
+)
+def test_so_does_a_winner_of_every_kind_of_data(data, folder, request):
+    table_with_text_and_missing_values(folder)
+    home = request.getfixturevalue("cats_directory") if "cat" in data["train"] and "test" in data else folder
+    search = {"learning_rate": 0.01, "n_iterations": 20, "depth": {"low": 1, "high": 2}, "hidden_units": 5}
+    config = small_config(home, sweep={"n_trials": 2}, data=data, search=search)
+    assert_predicts_as_the_winner(run_sweep(config, directory=folder), config, folder)
 
 
 def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served_its_trial_best(folder):
@@ -218,14 +254,8 @@ def test_a_regression_is_scored_in_original_units(folder):
     config = houses(folder)
     result = run_sweep(config, directory=folder)
     dataset = load_data(config).dataset
-    weights = load_weights(folder / result.model_file)
-    _, A = forward(
-        weights.parameters,
-        Preprocessing.from_dict(json.loads(weights.notes["preprocessing"])).transform(dataset.X_test),
-        weights.architecture,
-    )
-    predictions = TargetScaling(**json.loads(weights.notes["target_scaling"])).to_original(A[0])
-    rmse = np.sqrt(np.mean((predictions[0] - dataset.y_test) ** 2))
+    predictions = Model.load(folder / result.model_file).predict(dataset.X_test)
+    rmse = np.sqrt(np.mean((predictions - dataset.y_test) ** 2))
     assert result.task == "regression"
     assert result.winner.test["rmse"] == pytest.approx(rmse, rel=1e-6)
     assert {"rmse", "r2"} == set(result.winner.test) == set(result.winner.interval)
@@ -252,7 +282,7 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
     there = run_sweep(override(config, execution={"executor": executor, "workers": 2}), directory=folder)
     assert there.rows == result.rows
     assert there.winner.test == result.winner.test
-    for one, other in zip(there.winner.weights.parameters.W, result.winner.weights.parameters.W, strict=True):
+    for one, other in zip(there.winner.model.parameters.W, result.winner.model.parameters.W, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -1,0 +1,185 @@
+"""A model that MLflow keeps, found by what people call it: an alias, a version or a run.
+
+Only our own file of it is fetched and read; nothing that lies beside it is executed.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from experiments.delivery import mask_password
+from experiments.errors import InputError, listed, nearest
+from experiments.mlflow_connection import connect, prepare_environment, quiet_logging, sqlite_file
+from experiments.model import Model
+from experiments.pyfunc import MODEL_FILE
+from experiments.registry import registered_name
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+_ALIAS = re.compile(r"(?P<name>[^@]+)@(?P<alias>[\w-]+)")
+_VERSION = re.compile(r"(?P<name>.+)/(?P<version>\d+)")
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_URI = re.compile(r"models:/+(?P<model>.+)|runs:/+(?P<run>[0-9a-f]{32})(/.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """What somebody called a model: the alias or the version of a registered model, or the run that made it.
+
+    What was not named is "".
+    """
+
+    registered: str = ""
+    alias: str = ""
+    version: str = ""
+    run_id: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> ModelName | None:
+        """`cats@candidate`, `cats/3`, a run's id of 32 digits, or MLflow's URI of one of them; None if none of it."""
+        uri = _URI.fullmatch(text)
+        text = (uri["model"] or uri["run"]) if uri else text
+        if _RUN_ID.fullmatch(text):
+            return cls(run_id=text)
+        if match := _ALIAS.fullmatch(text):
+            return cls(registered_name(match["name"]), alias=match["alias"])
+        if match := _VERSION.fullmatch(text):
+            return cls(registered_name(match["name"]), version=match["version"])
+        return None
+
+
+def fetch_model(name: ModelName, tracking_uri: str) -> Model:
+    """Load a model from MLflow.
+
+    Raises:
+        InputError: MLflow cannot be reached, or has no such model, alias, version or run, or it is none of ours.
+        WeightsFileError: What it has is damaged.
+    """
+    prepare_environment()
+    with quiet_logging(), tempfile.TemporaryDirectory() as folder:
+        return Model.load(_download(name, tracking_uri, Path(folder)))
+
+
+def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
+    place = mask_password(tracking_uri)
+    database = sqlite_file(tracking_uri)
+    if database is not None and not database.is_file():
+        raise InputError(
+            f"{place}: there is no such database.",
+            "MLflow's record is where the sweep was run, in mlflow.db.",
+            "Change to that folder, or name it: --tracking-uri sqlite:////path/to/mlflow.db",
+        )
+    try:
+        client = connect(tracking_uri)
+        if name.run_id:
+            location = _location_of_run(client, name.run_id, place)
+        else:
+            location = _location_of_version(client, name, place)
+    except InputError:
+        raise
+    except Exception as error:  # of MLflow, SQLAlchemy, requests or the operating system
+        raise InputError(
+            f"{place}: cannot be reached ({_in_short(error)}).",
+            "The tracking server must answer, with credentials in MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD or in MLFLOW_TRACKING_TOKEN if it wants any.",
+            "Try again when it does, or name the file: .sweeps/<sweep>/<time>/model.h5",
+        ) from error
+    try:
+        return _downloaded(location, tracking_uri, folder)
+    except Exception as error:  # the artifact store is a system of its own, with errors of its own
+        raise InputError(
+            f"{location}: {MODEL_FILE} cannot be fetched ({_in_short(error)}).",
+            "A model that a sweep logged has this file.",
+            "Name a model of a sweep, or look whether its files are still there.",
+        ) from error
+
+
+def _in_short(error: BaseException) -> str:
+    """The operating system's own words where there are any, else MLflow's."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno is not None):
+        cause = cause.__cause__ or cause.__context__
+    told = cause or error
+    text = " ".join(mask_password(str(told)).split())
+    return f"{type(told).__name__}: {text}"[:300]
+
+
+def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> str:
+    """Where the files of a registered model's version lie."""
+    registered = _found(lambda: client.get_registered_model(name.registered))
+    if registered is None:
+        names = [model.name for model in client.search_registered_models(max_results=1000)]
+        raise InputError(
+            f"{name.registered}: no registered model of this name in {place}.{nearest(name.registered, names)}",
+            f"There are: {listed(names, 10) or 'none'}.",
+            "Name one of them, or another store with --tracking-uri.",
+        )
+    version = name.version
+    if name.alias:
+        aliases = registered.aliases
+        if name.alias not in aliases:
+            raise InputError(
+                f"{name.registered}@{name.alias}: no such alias.{nearest(name.alias, aliases)}",
+                f"{name.registered} has the aliases {listed(sorted(aliases)) or '(none)'}.",
+                "Name one of them, or a version: "
+                f"{name.registered}/{max((v.version for v in registered.latest_versions), default=1)}",
+            )
+        version = str(aliases[name.alias])
+    location = _found(lambda: client.get_model_version_download_uri(name.registered, version))
+    if location is None:
+        versions = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name.registered}'"))
+        raise InputError(
+            f"{name.registered}/{version}: no such version.",
+            f"{name.registered} has the versions {listed(versions[-10:], 10) or '(none)'}.",
+            "Name one of them.",
+        )
+    return location
+
+
+def _location_of_run(client: MlflowClient, run_id: str, place: str) -> str:
+    """Where the files of the model that a study's run logged lie."""
+    run = _found(lambda: client.get_run(run_id))
+    if run is None:
+        raise InputError(
+            f"{run_id}: no run of this id in {place}.",
+            "A model is named by the run of its study, as MLflow shows it.",
+            "Check the id, or name another store with --tracking-uri.",
+        )
+    logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
+    if not logged:
+        parent = run.data.tags.get("mlflow.parentRunId")
+        raise InputError(
+            f"{run_id}: the run {run.info.run_name} has no model.",
+            "The winner of a finished study has one; a trial has none.",
+            f"Name the study's run: {parent}" if parent else "Finish the sweep: python -m sweeps run",
+        )
+    location: str = max(logged, key=lambda model: model.creation_timestamp).artifact_location
+    return location
+
+
+def _found(call: Callable[[], T]) -> T | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return call()
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def _downloaded(location: str, tracking_uri: str, folder: Path) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    return Path(
+        download_artifacts(
+            f"{location}/{MODEL_FILE}", dst_path=str(folder), tracking_uri=tracking_uri, registry_uri=tracking_uri
+        )
+    )

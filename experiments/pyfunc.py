@@ -1,0 +1,144 @@
+"""A model as a folder that MLflow can load, serve and question anywhere, without this package and without pickle.
+
+MLmodel, requirements.txt, conda.yaml, python_env.yaml, input_example.json   as MLflow knows them
+served_model.py, code/     what it runs: from code, so nothing is unpickled
+artifacts/model.h5         weights and everything else that a prediction needs (`model.py`)
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.model import Model
+from experiments.readers.inputs import ArrayInputs, NumberColumn, TableInputs
+
+if TYPE_CHECKING:
+    from mlflow.models import Model as MlflowModel
+    from mlflow.models import ModelSignature
+
+    from experiments.readers.examples import Features
+
+MODEL_FILE = "artifacts/model.h5"
+"""Path of our own file inside the folder."""
+
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "h5py")
+
+# What `served_model.py` imports, directly or not. Not the whole package: each file is a request to a remote store.
+CODE = {
+    "engine": (
+        "__init__.py", "activations.py", "data.py", "errors.py", "heads.py", "initialization.py", "network.py",
+        "stack.py", "training.py", "weights.py",
+    ),
+    "experiments": (
+        "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
+        "readers/__init__.py", "readers/arrays.py", "readers/columns.py", "readers/examples.py", "readers/inputs.py",
+        "readers/labels.py", "readers/pair.py", "readers/source.py",
+    ),
+}  # fmt: skip
+
+
+def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None = None) -> None:
+    """Write the folder.
+
+    Args:
+        model_file: From `Model.save`.
+        folder: Absent or empty.
+        mlflow_model: What MLflow knows of the model already, such as its id and run.
+    Raises:
+        InputError: `model_file` is not a model.
+        OSError: The folder cannot be written.
+    """
+    import mlflow.pyfunc
+
+    model = Model.load(model_file)
+    root = Path(__file__).parent.parent
+    with tempfile.TemporaryDirectory() as staging:  # MLflow copies whole folders, and notes the paths it copied from
+        for package, files in CODE.items():
+            for file in files:
+                copy = Path(staging, package, file)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / package / file, copy)
+        artifact = shutil.copyfile(model_file, Path(staging, Path(MODEL_FILE).name))
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(shutil.copy(root / "experiments" / "served_model.py", staging)),
+            artifacts={"model": str(artifact)},
+            code_paths=[str(Path(staging, package)) for package in CODE],
+            signature=signature_of(model),
+            input_example=(input_example(model), {"proba": False}),
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            metadata={
+                "study": model.study,
+                "task": model.task,
+                "class_names": list(model.class_names),
+                "test_scores": dict(model.test_scores),
+            },
+            mlflow_model=mlflow_model,
+            streamable=False,
+        )
+
+
+def signature_of(model: Model) -> ModelSignature:
+    """What the model takes and gives, in MLflow's terms.
+
+    Columns of a table are of type "any": MLflow would refuse a column of integers where "double" is declared, and
+    truth values where "string" is; we accept both and say what is wrong in our own words.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
+
+    example = input_example(model)
+    inputs: list[ColSpec | TensorSpec]
+    if isinstance(example, np.ndarray):
+        inputs = [TensorSpec(example.dtype, (-1, *example.shape[1:]))]
+    else:
+        inputs = [ColSpec(AnyType(), name) for name in example.columns]  # type: ignore[no-untyped-call]
+    prediction = "string" if model.class_names else "double"
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(prediction, "prediction")]
+    outputs += [ColSpec("double", f"probability_{name}", required=False) for name in model.class_names]
+    params = ParamSchema([ParamSpec("proba", "boolean", False)])
+    return ModelSignature(Schema(inputs), Schema(outputs), params)
+
+
+def column_names(model: Model) -> tuple[str, ...]:
+    """Names of the columns that the model takes; empty if it takes arrays."""
+    inputs = model.preprocessing.inputs
+    if isinstance(inputs, TableInputs):
+        return tuple(column.name for column in inputs.columns)
+    return inputs.feature_names
+
+
+def input_example(model: Model) -> Features:
+    """One made-up example: medians and means, grey pixels. No training example leaves with the model."""
+    inputs = model.preprocessing.inputs
+    if isinstance(inputs, TableInputs):
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                column.name: [column.median if isinstance(column, NumberColumn) else column.categories[-1]]
+                for column in inputs.columns
+            }
+        )
+    return _array_example(model, inputs)
+
+
+def _array_example(model: Model, inputs: ArrayInputs) -> Features:
+    if inputs.is_bytes:
+        return np.full((1, *inputs.shape), 127, np.uint8)
+    means = np.broadcast_to(model.preprocessing.offset.ravel(), math.prod(inputs.shape))
+    example: NDArray[Any] = means.reshape(1, *inputs.shape)
+    if not inputs.feature_names:
+        return example
+    import pandas as pd
+
+    return pd.DataFrame(example, columns=list(inputs.feature_names))

@@ -1,0 +1,61 @@
+"""Raw inputs of a prediction: examples in files, without labels or with labels that are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+from experiments.readers.arrays import read_unlabelled
+from experiments.readers.images import is_image
+from experiments.readers.source import format_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pandas as pd
+
+IMAGE = "image"
+
+
+def input_format(path: Path) -> str:
+    """Name the format of an input file: "HDF5", "NPZ", "Parquet", "CSV" or "image".
+
+    Raises:
+        InputError: No such file, a directory, unreadable, empty, or of no known format.
+    """
+    found = format_of(path, str(path), home="the working directory")
+    if found is None and is_image(path):
+        found = IMAGE
+    if found is None:
+        raise InputError(
+            f"{path}: neither its content nor its extension '{path.suffix}' is of a known format, or it is damaged.",
+            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz) or images (JPEG, PNG, ...).",
+            "Convert the file, or copy it again; if it is a table of comma-separated text, rename it to .csv.",
+        )
+    return found
+
+
+def read_inputs(path: Path, file_format: str) -> NDArray[Any] | pd.DataFrame:
+    """Read the examples of a table or of a file of named arrays; see `read_images` for images.
+
+    Returns:
+        A table as it stands in the file, or an array as `feature_array` gives it.
+
+    Raises:
+        InputError: The file is damaged, or its examples are unsound.
+    """
+    place = str(path)
+    if file_format in ("CSV", "Parquet"):
+        from experiments.readers.table import read_frame
+
+        return read_frame(path, place, file_format)
+    if file_format == "HDF5":
+        from experiments.readers.hdf5 import take_from_hdf5
+
+        return take_from_hdf5(path, place, read_unlabelled)
+    from experiments.readers.npz import take_from_npz
+
+    return take_from_npz(path, place, read_unlabelled)

@@ -1,0 +1,179 @@
+"""`predict`: raw inputs from files, what a model makes of them, and how that is told."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.threads import one_blas_thread
+from experiments.errors import InputError, listed, nearest
+from experiments.model import Model
+from experiments.pyfunc import column_names
+from experiments.readers.images import read_images
+from experiments.readers.inputs import ArrayInputs
+from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUT_SUFFIXES = (".csv", ".parquet")
+_N_IMAGES = 256  # files read at once
+
+
+def predictions_as_text(model: Model, paths: Sequence[Path], *, proba: bool, keep: Sequence[str]) -> str:
+    """What goes to stdout: a line an image, "kitten.jpg  cat (0.93)"; for tables, and with `proba`, CSV.
+
+    Raises:
+        InputError: As `predict_files`.
+    """
+    are_lines = not proba and all(input_format(path) == IMAGE for path in paths)
+    predictions = predict_files(model, paths, proba=proba or (are_lines and bool(model.class_names)), keep=keep)
+    if not are_lines:
+        text: str = predictions.to_csv(index=False, lineterminator="\n")
+        return text
+    width = max(map(len, predictions["file"]))
+    return "".join(f"{row['file']:<{width}}  {_answer(row)}\n" for _, row in predictions.iterrows())
+
+
+def predict_files(
+    model: Model, paths: Sequence[Path], *, proba: bool = False, keep: Sequence[str] = ()
+) -> "pd.DataFrame":
+    """Predictions for all examples of all files, in order, in the bits of the sweep's own score (one BLAS thread).
+
+    Args:
+        model: The model.
+        paths: Images, or tables and files of arrays; at least one.
+        proba: Add the probability of each class.
+        keep: Columns of the tables to copy in front of the predictions.
+    Returns:
+        `file` for images, and where there are several files; the kept columns; then as `Model.table`.
+    Raises:
+        InputError: An input is not as the model needs it.
+    """
+    import pandas as pd
+
+    formats = [input_format(path) for path in paths]
+    with one_blas_thread():
+        if IMAGE not in formats:
+            tables = [_of_examples(model, *file, proba, keep) for file in zip(paths, formats, strict=True)]
+            joined = pd.concat(tables, ignore_index=True)
+            return joined if len(paths) > 1 else joined.drop(columns="file")
+        if set(formats) == {IMAGE}:
+            return pd.concat(_of_images(model, paths, proba, keep), ignore_index=True)
+    other = next(path for path, found in zip(paths, formats, strict=True) if found != IMAGE)
+    raise InputError(
+        f"{other}: not an image, as {paths[formats.index(IMAGE)]} is.",
+        "One command takes images, or tables and files of arrays.",
+        "Predict them one after the other.",
+    )
+
+
+def check_out(path: Path) -> None:
+    """Refuse a file that predictions cannot be written to, before they are made.
+
+    Raises:
+        InputError: Its extension is unknown, or there is no such folder.
+    """
+    if path.suffix.lower() not in OUT_SUFFIXES:
+        raise InputError(
+            f"--out {path}: unknown extension '{path.suffix}'.",
+            f"It must be one of {', '.join(OUT_SUFFIXES)}.",
+            f"Write, for example, --out {path.with_suffix('.csv')}",
+        )
+    if not path.parent.is_dir():
+        raise InputError(
+            f"--out {path}: there is no folder {path.parent}.", "It must exist.", "Make it, or name another."
+        )
+
+
+def write(predictions: "pd.DataFrame", path: Path) -> None:
+    """Write CSV or Parquet, whole or not at all.
+
+    Raises:
+        OSError: The folder is not writable or the disk is full.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        if path.suffix.lower() == ".csv":
+            predictions.to_csv(unfinished, index=False, lineterminator="\n")
+        else:
+            predictions.to_parquet(unfinished, index=False)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _answer(row: "pd.Series") -> str:
+    """What the model says of one example: "cat (0.93)", or a number."""
+    prediction = row["prediction"]
+    if not isinstance(prediction, str):
+        return f"{prediction:.6g}"
+    return f"{prediction} ({row[f'probability_{prediction}']:.2f})"
+
+
+def _of_images(model: Model, paths: Sequence[Path], proba: bool, keep: Sequence[str]) -> Iterator["pd.DataFrame"]:
+    if keep:
+        raise InputError(f"--keep {keep[0]}: images have no columns.", "It is for tables.", "Leave it out.")
+    inputs = model.preprocessing.inputs
+    shape = model.image_shape
+    if not isinstance(inputs, ArrayInputs) or shape is None:
+        names = column_names(model) or inputs.feature_names_out
+        takes = f"the features {listed(names, 10)}"
+        raise InputError(
+            f"{paths[0]}: an image, but this model takes {takes}.",
+            "Images are for models that were trained on images.",
+            "Give a table or a file of arrays, or name another model.",
+        )
+    if not inputs.is_bytes:
+        raise InputError(
+            f"{paths[0]}: this model was trained on images whose pixels are not bytes.",
+            "An image file holds bytes, 0 to 255; what they would be on the training images' scale is not known.",
+            "Give the images as an array X on that scale, in an HDF5 or NPZ file.",
+        )
+    for first in range(0, len(paths), _N_IMAGES):
+        some = paths[first : first + _N_IMAGES]
+        X = read_images(some, shape).reshape(len(some), *inputs.shape)
+        predictions = model.table(X, proba=proba, place=str(paths[0]))
+        predictions.insert(0, "file", [str(path) for path in some])
+        yield predictions
+
+
+def _of_examples(model: Model, path: Path, file_format: str, proba: bool, keep: Sequence[str]) -> "pd.DataFrame":
+    examples = read_inputs(path, file_format)
+    if isinstance(examples, np.ndarray):
+        if keep:
+            raise InputError(
+                f"--keep {keep[0]}: {path} is a file of arrays, without columns.", "It is for tables.", "Leave it out."
+            )
+        predictions = model.table(examples, proba=proba, place=str(path))
+    else:
+        _check_columns(model, examples, path, keep)
+        features = column_names(model)
+        aside = {model.target, *keep} - set(features)
+        X = examples.drop(columns=[name for name in examples.columns if name in aside])
+        predictions = model.table(X, proba=proba, place=str(path))
+        for position, name in enumerate(keep):
+            predictions.insert(position, name, examples[name])
+    predictions.insert(0, "file", str(path))
+    return predictions
+
+
+def _check_columns(model: Model, examples: "pd.DataFrame", path: Path, keep: Sequence[str]) -> None:
+    """Refuse columns to keep that are not there, and columns that nobody asked for."""
+    found, features = list(examples.columns), column_names(model)
+    for name in keep:
+        if name not in found or name in ("file", "prediction") or keep.count(name) > 1:
+            raise InputError(
+                f"--keep {name}: {path} has no such column, or its name is taken.{nearest(name, found)}",
+                f"The columns are {listed(found, 10)}; 'file' and 'prediction' are ours.",
+                "Name one of them, once.",
+            )
+    unknown = [name for name in found if name not in (*features, *keep, model.target)]
+    if features and unknown and not set(features) - set(found):  # a missing one is told first, with its likeness
+        raise InputError(
+            f"{path}: columns that are unknown to the model: {listed(unknown)}.",
+            f"It takes {listed(features, 10)}.",
+            f"Remove these columns, or copy them beside the predictions: --keep '{unknown[0]}'",
+        )

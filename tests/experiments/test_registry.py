@@ -1,0 +1,312 @@
+"""The winner reaches MLflow's registry exactly once, whatever happens on the way, and can be asked for there."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.delivery import deliver
+from experiments.errors import InputError
+from experiments.mlflow_connection import prepare_environment
+from experiments.model import Model
+from experiments.model_lookup import ModelName, fetch_model
+from experiments.outbox import Outbox
+from experiments.registry import publish_model, registered_name
+from tests.experiments.models import model_of
+from tests.experiments.test_delivery import T0, Killed, finished, free_port, mlflow_server, started, tags_of, trial
+
+STUDY = started().study
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A folder with an MLflow database and two models: making them takes seconds, copying them none."""
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("template")
+    MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    for name, seed in (("model.h5", 1), ("other.h5", 2)):
+        model_of("binary", folder, seed=seed, study=STUDY)[1].save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, template):
+    for file in template.iterdir():
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def uri(folder):
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture
+def client(uri):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+@pytest.fixture
+def run_id(client, folder):
+    experiment = client.create_experiment("cats", (folder / "mlruns" / "cats").as_uri())
+    return client.create_run(experiment, run_name=STUDY).info.run_id
+
+
+def query(uri, sql):
+    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def assert_published_once(uri, version=1):
+    """One logged model, bound to its run once, with each score once; one version, which is the candidate."""
+    assert query(uri, "SELECT name, status FROM logged_models") == [("model", 2)]  # READY
+    assert query(uri, "SELECT count(*) FROM inputs WHERE source_type = 'RUN_OUTPUT'") == [(1,)]
+    assert query(uri, "SELECT metric_name, metric_value FROM logged_model_metrics") == [("test_accuracy", 0.8)]
+    assert query(uri, "SELECT name, version, status FROM model_versions WHERE current_stage = 'None'") == [
+        ("cats", version, "READY")
+    ]
+    assert query(uri, "SELECT name, alias, version FROM registered_model_aliases") == [("cats", "candidate", version)]
+    assert query(uri, "SELECT value FROM tags WHERE key = 'sweeps.model_version'") == [(f"cats/{version}",)]
+
+
+def test_a_finished_study_leaves_its_winner_in_the_registry_from_where_mlflow_loads_it(folder, uri):
+    outbox = Outbox(folder / "outbox.jsonl")
+    for fact in (started(), trial(0), finished(model_file="model.h5")):
+        outbox.append(fact)
+    result = deliver(outbox, uri)
+    assert (result.n_pending, result.error) == (0, None)
+    assert_published_once(uri)
+    assert tags_of(uri, STUDY)["sweeps.model_version"] == "cats/1"
+    model = Model.load(folder / "model.h5")
+    X = np.zeros((2, 30))
+    X[1] = model.preprocessing.offset.ravel()
+
+    load = """
+        import sys, mlflow.pyfunc, mlflow, numpy as np, pandas as pd
+        mlflow.set_tracking_uri(sys.argv[1])
+        for name in ("models:/cats@candidate", "models:/cats/1", "runs:/" + sys.argv[2] + "/model"):
+            model = mlflow.pyfunc.load_model(name)
+            columns = model.metadata.signature.inputs.input_names()
+            X = pd.DataFrame(np.array(eval(sys.argv[3])), columns=columns)
+            print(model.predict(X, params={"proba": True}).to_numpy()[:, 1:].astype(float).tolist())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(load), uri, str(result.run_id), str(X.tolist())]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.stdout == f"{model.predict_proba(X).tolist()}\n" * 3, done.stderr
+
+
+@pytest.mark.parametrize("state", ["FAILED", "KILLED"])
+def test_a_study_that_did_not_finish_registers_nothing(folder, uri, state):
+    outbox = Outbox(folder / "outbox.jsonl")
+    outbox.append(started())
+    outbox.append(finished(state=state, model_file="model.h5"))
+    assert deliver(outbox, uri).n_pending == 0
+    assert query(uri, "SELECT count(*) FROM logged_models") == [(0,)]
+    assert query(uri, "SELECT count(*) FROM registered_models") == [(0,)]
+
+
+STEPS = (
+    "search_logged_models", "create_logged_model", "log_outputs", "log_batch", "log_model_artifacts",
+    "finalize_logged_model", "create_registered_model", "search_model_versions", "create_model_version",
+    "set_logged_model_tags", "set_registered_model_alias", "set_tag",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("has_happened", [False, True], ids=["before", "after"])
+def test_a_kill_around_every_step_is_completed_by_the_next_delivery(
+    folder, uri, client, run_id, monkeypatch, has_happened
+):
+    """Killed at the first step, then, having got one step further, at the next, and so on to the end."""
+    from mlflow import MlflowClient
+
+    for step in STEPS:
+        real = getattr(MlflowClient, step)
+
+        def killed(*args, _real=real, **kwargs):
+            if has_happened:
+                _real(*args, **kwargs)
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowClient, step, killed)
+            with pytest.raises(Killed):
+                publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    for _ in range(2):
+        publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+        assert_published_once(uri)
+
+
+def test_what_a_person_deleted_or_moved_afterwards_is_left_alone_by_a_replay(folder, uri, client, run_id):
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    client.delete_registered_model_alias("cats", "candidate")
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    assert client.get_registered_model("cats").aliases == {}
+    client.delete_model_version("cats", "1")
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    assert client.search_model_versions("name = 'cats'") == []
+
+
+def test_a_version_that_was_deleted_before_the_delivery_was_complete_is_made_again(
+    folder, uri, client, run_id, monkeypatch
+):
+    from mlflow import MlflowClient
+
+    def killed(*args, **kwargs):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", killed)
+        with pytest.raises(Killed):
+            publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    client.delete_model_version("cats", "1")
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    assert client.get_registered_model("cats").aliases == {"candidate": 2}, "MLflow never gives a number twice"
+
+
+def test_a_study_that_finishes_again_with_another_winner_has_a_second_version(folder, uri, client, run_id):
+    publish_model(client, run_id, "cats", finished(1), folder / "model.h5")
+    publish_model(client, run_id, "cats", finished(2), folder / "other.h5")
+    assert client.get_registered_model("cats").aliases == {"candidate": 2}
+    assert len(client.search_model_versions("name = 'cats'")) == 2
+
+
+def test_the_candidate_is_of_the_newest_study_even_if_an_older_one_is_delivered_later(folder, uri, client, run_id):
+    older, newer = finished(ended_at=T0), finished(ended_at=T0 + 86400)
+    publish_model(client, run_id, "cats", newer, folder / "model.h5")
+    yesterday = client.create_run(client.get_run(run_id).info.experiment_id).info.run_id
+    publish_model(client, yesterday, "cats", older, folder / "other.h5")
+    assert client.get_registered_model("cats").aliases == {"candidate": 1}
+    assert len(client.search_model_versions("name = 'cats'")) == 2
+
+
+def test_a_candidate_that_somebody_else_registered_gives_way_to_the_newest_winner(folder, client, run_id):
+    client.create_registered_model("cats")
+    client.create_model_version("cats", (folder / "elsewhere").as_uri())
+    client.set_registered_model_alias("cats", "candidate", "1")
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    assert client.get_registered_model("cats").aliases == {"candidate": 2}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "name"), [("cats", "cats"), ("cats-2.5_b", "cats-2.5_b"), ("a/b:c", "a_b_c"), ("..", "_"), ("'x'", "_x_")]
+)
+def test_every_name_of_a_sweep_is_the_name_of_a_registered_model(sweep, name, folder, client, run_id):
+    assert registered_name(sweep) == name
+    publish_model(client, run_id, sweep, finished(), folder / "model.h5")
+    assert client.get_registered_model(name).aliases == {"candidate": 1}
+
+
+def test_a_model_that_cannot_be_read_keeps_only_its_own_fact_back(folder, uri):
+    outbox = Outbox(folder / "outbox.jsonl")
+    outbox.append(started())
+    outbox.append(finished(model_file="absent.h5"))
+    result = deliver(outbox, uri)
+    assert result.n_pending == 1
+    assert "the model: FileNotFoundError" in (result.error or "")
+    assert query(uri, f"SELECT status FROM runs WHERE name = '{STUDY}'") == [("FINISHED",)]  # noqa: S608
+    shutil.copy(folder / "model.h5", folder / "absent.h5")
+    assert deliver(outbox, uri).n_pending == 0
+    assert_published_once(uri)
+
+
+def test_mlflows_global_store_is_neither_asked_nor_changed(folder, uri, client, run_id, tmp_path, monkeypatch):
+    import mlflow
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    fetch_model(ModelName(registered="cats", alias="candidate"), uri)
+    assert (mlflow.get_tracking_uri(), mlflow.get_registry_uri()) == before
+    assert mlflow.active_run() is None
+    assert list(elsewhere.iterdir()) == []
+
+
+# --- asked for by name ---
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cats@candidate", ModelName(registered="cats", alias="candidate")),
+        ("cats/3", ModelName(registered="cats", version="3")),
+        ("models:/cats@candidate", ModelName(registered="cats", alias="candidate")),
+        ("models:/cats/3", ModelName(registered="cats", version="3")),
+        ("0123456789abcdef0123456789abcdef", ModelName(run_id="0123456789abcdef0123456789abcdef")),
+        ("runs:/0123456789abcdef0123456789abcdef/model", ModelName(run_id="0123456789abcdef0123456789abcdef")),
+        ("cats/20261123-020000", None),
+        ("cats", None),
+        ("model.h5", None),
+    ],
+)
+def test_the_names_of_models_in_mlflow(text, expected):
+    assert ModelName.parse(text) == expected
+
+
+def test_a_model_is_found_by_alias_version_and_run(folder, uri, client, run_id):
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    for name in ("cats@candidate", "cats/1", run_id):
+        model = fetch_model(ModelName.parse(name), uri)
+        assert model.study == STUDY
+        np.testing.assert_array_equal(model.parameters.W[0], Model.load(folder / "model.h5").parameters.W[0])
+
+
+def test_what_mlflow_does_not_have_is_answered_with_what_it_has(folder, uri, client, run_id):
+    publish_model(client, run_id, "cats", finished(), folder / "model.h5")
+    client.create_registered_model("dogs")
+    client.create_model_version("dogs", (folder / "elsewhere").as_uri())
+    experiment = client.get_run(run_id).info.experiment_id
+    child = client.create_run(experiment, tags={"mlflow.parentRunId": run_id}, run_name="trial-0003").info.run_id
+    for name, message in {
+        "cats@candidat": r"cats@candidat: no such alias\. Did you mean 'candidate'\? cats has the aliases candidate\.",
+        "cats@champion": r"cats@champion: no such alias\. cats has the aliases candidate\. .* a version: cats/1$",
+        "dogs@candidate": r"dogs has the aliases \(none\)",
+        "cat@candidate": r"cat: no registered model .* Did you mean 'cats'\? There are: cats, dogs\.",
+        "cats/7": r"cats/7: no such version\. cats has the versions 1\.",
+        "dogs/1": r"elsewhere: artifacts/model.h5 cannot be fetched",
+        "0" * 32: f"{'0' * 32}: no run of this id",
+        child: f"the run trial-0003 has no model.* Name the study's run: {run_id}",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            fetch_model(ModelName.parse(name), uri)
+
+
+def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path, capfd):
+    name = ModelName(registered="cats", alias="candidate")
+    with pytest.raises(InputError, match=r"there is no such database.*--tracking-uri"):
+        fetch_model(name, f"sqlite:///{tmp_path}/mlflow.db")
+    assert not (tmp_path / "mlflow.db").exists()
+    with pytest.raises(InputError, match=r"http://ada:\*\*\*@127.0.0.1:\d+: cannot be reached \(.*Connection refused"):
+        fetch_model(name, f"http://ada:hunter2@127.0.0.1:{free_port()}")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_a_server_takes_the_model_and_gives_it_back(folder, uri):
+    outbox = Outbox(folder / "outbox.jsonl")
+    outbox.append(started())
+    outbox.append(finished(model_file="model.h5"))
+    port = free_port()
+    with mlflow_server(folder, port, uri):
+        server = f"http://127.0.0.1:{port}"
+        result = deliver(outbox, server)
+        assert (result.n_pending, result.error) == (0, None)
+        Path(folder, "outbox.jsonl.delivered").unlink()
+        assert deliver(Outbox(outbox.path), server).n_pending == 0
+        for name in ("cats@candidate", "cats/1", str(result.run_id)):
+            assert fetch_model(ModelName.parse(name), server).study == STUDY
+    assert_published_once(uri)
