@@ -149,12 +149,11 @@ def assert_exactly_once(uri: str, n_trials: int, n_points: int) -> None:
 
 def test_the_record_has_the_shape_the_design_promises(uri: str, outbox: Outbox, tmp_path: Path):
     (tmp_path / "report.html").write_text("<p>won</p>")
-    (tmp_path / "weights.h5").write_bytes(b"\x89HDF")
     fill(outbox, 1)
     outbox.append(trial(1, state="PRUNED", reason="below the median at iteration 100"))
     outbox.append(trial(2, state="FAIL", reason="cost is nan", metrics={"value": math.nan}, curves={}))
     outbox.append(trial(3, state="FAIL", interrupted=True))
-    outbox.append(finished(artifacts={"reports/index.html": "report.html"}, model_file="weights.h5"))
+    outbox.append(finished(artifacts={"reports/index.html": "report.html"}))
     result = deliver(outbox, uri)
 
     assert (result.n_pending, result.error) == (0, None)
@@ -185,7 +184,7 @@ def test_the_record_has_the_shape_the_design_promises(uri: str, outbox: Outbox, 
     assert query(uri, "SELECT name, digest FROM datasets") == [("cats", "0123456789abcdef")]
     assert query(uri, "SELECT count(*) FROM inputs") == [(5,)]
     files = {path.name: path.read_bytes() for path in (tmp_path / "mlruns").rglob("*") if path.is_file()}
-    assert files == {"config.toml": b'name = "cats"\n', "index.html": b"<p>won</p>", "weights.h5": b"\x89HDF"}
+    assert files == {"config.toml": b'name = "cats"\n', "index.html": b"<p>won</p>"}
 
 
 def test_a_final_value_wins_over_the_end_of_its_curve_and_times_lie_within_the_trial(uri: str, outbox: Outbox):

@@ -355,7 +355,6 @@ def test_with_out_stdout_stays_empty_and_stderr_says_what_was_written(finished):
     ("arguments", "message"),
     [
         (["houses@champion", "new.csv"], "houses@champion: no such alias. houses has the aliases candidate. Name one"),
-        (["houses", "absent.csv"], "absent.csv: there is no such file"),
         (["houses", "new.csv", "--proba"], "new.csv: probabilities of a regression."),
         (["absent.h5", "new.csv"], "absent.h5: no such file."),
     ],

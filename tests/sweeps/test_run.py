@@ -200,7 +200,6 @@ def test_the_winners_file_predicts_raw_test_examples_as_the_winner_did(finished)
     "data",
     [
         {"train": "sklearn:breast_cancer"},
-        {"train": "sklearn:diabetes"},
         {"train": "houses.parquet", "target": "price"},
         {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"},
     ],
