@@ -1,9 +1,9 @@
-"""Lives of sweeps: `python -m sweeps run` again and again, in processes that are forked from one that has everything.
+"""Lives of sweeps: `python -m sweeps run` again and again, in processes that are forked from one that is warm.
 
-Starting Python with all that a sweep imports takes seconds, a short sweep a tenth of one. So a template process runs one
-sweep, to have imported and looked up all there is, and then forks itself for each life. A life is the command line in
-a folder, with stdout and stderr in files beside it; it may be killed at an instant, or at an event on the disk
-(`tests.sweeps.disk`). What comes of a folder's lives is an `Outcome`, which must not depend on how many there were.
+Starting Python with all that a sweep imports takes seconds, a short sweep a tenth of one. So a template process runs
+one sweep, to have imported and looked up all there is, and then forks itself for each life. A life is the command
+line in a folder, with stdout and stderr in files beside it; it may be killed at an instant, or at an event on the disk
+(`tests.sweeps.disk`). What comes of a folder's lives: `tests.sweeps.outcomes`.
 
 A life tells MLflow nothing: `_Nowhere` stands for the delivery, which `tests/experiments/test_delivery.py` kills.
 """

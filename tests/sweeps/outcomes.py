@@ -1,5 +1,6 @@
 """A short sweep with every outcome, and what comes of it, however often it was killed on its way."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ SHORT: dict[str, dict[str, Any]] = {
 
 def make_folder(folder: Path, **sections: dict[str, Any]) -> Path:
     """A working folder with the data of `SHORT` and its configuration, `sections` changed, as `sweep.toml`."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(5)
     X = generator.standard_normal((80, 3))
     y = 2 * X[:, 0] + np.sin(2 * X[:, 1]) + X[:, 2] ** 2 / 2 + generator.standard_normal(80) / 10
@@ -151,3 +152,12 @@ def live_through(template: Template, folder: Path, deaths: Iterable[Death], undi
     if life.exit_code == 0:
         assert found.files == undisturbed.outcome.files
     return lives
+
+
+def assert_tells_of_a_full_disk(err: str) -> None:
+    """One message, without a traceback, that says what to do."""
+    assert re.fullmatch(
+        r"\S*: the disk is full\. The record up to here is whole; free some space, then type the same command again to "
+        r"continue\.\n|\S*: cannot be written \(No space left on device\)\. .*\n",
+        err,
+    ), err

@@ -1,6 +1,5 @@
 """Each write of a sweep, by name: a kill before it, in the middle of it and after it; and a disk that is full there."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from tests.sweeps.disk import Fault
 from tests.sweeps.lives import Template
-from tests.sweeps.outcomes import Undisturbed, live_through, make_folder, outcome
+from tests.sweeps.outcomes import Undisturbed, assert_tells_of_a_full_disk, live_through, make_folder, outcome
 
 SLOW = pytest.mark.slow
 JOURNAL = r"/journal\.log$"
@@ -59,14 +58,6 @@ def test_a_kill_at_a_write_leaves_the_result_of_the_undisturbed_sweep(
     first, last = live_through(template, make_folder(shelf / "short"), [death], undisturbed)
     assert first.is_killed
     assert last.exit_code == 0, last.err
-
-
-def assert_tells_of_a_full_disk(err: str) -> None:
-    assert re.fullmatch(
-        r"\S*: the disk is full\. The record up to here is whole; free some space, then type the same command again to "
-        r"continue\.\n|\S*: cannot be written \(No space left on device\)\. .*\n",
-        err,
-    ), err
 
 
 @pytest.mark.parametrize("phase", ["torn", *(pytest.param(name, marks=SLOW) for name in ("before", "after"))])
