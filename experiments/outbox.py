@@ -138,7 +138,7 @@ class Outbox:
                 self._delivered_until += 1
                 self._delivered_also.remove(self._delivered_until)
             document = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
-        replacement = self._delivered_path.with_name(f"{self._delivered_path.name}.{os.getpid()}.new")
+        replacement = self._delivered_path.with_name(self._delivered_path.name + ".new")
         with open(replacement, "wb", opener=_open_private) as file:
             file.write(json.dumps(document).encode())
             file.flush()

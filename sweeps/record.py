@@ -28,8 +28,8 @@ class Record:
         folder = workspace.study_folder(study_name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._outbox = Outbox(folder / "outbox.jsonl")
+        workspace.keep_tracking_uri(study_name, config.tracking.uri)  # before there is anything to deliver
         self._outbox.append(sweep_started(config, study_name, prepared))
-        workspace.keep_tracking_uri(study_name, config.tracking.uri)
         self._tracking_uri = workspace.tracking_uri(study_name)
         self._is_finished = False
         self.delivered: DeliveryResult | None = None

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.checkpoint import Checkpoint
-from sweeps.executors import RungExecutor, WorkerDiedError
+from sweeps.executors import MAX_ATTEMPTS, RungExecutor, WorkerDiedError
 from sweeps.rungs import Rungs
 from sweeps.study import LiveStudy
 from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, ended, join, recalled
@@ -33,6 +33,9 @@ POLL_SECONDS = 0.1
 HANG_FACTOR = 20.0
 HANG_SECONDS = 30.0
 """A rung hangs when it takes this much longer than rungs did so far: factor times the expected, and the seconds."""
+
+SLOWEST_PACE = 100.0
+"""Real seconds an imagined second, as long as no rung has shown how fast this machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ class Hooks:
         check_interrupt: Called while waiting; raises to leave at once. The storage is then as it was after the
             latest applied rung.
         on_trial_end: Told of every trial this process ends, just before the storage is.
+        hang_seconds: What is granted to a rung beyond `HANG_FACTOR` times the expected, before its worker is ended.
     """
 
     is_over: Callable[[], bool] = lambda: False
     check_interrupt: Callable[[], None] = lambda: None
     on_trial_end: Callable[[TrialResult], None] = lambda result: None
+    hang_seconds: float = HANG_SECONDS
 
 
 class Schedule:
@@ -181,19 +186,25 @@ class Schedule:
         """Wait for the worker and take its result over; what went wrong, or an empty text."""
         assert trial.future is not None, "a rung that is not known has been submitted"
         is_running_since = time.monotonic()
+        hung_for = 0.0
         while not wait([trial.future], timeout=POLL_SECONDS).done:
             self._hooks.check_interrupt()
             if not trial.future.running():
                 is_running_since = time.monotonic()
-            elif time.monotonic() - is_running_since > self._patience_seconds(trial):
+            elif time.monotonic() - is_running_since > (patience := self._patience_seconds(trial)):
                 self._executor.abandon(trial.future)
-                is_running_since = time.monotonic()
+                is_running_since, hung_for = time.monotonic(), patience
         self._hooks.check_interrupt()
         error = trial.future.exception()
         if isinstance(error, MemoryError):
             return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
         if isinstance(error, WorkerDiedError):
-            return str(error)
+            if hung_for == 0.0:
+                return str(error)
+            return (
+                f"it was given to {MAX_ATTEMPTS} workers and had no answer within {hung_for:.3g} s. Look for workers "
+                "that were stopped, or a machine that has no memory left and swaps."
+            )
         result = trial.future.result()  # any other error is a bug of ours: not a trial's failure
         trial.state = result.state
         trial.training_seconds += result.seconds
@@ -208,10 +219,16 @@ class Schedule:
         )
 
     def _patience_seconds(self, trial: RunningTrial) -> float:
-        """When a rung counts as hanging: never before any rung has shown how fast this machine is."""
-        if self._pace == 0.0:
-            return float("inf")
-        return HANG_SECONDS + HANG_FACTOR * self._pace * trial.imagined_seconds
+        """When a rung counts as hanging, by how fast this machine has been so far."""
+        return self._hooks.hang_seconds + HANG_FACTOR * self._pace_so_far() * trial.imagined_seconds
+
+    def _pace_so_far(self) -> float:
+        """Real seconds an imagined second, of the slowest rung that was applied; before there is one, has arrived."""
+        if self._pace > 0.0:
+            return self._pace
+        futures = ((trial.future, trial.imagined_seconds) for trial in self._running.values())
+        arrived = ((f, s) for f, s in futures if f is not None and f.done() and f.exception() is None)
+        return max((future.result().seconds / seconds for future, seconds in arrived), default=SLOWEST_PACE)
 
     def _end(self, trial: RunningTrial, state: TrialState, reason: str, *, is_interrupted: bool = False) -> None:
         """Write the end of a trial down: the fact first, then the storage, which a resumed sweep believes.

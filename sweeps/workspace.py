@@ -59,9 +59,9 @@ class Workspace:
         """
         try:
             self.root.mkdir(mode=0o700, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
+            probe = self.root / ".probe"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another run may have been faster
         except OSError as error:
             raise InputError(
                 f"{self.root}: cannot be written ({error.strerror}).",
@@ -87,8 +87,7 @@ class Workspace:
                 "record true; wait for it (python -m sweeps status), or give this one another sweep.name."
             ) from None
         try:
-            for leftover in folder.glob(f"*/{WORKER_DATA_PREFIX}*"):  # of a run that was killed
-                shutil.rmtree(leftover, ignore_errors=True)
+            _remove_leftovers(folder)
             yield
         finally:
             lock.release()
@@ -104,7 +103,7 @@ class Workspace:
     def keep_tracking_uri(self, study_name: str, uri: str | None) -> None:
         """Remember where a study's facts go, for `sync`: as configured, variables not expanded."""
         if uri is not None:
-            (self.study_folder(study_name) / "tracking_uri").write_text(uri, "utf-8")
+            _keep(self.study_folder(study_name) / "tracking_uri", uri)
 
     def tracking_uri(self, study_name: str) -> str:
         """Where a study's facts go: what was kept, expanded, or the database that a bare `mlflow ui` shows."""
@@ -137,7 +136,7 @@ class Workspace:
         if url is not None:
             folder = self.study_folder(study_name)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / "storage").write_text(url, "utf-8")
+            _keep(folder / "storage", url)
 
     def storages(self, sweep_name: str | None = None) -> list[BaseStorage]:
         """The storages of the studies of this folder (of one sweep), for reading: no lease is needed.
@@ -158,3 +157,22 @@ class Workspace:
 
 def _pattern(sweep_name: str | None) -> str:
     return "*" if sweep_name is None else glob.escape(sweep_name)
+
+
+def _keep(file: Path, text: str) -> None:
+    """Write the file whole or not at all: half an address would be another one."""
+    temporary = file.with_name(file.name + ".new")
+    with temporary.open("w", encoding="utf-8") as written:
+        written.write(text)
+        written.flush()
+        os.fsync(written.fileno())
+    temporary.replace(file)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run of this sweep left behind and no other run will ever look at."""
+    for pattern in (f"*/{WORKER_DATA_PREFIX}*", "*/.model.h5.*"):
+        for directory in folder.glob(pattern):
+            shutil.rmtree(directory, ignore_errors=True)
+    for link in folder.glob("journal.log.lock*.rename"):  # Optuna's lock, between its two steps of letting go
+        link.unlink(missing_ok=True)

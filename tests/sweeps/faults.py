@@ -1,10 +1,16 @@
 """What the tests let workers do. A module of its own, because a worker imports what it is told to run."""
 
 import os
+import random
+import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from engine.worker import Rung, RungResult, run_rung_in_worker
 
@@ -57,3 +63,40 @@ def die_in_trial(number: int, rung: Rung) -> RungResult:
     if rung.initial_seed[1] == number:
         die()
     return run_rung_in_worker(rung)
+
+
+def stop_first(mark: Path, number: int, rung: Rung) -> RungResult:
+    """A rung whose first worker is stopped for ever, if it is of one trial."""
+    if rung.initial_seed[1] == number and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return run_rung_in_worker(rung)
+
+
+def stop_in_trial(file: Path, number: int, rung: Rung) -> RungResult:
+    """A rung that stops every worker if it is of one trial; the workers' process numbers are in the file."""
+    if rung.initial_seed[1] == number:
+        note(file, "stopped")
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return run_rung_in_worker(rung)
+
+
+def run_out_of_memory_in_trial(number: int, rung: Rung) -> RungResult:
+    """A rung that wants more than its worker may have, if it is of one trial."""
+    if rung.initial_seed[1] != number:
+        return run_rung_in_worker(rung)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**20, hard))
+    try:
+        np.ones(2**26)
+        return run_rung_in_worker(rung)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def delayed(seed: int, run: Callable[[Rung], Any], rung: Rung) -> Any:
+    """A rung whose result comes after some time, which is another for each rung."""
+    result = run(rung)
+    time.sleep(random.Random(f"{seed} {rung.initial_seed[1]} {rung.n_iterations}").random() / 50)  # noqa: S311
+    return result

@@ -1,0 +1,44 @@
+"""What the tests of whole sweeps share: a template process, a place for folders, the sweep that nothing disturbs."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps.disk import events
+from tests.sweeps.lives import Template, trace_file
+from tests.sweeps.outcomes import Undisturbed, make_folder, outcome
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """Forks lives of sweeps."""
+    with Template() as started:
+        yield started
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Path]:
+    """A place for many folders: in memory where there is such a disk, since a kill does not depend on the disk."""
+    memory = Path("/dev/shm")  # noqa: S108  # below it, a name nobody else has
+    directory = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else tmp_path))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """It has every outcome, or what is compared with it would prove little."""
+    lives, outcomes = [], []
+    for name in ("one", "two", "three"):
+        folder = make_folder(tmp_path_factory.mktemp("undisturbed") / name)
+        lives.append(template.live(folder))
+        assert lives[-1].exit_code == 0, lives[-1].err
+        outcomes.append(outcome(folder))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert outcomes[0].files == outcomes[1].files == outcomes[2].files
+    assert {row["state"] for row in outcomes[0].rows} == {"COMPLETE", "PRUNED", "FAIL"}
+    assert outcomes[0].end.metrics["best_iteration"] > 0
+    return Undisturbed(outcomes[0], events(trace_file(folder)), min(life.seconds for life in lives))

@@ -1,0 +1,66 @@
+"""A real file system without room, at every size: the message, the exit code, and the same result with room."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps.lives import Template
+from tests.sweeps.outcomes import Undisturbed, assert_tells_of_a_full_disk, live_through, make_folder, outcome
+
+PAGE_BYTES = 4096
+"""What such a file system gives away at a time."""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("needs to mount a tmpfs of 1 MB, which is refused here")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_disk_of_any_size_that_is_too_small_is_told_and_with_room_the_same_command_continues(
+    template: Template, undisturbed: Undisturbed, small_disk: Path
+):
+    folder = make_folder(small_disk)
+    filler = folder / "filler"
+    for n_pages in count():
+        filler.write_bytes(bytes(shutil.disk_usage(folder).free - n_pages * PAGE_BYTES))
+        life = template.live(folder)
+        filler.unlink()
+        if life.exit_code == 0:
+            break
+        assert life.exit_code == 2, life
+        assert_tells_of_a_full_disk(life.err)
+        live_through(template, folder, [], undisturbed)
+        shutil.rmtree(folder / ".sweeps")
+    assert outcome(folder, is_delivered=False) == undisturbed.outcome  # a mark that found no room is made later
+    assert n_pages > 10, "the disk was hardly ever too small"
+
+
+def test_a_sweep_that_is_given_a_page_at_a_time_ends_as_the_undisturbed_one(
+    template: Template, undisturbed: Undisturbed, small_disk: Path
+):
+    """The disk is full again and again, each life comes a little further."""
+    folder = make_folder(small_disk)
+    filler = folder / "filler"
+    n_free = shutil.disk_usage(folder).free
+    filler.write_bytes(bytes(n_free))
+    for n_pages in count(1):
+        os.truncate(filler, n_free - n_pages * PAGE_BYTES)
+        life = template.live(folder)
+        if life.exit_code == 0:
+            break
+        assert life.exit_code == 2, life
+        assert_tells_of_a_full_disk(life.err)
+    assert outcome(folder, is_delivered=False) == undisturbed.outcome  # a mark that found no room is made later
+    assert n_pages > 10
