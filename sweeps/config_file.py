@@ -1,5 +1,6 @@
 """From a TOML file, a ready-made name or options of the command line to a checked `Config`, or to one clear message."""
 
+import json
 import os
 import re
 import tomllib
@@ -50,12 +51,32 @@ def override(config: Config, **sections: dict[str, Any]) -> Config:
     Raises:
         InputError: A replaced value is not allowed.
     """
-    values = config.model_dump()
+    before, values = config.model_dump(), config.model_dump()
     for section, changes in sections.items():
         values[section] |= {key: value for key, value in changes.items() if value is not None}
     changed = parse_config(values, source="command line", directory=config.directory)
-    changed._source, changed._text = config.source, config.text
+    changed._source = config.source
+    changed._text = config.text if values == before else ""  # else it would say what did not happen
     return changed
+
+
+def as_toml(config: Config) -> str:
+    """The file as its user wrote it; what was made in Python, or changed on the command line, as a file that says it."""
+    if config.text:
+        return config.text
+    tables = config.model_dump(mode="json", exclude_none=True)
+    written = [
+        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
+        for section, table in tables.items()
+        if table
+    ]
+    return f"# {config.source}, as it was run\n\n" + "\n".join(written)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and lists of them are written alike
 
 
 def ready_made() -> list[str]:

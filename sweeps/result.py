@@ -65,6 +65,7 @@ class SweepResult:
         rows: The leaderboard.
         winner: None when no trial succeeded.
         model_file: Where the winner's weights are; None without a winner.
+        report_file: Where the report is; None without one.
         delivery: What MLflow has, and what it does not have yet.
     """
 
@@ -76,6 +77,7 @@ class SweepResult:
     rows: list[LeaderboardRow]
     winner: Winner | None
     model_file: str | None
+    report_file: str | None
     tracking_uri: str
     delivery: DeliveryResult
     elapsed_seconds: float
@@ -116,6 +118,7 @@ class SweepResult:
                 "baselines": {baseline.name: baseline.scores for baseline in winner.baselines},
             },
             "model": self.model_file,
+            "report": self.report_file,
             "mlflow": {
                 "tracking_uri": self.tracking_uri,
                 "experiment_id": self.delivery.experiment_id,
