@@ -163,9 +163,10 @@ def from_json(line: str) -> Fact:
 def without_curves(line: str) -> str:
     """The line of a trial with no points in its curves: a hundredth of the text, for whoever wants all trials.
 
-    Only `to_json` writes a key in these two places; inside a string its quotes would be escaped.
+    The last places where these two stand are the trial's own: within a string their quotes would be escaped, and what
+    comes after the curves has no object under either name.
     """
-    start, end = line.find(_CURVES), line.rfind(_AFTER_CURVES)
+    start, end = line.rfind(_CURVES), line.rfind(_AFTER_CURVES)
     return line if start < 0 or end < start else line[: start + len(_CURVES)] + line[end:]
 
 

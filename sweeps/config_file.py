@@ -51,18 +51,17 @@ def override(config: Config, **sections: dict[str, Any]) -> Config:
     Raises:
         InputError: A replaced value is not allowed.
     """
-    before, values = config.model_dump(), config.model_dump()
+    values = config.model_dump()
     for section, changes in sections.items():
         values[section] |= {key: value for key, value in changes.items() if value is not None}
     changed = parse_config(values, source="command line", directory=config.directory)
-    changed._source = config.source
-    changed._text = config.text if values == before else ""  # else it would say what did not happen
+    changed._source, changed._text = config.source, config.text
     return changed
 
 
 def as_toml(config: Config) -> str:
-    """The file as its user wrote it; what was made in Python, or changed on the command line, as a file that says it."""
-    if config.text:
+    """The file as its user wrote it; what was made in Python, or changed by options, as a file that says the same."""
+    if config.text and Config.model_validate(tomllib.loads(config.text)).model_dump() == config.model_dump():
         return config.text
     tables = config.model_dump(mode="json", exclude_none=True)
     written = [

@@ -24,37 +24,33 @@ def searched(config: Config, data: DataFact) -> str:
 
 
 def won(winner: Winner | None, trials: Sequence[FrozenTrial], n_test: int, has_report: bool) -> str:
-    """What came of it; known when a study ends."""
+    """What came of it; known when a study ends. The scores come first: MLflow folds the rest away."""
     count = Counter(trial.state.name for trial in trials)
     counts = (
         f"{len(trials):,} trials: {count['COMPLETE']:,} complete, {count['PRUNED']:,} pruned, {count['FAIL']:,} failed"
     )
     if winner is None:
-        return f"**No winner.** {counts}.\n"
-    hyperparameters = ", ".join(
-        f"`{name}` {f'{value:.4g}' if isinstance(value, float) else value}"
+        return f"**No trial won.** {counts}.\n"
+    hyperparameters = "\n".join(
+        f"| `{name}` | {f'{value:.4g}' if isinstance(value, float) else value} |"
         for name, value in winner.candidate.params.items()
     )
-    report = "\nAll of it in figures: `report.html` among the artifacts.\n" if has_report else ""
+    report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
-        f"**Won: trial {winner.number}** of {counts}. {hyperparameters}. Its validation cost, the mean over the folds, "
-        f"was {winner.value:.4g} at iteration {winner.best_iteration}.\n\n{_test_table(winner, n_test)}{report}"
+        f"**Trial {winner.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}\n"
+        f"{counts}.{report}\n\n"
+        f"| won | |\n|---|---|\n{hyperparameters}\n"
+        f"| validation cost, mean over the folds | {winner.value:.4g} at iteration {winner.best_iteration} |\n"
     )
 
 
-def _test_table(winner: Winner, n_test: int) -> str:
-    names = list(winner.test)
-    header = [f"on {n_test:,} test examples", *(cell for name in names for cell in (name, "95 % interval"))]
-    first = ["**the winner, refitted**"]
-    for name in names:
+def _scores(winner: Winner) -> str:
+    lines = []
+    for name, score in winner.test.items():
         low, high = winner.interval[name]
-        first += [f"**{winner.test[name]:.4g}**", f"{low:.4g} to {high:.4g}"]
-    others = [
-        [baseline.name, *(cell for name in names for cell in (f"{baseline.scores[name]:.4g}", ""))]
-        for baseline in winner.baselines
-    ]
-    lines = [header, ["---"] * len(header), first, *others]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+        others = ", ".join(f"{baseline.name} {baseline.scores[name]:.4g}" for baseline in winner.baselines)
+        lines.append(f"- {name} **{score:.4g}**, 95 % interval {low:.4g} to {high:.4g} ({others})\n")
+    return "".join(lines)
 
 
 def _in_words(values: object) -> str:

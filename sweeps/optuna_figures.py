@@ -5,7 +5,8 @@ snapshot that is never copied, and of a large study a sample: the best trials, a
 """
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,15 +41,24 @@ class Snapshot(InMemoryStorage):
         self._snapshot = trials
 
     def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Sequence[TrialState] | None = None
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """All trials in these states."""
         return [trial for trial in self._snapshot if states is None or trial.state in states]
 
 
+def quiet() -> None:
+    """Keep off the terminal what Optuna says of small studies; the page says it in its own words.
+
+    For good, and not within `catch_warnings`, which would undo the filters of other threads when it is left.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", message="Some regimes for parameter")
+
+
 def snapshot(trials: Sequence[FrozenTrial]) -> optuna.Study:
     """A study for Optuna's figures to read."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    quiet()
     return optuna.create_study(storage=Snapshot(trials))
 
 

@@ -64,8 +64,6 @@ class Record:
     ) -> None:
         sequence = self._outbox.n_finished + 1
         self._outbox.append(
-            sweep_finished(
-                self._study_name, state, winner, sequence, description=description, artifacts=artifacts
-            )
+            sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
         )
         self._delivery.notify()

@@ -79,11 +79,11 @@ def _learning_curves(record: StudyRecord) -> Section:
     if best is None:
         return Section("curves", "Learning curves", f"What was recorded along each training {NO_OUTBOX}")
     note = (
-        f"Means over the folds, from the first iteration on. The dashed line is where the validation cost of trial {best.number} was lowest. "
-        f"Beside it {len(others)} other trials, evenly spread over the leaderboard."
+        "Means over the folds, from the first iteration on. The dashed line is where the validation cost of trial "
+        f"{best.number} was lowest. Beside it {len(others)} other trials, evenly spread over the leaderboard."
     )
-    drawn = [Figure(f"Trial {best.number}, the best: cost", figures.best_trial_curves(best, "cost", "cost"), is_wide=False)]
-    for quantity, name in (("accuracy", "accuracy"), ("rmse", "RMSE")):
+    drawn = []
+    for quantity, name in (("cost", "cost"), ("accuracy", "accuracy"), ("rmse", "RMSE")):
         if f"validation_{quantity}" in best.curves:
             figure = figures.best_trial_curves(best, quantity, name)
             drawn.append(Figure(f"Trial {best.number}, the best: {name}", figure, is_wide=False))
@@ -139,4 +139,6 @@ def _evenly(items: Sequence[int], n: int) -> list[int]:
 
 
 def _sampled(n: int, n_all: int) -> str:
-    return f"Drawn are {n:,} of {n_all:,} complete trials: the best {n // 4:,}, the others evenly spread over the sweep."
+    return (
+        f"Drawn are {n:,} of {n_all:,} complete trials: the best {n // 4:,}, the others evenly spread over the sweep."
+    )

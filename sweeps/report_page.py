@@ -1,5 +1,6 @@
 """The report's page: what won, the tables, the configuration; `report_figures` has what is drawn."""
 
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def scores_of(finished: SweepFinished | None) -> dict[str, TestScore]:
                 for other, value in metrics.items()
                 if (baseline := re.fullmatch(rf"baseline_(.+)_test_{name}", other))
             }
-            found[name] = TestScore(metrics[f"test_{name}"], low, metrics[f"test_{name}_ci95_high"], baselines)
+            found[_metric(name)] = TestScore(metrics[f"test_{name}"], low, metrics[f"test_{name}_ci95_high"], baselines)
     return found
 
 
@@ -71,7 +72,7 @@ def _tiles(record: StudyRecord) -> list[Tile]:
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
     tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
     for name, test in scores_of(record.finished).items():
-        tiles.append(Tile(f"{test.score:.4g}", f"test {_metric(name)}, 95 % interval {test.low:.4g} to {test.high:.4g}"))
+        tiles.append(Tile(f"{test.score:.4g}", f"test {name}, 95 % interval {_interval(test)}"))
     if record.outbox is not None:
         tiles.append(Tile(_duration(record.table["training_seconds"].sum()), "training time, all workers together"))
     return tiles
@@ -97,17 +98,18 @@ def _what_won(record: StudyRecord) -> Section:
     )
     html = tables.beside(tables.pairs(hyperparameters), *(_score_table(name, test) for name, test in scores.items()))
     drawn = [
-        Figure(f"Test {_metric(name)}", winner_beside_baselines(_metric(name), (t.score, t.low, t.high), t.baselines), 190)
-        for name, t in scores.items()
+        Figure(
+            f"Test {metric}", winner_beside_baselines(metric, (test.score, test.low, test.high), test.baselines), 190
+        )
+        for metric, test in scores.items()
     ]
     return Section("winner", "What won", note, html, drawn)
 
 
 def _score_table(name: str, test: TestScore) -> str:
-    interval = f"{test.low:.4g} to {test.high:.4g}"
-    rows = [("winner", test.score, interval), *((model, score, "") for model, score in test.baselines.items())]
-    frame = pd.DataFrame(rows, columns=["model", f"test {_metric(name)}", "95 % interval"])
-    return tables.table(frame, {f"test {_metric(name)}": "{:.4g}".format}, first_row_class="winner")
+    rows = [("winner", test.score, _interval(test)), *((model, score, "") for model, score in test.baselines.items())]
+    frame = pd.DataFrame(rows, columns=["model", f"test {name}", "95 % interval"])
+    return tables.table(frame, {f"test {name}": "{:.4g}".format}, first_row_class="winner")
 
 
 def _leaderboard(record: StudyRecord) -> Section:
@@ -165,6 +167,10 @@ def _data_and_configuration(record: StudyRecord) -> Section:
 def _tag(key: str) -> str:
     """ "sweeps.packages.numpy" as "numpy"; MLflow's own tags keep their names."""
     return key.removeprefix("sweeps.packages.").removeprefix("sweeps.").removeprefix("mlflow.").replace(".", " ")
+
+
+def _interval(test: TestScore) -> str:
+    return "not known" if math.isnan(test.low) else f"{test.low:.4g} to {test.high:.4g}"
 
 
 def _metric(name: str) -> str:

@@ -1,19 +1,20 @@
 """What a report is made of: a study from its storage and its facts from the outbox, as one tidy table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import InputError
-from experiments.facts import SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import SweepFinished, SweepStarted
 from experiments.outbox import Outbox
 from experiments.report.figures import state_of
 from sweeps.optuna_figures import importances
 from sweeps.result import LeaderboardRow
 from sweeps.status import find_study, state_now, trials_of
 from sweeps.study import StoredStudy
+from sweeps.trial_table import trial_table
 from sweeps.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ class StudyRecord:
         state: FINISHED, FAILED, RUNNING or INTERRUPTED.
         trials: As Optuna has them, by number.
         rows: The leaderboard, best first.
-        table: One row a trial, by number. `outcome` is `state` in a reader's word, "interrupted" included;
-            `training_seconds` is missing where there is no outbox.
+        table: `trial_table`'s, with `interrupted` and with `outcome`: `state` in a reader's word, or "interrupted".
         outbox: The study's facts; None where it was run in another folder.
         started, finished: Its first and last fact, if there are any.
         importances: PED-ANOVA of its complete trials; empty where they are too few.
@@ -61,13 +61,15 @@ def read_study(workspace: Workspace, name: str | None) -> StudyRecord:
     return record_of(stored, workspace, state_now(workspace, stored))
 
 
-def hidden_units_of(row: dict[str, Any]) -> str:
+def hidden_units_of(row: Mapping[Any, Any]) -> str:
     """Widths of a row's hidden layers as "20-7-5"; "none" for logistic or linear regression."""
     widths = [row[f"hidden_units_{layer}"] for layer in range(1, int(row["depth"]) + 1)]
     return "-".join(f"{width:.0f}" for width in widths) or "none"
 
 
-def record_of(stored: StoredStudy, workspace: Workspace, state: str, finished: SweepFinished | None = None) -> StudyRecord:
+def record_of(
+    stored: StoredStudy, workspace: Workspace, state: str, finished: SweepFinished | None = None
+) -> StudyRecord:
     """The record of a study that is open already; `finished` where its last fact is not written yet.
 
     Raises:
@@ -81,7 +83,10 @@ def record_of(stored: StoredStudy, workspace: Workspace, state: str, finished: S
             f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
         )
     path = workspace.study_folder(stored.name) / "outbox.jsonl"
-    outbox = Outbox(path) if path.exists() else None
+    try:
+        outbox = Outbox(path) if path.exists() else None
+    except ValueError as damage:
+        raise InputError(str(damage), "A report reads all of it.", f"Or move {path} away and go without.") from damage
     first = outbox.first() if outbox is not None and outbox.n_facts else None
     rows = trials_of(stored)
     return StudyRecord(
@@ -98,42 +103,9 @@ def record_of(stored: StoredStudy, workspace: Workspace, state: str, finished: S
 
 
 def _table(trials: list[FrozenTrial], rows: list[LeaderboardRow], outbox: Outbox | None) -> "pd.DataFrame":
-    """One row a trial, by number; widths of absent layers, and what is not known, are missing values."""
-    import pandas as pd
-
-    facts: dict[int, TrialFinished] = {}
-    if outbox is not None:
-        facts = {fact.number: fact for fact in outbox.trials_without_curves()}
-    by_number = {row.number: row for row in rows}
-    n_layers = max(int(row.params["depth"]) for row in rows)
-    documents = []
-    for trial in trials:
-        row, fact = by_number[trial.number], facts.get(trial.number)
-        params = dict(row.params)
-        is_interrupted = bool(trial.user_attrs.get("is_interrupted", False))
-        activation = params.pop("activation")
-        documents.append(
-            {
-                "number": trial.number,
-                "state": row.state,
-                "interrupted": is_interrupted,
-                "outcome": state_of(row.state, is_interrupted),
-                "value": row.value,
-                "best_iteration": row.best_iteration,
-                **params,
-                **{f"hidden_units_{layer}": params.get(f"hidden_units_{layer}") for layer in range(1, n_layers + 1)},
-                "activation": activation,
-                "training_seconds": None if fact is None else fact.metrics.get("training_seconds"),
-                "started_at": _utc(trial.datetime_start),
-                "ended_at": _utc(trial.datetime_complete),
-                "reason": row.reason,
-            }
-        )
-    table = pd.DataFrame(documents)
-    whole = ["best_iteration", *(name for name in table.columns if name.startswith("hidden_units_"))]
-    return table.astype(dict.fromkeys(whole, "Int64") | {"value": "float64", "training_seconds": "float64"})
-
-
-def _utc(moment: datetime | None) -> str | None:
-    """Optuna's times are local and do not say so."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    """One row a trial, by number."""
+    facts = [] if outbox is None else outbox.trials_without_curves()
+    table = trial_table((row.to_dict() for row in rows), facts).reset_index()
+    is_interrupted = [bool(trial.user_attrs.get("is_interrupted", False)) for trial in trials]
+    table.insert(2, "interrupted", is_interrupted)
+    return table.assign(outcome=list(map(state_of, table["state"], is_interrupted)))

@@ -1,15 +1,17 @@
 """Figures that Optuna has none of: learning curves, depth and width, time, test scores. Data frames in, plotly out."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from experiments.facts import Curve, TrialFinished
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 STATE_COLORS = {
@@ -26,11 +28,18 @@ ACTIVATION_COLORS = ("#4c78a8", "#72b7b2", "#b279a2", "#9d755d")
 LOG_FROM = 5.0
 """An axis of positive values is logarithmic when the largest is so many times the smallest."""
 
+_TICKS: dict[float, tuple[float, ...]] = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 2, 5), 4: (1, 3), math.inf: (1,)}
+"""Where a logarithmic axis of at most so many decades has its ticks in each of them."""
+
 
 def labelled(
-    figure: "go.Figure", x_title: str, y_title: str, x: Mapping[str, Any] | None = None, y: Mapping[str, Any] | None = None
-) -> "go.Figure":
-    """The figure with titles on its axes and other properties of them, such as `scaled`'s; its look is the page's."""
+    figure: go.Figure,
+    x_title: str,
+    y_title: str,
+    x: Mapping[str, Any] | None = None,
+    y: Mapping[str, Any] | None = None,
+) -> go.Figure:
+    """Give the axes their titles, and other properties, such as `scaled`'s; a figure's look is the page's."""
     figure.update_layout(
         xaxis={"title": {"text": x_title}, **(x or {})},
         yaxis={"title": {"text": y_title}, **(y or {})},
@@ -45,14 +54,13 @@ def scaled(values: Iterable[float | None]) -> dict[str, Any]:
     if not finite.size or finite.min() <= 0 or finite.max() < LOG_FROM * finite.min():
         return {"type": "linear"}
     low, high = float(finite.min()), float(finite.max())
-    n_decades = math.log10(high / low)
-    steps = (1, 1.5, 2, 3, 5, 7) if n_decades <= 1 else (1, 2, 5) if n_decades <= 2 else (1, 3) if n_decades <= 4 else (1,)
+    steps = next(steps for n_decades, steps in _TICKS.items() if math.log10(high / low) <= n_decades)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> "go.Figure":
+def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.Figure:
     """Training and validation curve of one trial, and where its validation cost was lowest."""
     import plotly.graph_objects as go
 
@@ -71,11 +79,11 @@ def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> "go.
     if best_iteration is not None:
         figure.add_vline(best_iteration, line={"color": "#7b8794", "width": 1, "dash": "dash"})
     costs = [v for subset in ("train", "validation") for _, v in trial.curves[f"{subset}_cost"]]
-    y = scaled(costs) if quantity == "cost" else {}
-    return labelled(figure, "iteration", y_title, scaled(_iterations([trial])), y)
+    y_axis = scaled(costs) if quantity == "cost" else {}
+    return labelled(figure, "iteration", y_title, scaled(_iterations([trial])), y_axis)
 
 
-def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title: str) -> "go.Figure":
+def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title: str) -> go.Figure:
     """Validation cost of the best trial and of others, coloured by how they ended."""
     import plotly.graph_objects as go
 
@@ -105,11 +113,11 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title:
         line={"color": BEST_COLOR, "width": 2.5},
         hovertemplate=f"trial {best.number}: %{{y:.4g}} at iteration %{{x}}<extra></extra>",
     )
-    y = scaled(value for trial in (best, *others) for _, value in trial.curves["validation_cost"])
-    return labelled(figure, "iteration", y_title, scaled(_iterations([best, *others])), y)
+    y_axis = scaled(value for trial in (best, *others) for _, value in trial.curves["validation_cost"])
+    return labelled(figure, "iteration", y_title, scaled(_iterations([best, *others])), y_axis)
 
 
-def value_by_depth(trials: pd.DataFrame, y_title: str) -> "go.Figure":
+def value_by_depth(trials: pd.DataFrame, y_title: str) -> go.Figure:
     """A box for each number of hidden layers; all trials with a value stand in the box's numbers."""
     import plotly.graph_objects as go
 
@@ -119,7 +127,7 @@ def value_by_depth(trials: pd.DataFrame, y_title: str) -> "go.Figure":
             x=[str(depth)] * len(of_depth),
             y=of_depth["value"].to_numpy(),
             name=str(depth),
-            marker={"color": _depth_color(int(depth)), "size": 4},
+            marker={"color": _depth_color(depth), "size": 4},
             boxpoints="all" if len(of_depth) <= 200 else "outliers",
             jitter=0.5,
             pointpos=0,
@@ -131,7 +139,7 @@ def value_by_depth(trials: pd.DataFrame, y_title: str) -> "go.Figure":
     return labelled(figure, "depth (hidden layers)", y_title, {"type": "category"}, scaled(trials["value"]))
 
 
-def value_by_width(trials: pd.DataFrame, y_title: str) -> "go.Figure":
+def value_by_width(trials: pd.DataFrame, y_title: str) -> go.Figure:
     """Hidden units of all layers against the value, coloured by depth; trials without hidden layers are left out."""
     import plotly.graph_objects as go
 
@@ -145,7 +153,7 @@ def value_by_width(trials: pd.DataFrame, y_title: str) -> "go.Figure":
             customdata=of_depth["number"].to_numpy(),
             mode="markers",
             name=f"depth {depth}",
-            marker={"color": _depth_color(int(depth)), "size": 6, "opacity": 0.75},
+            marker={"color": _depth_color(depth), "size": 6, "opacity": 0.75},
             hovertemplate="trial %{customdata}: %{y:.4g} with %{x} hidden units<extra></extra>",
         )
     figure.update_layout(showlegend=True)
@@ -153,7 +161,7 @@ def value_by_width(trials: pd.DataFrame, y_title: str) -> "go.Figure":
     return labelled(figure, "hidden units, all layers", y_title, x, scaled(trials["value"]))
 
 
-def time_by_state(trials: pd.DataFrame) -> "go.Figure":
+def time_by_state(trials: pd.DataFrame) -> go.Figure:
     """Seconds of training that went into trials of each end."""
     import plotly.graph_objects as go
 
@@ -172,7 +180,7 @@ def time_by_state(trials: pd.DataFrame) -> "go.Figure":
     return labelled(figure, "training time, s", "")
 
 
-def time_by_architecture(trials: pd.DataFrame) -> "go.Figure":
+def time_by_architecture(trials: pd.DataFrame) -> go.Figure:
     """Seconds of training by depth, stacked by activation."""
     import plotly.graph_objects as go
 
@@ -190,7 +198,9 @@ def time_by_architecture(trials: pd.DataFrame) -> "go.Figure":
     return labelled(figure, "depth (hidden layers)", "training time, s", {"type": "category"})
 
 
-def winner_beside_baselines(metric: str, winner: tuple[float, float, float], baselines: Mapping[str, float]) -> "go.Figure":
+def winner_beside_baselines(
+    metric: str, winner: tuple[float, float, float], baselines: Mapping[str, float]
+) -> go.Figure:
     """The winner's score with its 95 % interval, above the simple models it must beat.
 
     Args:
@@ -236,5 +246,5 @@ def _iterations(trials: Sequence[TrialFinished]) -> list[float]:
     return [float(x) for trial in trials for x, _ in trial.curves["validation_cost"] if x > 0]
 
 
-def _depth_color(depth: int) -> str:
-    return DEPTH_COLORS[depth % len(DEPTH_COLORS)]
+def _depth_color(depth: Any) -> str:  # noqa: ANN401 - a key of pandas', which is an int here
+    return DEPTH_COLORS[int(depth) % len(DEPTH_COLORS)]

@@ -133,4 +133,3 @@ def _json_for_script(document: object) -> str:
 
 def _resource(name: str) -> str:
     return (resources.files("experiments.report") / name).read_text("utf-8")
-

@@ -2,6 +2,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,16 @@ def test_a_kill_at_any_instant_leaves_a_whole_prefix_of_what_was_acknowledged(tm
             acknowledged += [int(line) for line in process.stdout.read().splitlines()]
         assert numbers(Outbox(path)) == list(range(len(Outbox(path).facts())))
         assert Outbox(path).n_facts in (acknowledged[-1] + 1, acknowledged[-1] + 2)
+
+
+def test_one_trial_all_trials_without_curves_and_the_last_end_are_found_by_their_keys(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 3)
+    assert outbox.last_finish() is None
+    assert outbox.append(finish(1))
+    assert outbox.append(trial(3, n_points=100))
+    assert outbox.append(finish(2))
+    again = Outbox(tmp_path / "outbox")
+    assert again.trial(3) == trial(3, n_points=100)
+    assert again.trial(4) is None
+    assert list(again.trials_without_curves()) == [replace(trial(number), curves={}) for number in range(4)]
+    assert again.last_finish() == finish(2)

@@ -136,7 +136,9 @@ class WrittenStudy:
             params=params,
             distributions=distributions,
             user_attrs={"best_iteration": int(iterations[best])} | ({"reason": reason} if reason else {}),
-            intermediate_values={end: float(cost[0]) for end in Rungs(search.max_iterations).ends(params["n_iterations"])},
+            intermediate_values={
+                end: float(cost[0]) for end in Rungs(search.max_iterations).ends(params["n_iterations"])
+            },
         )
         trial.number = number
         trial.datetime_start = datetime.datetime.fromtimestamp(started_at)
