@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.facts import Fact, from_json, to_json
+from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
@@ -124,6 +124,27 @@ class Outbox:
             positions = [p for p in range(after + 1, len(self._starts) + 1) if p not in also]
         return self._facts(positions)
 
+    def trial(self, number: int) -> TrialFinished | None:
+        """The fact of one trial, with its curves; None while it is not there."""
+        fact = self._find(f"trial-{number:04d}")
+        return fact if isinstance(fact, TrialFinished) else None
+
+    def trials_without_curves(self) -> Iterator[TrialFinished]:
+        """All trials in order, their curves empty: what a table needs of 100 MB, in a second."""
+        with self.path.open("rb") as file:
+            for key, position in list(self._keys.items()):
+                if key.startswith("trial-"):
+                    file.seek(self._starts[position - 1])
+                    fact = from_json(without_curves(file.readline().decode()))
+                    assert isinstance(fact, TrialFinished), "keys say what a fact is"
+                    yield fact
+
+    def last_finish(self) -> SweepFinished | None:
+        """How the study stopped the last time; None while it never has."""
+        position = self.position_of_last_finish()
+        fact = next(self._facts([position]))[1] if position else None
+        return fact if isinstance(fact, SweepFinished) else None
+
     def position_of_last_finish(self) -> int:
         """Position of the newest `SweepFinished`, 0 when there is none."""
         with self._lock:
@@ -182,6 +203,10 @@ class Outbox:
             os.close(descriptor)
         if is_new:
             _sync_directory(self.path.parent)
+
+    def _find(self, key: str) -> Fact | None:
+        position = self._keys.get(key)
+        return None if position is None else next(self._facts([position]))[1]
 
     def _facts(self, positions: range | list[int]) -> Iterator[tuple[int, Fact]]:
         for position in positions:

@@ -1,5 +1,6 @@
 """From a TOML file, a ready-made name or options of the command line to a checked `Config`, or to one clear message."""
 
+import json
 import os
 import re
 import tomllib
@@ -69,6 +70,25 @@ def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source:
     changed = parse_config(values, source=source, directory=config.directory)
     changed._source, changed._text = config.source, config.text
     return changed
+
+
+def as_toml(config: Config) -> str:
+    """The file as its user wrote it; what was made in Python, or changed by options, as a file that says the same."""
+    if config.text and Config.model_validate(tomllib.loads(config.text)).model_dump() == config.model_dump():
+        return config.text
+    tables = config.model_dump(mode="json", exclude_none=True)
+    written = [
+        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
+        for section, table in tables.items()
+        if table
+    ]
+    return f"# {config.source}, as it was run\n\n" + "\n".join(written)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and lists of them are written alike
 
 
 def ready_made() -> list[str]:

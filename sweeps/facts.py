@@ -2,19 +2,20 @@
 
 import getpass
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from optuna.trial import TrialState
 
 from engine import Curve
-from engine.threads import machine_kind
 from experiments.delivery import mask_password
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.preparation import PreparedData
-from sweeps import __version__
-from sweeps.config import Config, DepthRange, FloatRange, IntRange
+from sweeps.config import Config
+from sweeps.config_file import as_toml
+from sweeps.description import searched
+from sweeps.provenance import provenance
 from sweeps.trial import TrialResult
 from sweeps.winner import Winner
 
@@ -25,6 +26,16 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
     """The fact that a study began, with its configuration and data; passwords are masked."""
     dataset = prepared.dataset
     params = {key: _masked(value) for key, value in flatten(config.model_dump(exclude_none=True))}
+    data = DataFact(
+        name=config.sweep.name,
+        digest=dataset.digest[:32],
+        source=dataset.source,
+        n_train=dataset.n_train,
+        n_test=dataset.n_test,
+        n_features=prepared.X.shape[0],
+        task=dataset.task,
+        class_balance=class_balance(prepared),
+    )
     return SweepStarted(
         study=study_name,
         experiment=config.sweep.name,
@@ -34,21 +45,11 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
             "mlflow.user": _user(),
             "mlflow.source.name": f"python -m sweeps run {config.source}",
             "mlflow.source.type": "LOCAL",
-            "sweeps.version": __version__,
-            "sweeps.machine": machine_kind(),
+            **provenance(),
         },
-        description=_description(config, prepared),
-        config_toml=mask_password(config.text),
-        data=DataFact(
-            name=config.sweep.name,
-            digest=dataset.digest[:32],
-            source=dataset.source,
-            n_train=dataset.n_train,
-            n_test=dataset.n_test,
-            n_features=prepared.X.shape[0],
-            task=dataset.task,
-            class_balance=class_balance(prepared),
-        ),
+        description=searched(config, data),
+        config_toml=mask_password(as_toml(config)),
+        data=data,
     )
 
 
@@ -71,7 +72,15 @@ def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData)
     )
 
 
-def sweep_finished(study_name: str, state: str, winner: Winner | None, sequence: int) -> SweepFinished:
+def sweep_finished(
+    study_name: str,
+    state: str,
+    winner: Winner | None,
+    sequence: int,
+    *,
+    description: str = "",
+    artifacts: Mapping[str, str] | None = None,
+) -> SweepFinished:
     """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted)."""
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
@@ -90,8 +99,8 @@ def sweep_finished(study_name: str, state: str, winner: Winner | None, sequence:
         ended_at=time.time(),
         metrics=metrics,
         tags=tags,
-        description="",
-        artifacts={},
+        description=description,
+        artifacts=dict(artifacts or {}),
         model_file="model.h5" if winner is not None else None,
         sequence=sequence,
     )
@@ -125,28 +134,11 @@ def _masked(value: Scalar) -> Scalar:
     return mask_password(value) if isinstance(value, str) else value
 
 
-def _description(config: Config, prepared: PreparedData) -> str:
-    dataset = prepared.dataset
-    balance = ", ".join(f"{count} {name}" for name, count in class_balance(prepared).items())
-    searched = "\n".join(f"- `{key}`: {_in_words(value)}" for key, value in config.search)
-    return (
-        f"**{config.sweep.name}**: {config.sweep.n_trials} trials on {dataset.n_train} training examples of "
-        f"{prepared.X.shape[0]} features ({dataset.task}{': ' + balance if balance else ''}), "
-        f"{dataset.n_test} test examples sealed away.\n\nSearched:\n\n{searched}\n"
-    )
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
         return "unknown"
-
-
-def _in_words(searched: object) -> str:
-    if isinstance(searched, FloatRange | IntRange | DepthRange):
-        return f"{searched.low} to {searched.high}{', logarithmically' if searched.log else ''}"
-    return ", ".join(searched) if isinstance(searched, tuple) else str(searched)
 
 
 def _curves(curve: Curve, prepared: PreparedData) -> Iterator[tuple[str, list[tuple[int, float]]]]:

@@ -1,5 +1,6 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +30,8 @@ class Record:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._outbox = Outbox(folder / "outbox.jsonl")
         workspace.keep_tracking_uri(study_name, config.tracking.uri)  # before there is anything to deliver
-        self._outbox.append(sweep_started(config, study_name, prepared))
+        self._started = sweep_started(config, study_name, prepared)
+        self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(study_name)
         self._is_finished = False
         self.delivered: DeliveryResult | None = None
@@ -43,9 +45,10 @@ class Record:
         self._outbox.append(trial_finished(self._study_name, result, self._prepared))
         self._delivery.notify()
 
-    def finish(self, winner: Winner | None) -> None:
-        """Write down that the study is over; without a winner it has failed."""
-        self._stop("FAILED" if winner is None else "FINISHED", winner)
+    def finish(self, winner: Winner | None, outcome: str = "", artifacts: Mapping[str, str] | None = None) -> None:
+        """Write down that the study is over, in words too (Markdown); without a winner it has failed."""
+        description = f"{outcome}\n{self._started.description}" if outcome else ""
+        self._stop("FAILED" if winner is None else "FINISHED", winner, description, artifacts)
         self._is_finished = True
 
     def __exit__(
@@ -57,6 +60,11 @@ class Record:
             SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED
         )
 
-    def _stop(self, state: str, winner: Winner | None) -> None:
-        self._outbox.append(sweep_finished(self._study_name, state, winner, self._outbox.n_finished + 1))
+    def _stop(
+        self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None
+    ) -> None:
+        sequence = self._outbox.n_finished + 1
+        self._outbox.append(
+            sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
+        )
         self._delivery.notify()

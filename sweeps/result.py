@@ -104,7 +104,8 @@ class SweepResult:
         rows: The leaderboard.
         winner: None when no trial succeeded.
         model_file: Where the winner's model is; None without a winner.
-        folder: Of the study: its record and its model.
+        report_file: Where the report is; None without one.
+        folder: Of the study: its record, its model, its report.
         delivery: What MLflow has, and what it does not have yet.
     """
 
@@ -116,6 +117,7 @@ class SweepResult:
     rows: list[LeaderboardRow]
     winner: Winner | None
     model_file: str | None
+    report_file: str | None
     folder: Path
     tracking_uri: str
     delivery: DeliveryResult
@@ -176,6 +178,7 @@ class SweepResult:
                 "baselines": {baseline.name: baseline.scores for baseline in winner.baselines},
             },
             "model": self.model_file,
+            "report": self.report_file,
             "mlflow": {
                 "tracking_uri": self.tracking_uri,
                 "experiment_id": self.delivery.experiment_id,

@@ -1,6 +1,6 @@
 """One sweep from its configuration to its result: the composition root.
 
-    configuration -> data -> study -> executor -> schedule -> winner -> record
+    configuration -> data -> study -> executor -> schedule -> winner -> report -> record
 
 Read `run_sweep` top down; each step is a call into the module of that name.
 """
@@ -17,12 +17,14 @@ from experiments.delivery import mask_password
 from sweeps.checkpoint import Checkpoint
 from sweeps.config import Config
 from sweeps.config_file import check_variables, scheduler_of
+from sweeps.description import won
 from sweeps.executors import open_executor
 from sweeps.interrupts import Interrupts
 from sweeps.opening import open_study
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import Progress, SilentProgress
 from sweeps.record import Record
+from sweeps.report import REPORT_FILE, report_at_the_end
 from sweeps.result import SweepResult, leaderboard
 from sweeps.rungs import Rungs
 from sweeps.schedule import Hooks, Plan, Schedule
@@ -103,7 +105,9 @@ def run_sweep(
             model_file = folder / "model.h5"
             if winner is not None:
                 winner.model.save(model_file)
-            record.finish(winner)
+            report = report_at_the_end(stored, workspace, winner, progress.say)
+            outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
+            record.finish(winner, outcome, report)
         stored.set_attribute("sweeps.state", "FINISHED")
 
     assert record.delivered is not None, "leaving the record delivers it"
@@ -116,6 +120,7 @@ def run_sweep(
         rows=leaderboard(trials, config.search),
         winner=winner,
         model_file=None if winner is None else str(model_file.relative_to(workspace.directory)),
+        report_file=str((folder / REPORT_FILE).relative_to(workspace.directory)) if report else None,
         folder=folder.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
         delivery=record.delivered,

@@ -77,15 +77,20 @@ def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
     return [_status(workspace, study) for study in studies]
 
 
+def state_now(workspace: Workspace, study: StoredStudy) -> str:
+    """FINISHED, RUNNING, or INTERRUPTED: unfinished, and nobody is at work on it here."""
+    state: str = study.attributes["sweeps.state"]
+    if state == "FINISHED":
+        return state
+    return "RUNNING" if workspace.is_leased(study.attributes["sweeps.name"]) else "INTERRUPTED"
+
+
 def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
     attributes, trials = study.attributes, study.trials
     best = best_trial(trials)
-    state = attributes["sweeps.state"]
-    if state != "FINISHED":
-        state = "RUNNING" if workspace.is_leased(attributes["sweeps.name"]) else "INTERRUPTED"
     return StudyStatus(
         name=study.name,
-        state=state,
+        state=state_now(workspace, study),
         started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes["sweeps.started_at"])),
         n_ended=sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL) for trial in trials),
         n_trials=attributes["sweeps.n_trials"],

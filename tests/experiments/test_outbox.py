@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,16 @@ def test_a_reader_that_looks_while_facts_are_written_sees_each_once(tmp_path: Pa
     thread.join()
     reader.refresh()
     assert numbers(reader) == list(range(200))
+
+
+def test_one_trial_all_trials_without_curves_and_the_last_end_are_found_by_their_keys(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 3)
+    assert outbox.last_finish() is None
+    assert outbox.append(finish(1))
+    assert outbox.append(trial(3, n_points=100))
+    assert outbox.append(finish(2))
+    again = Outbox(tmp_path / "outbox")
+    assert again.trial(3) == trial(3, n_points=100)
+    assert again.trial(4) is None
+    assert list(again.trials_without_curves()) == [replace(trial(number), curves={}) for number in range(4)]
+    assert again.last_finish() == finish(2)

@@ -1,10 +1,12 @@
 """From a file, a name or options to a configuration."""
 
+import tomllib
+
 import pytest
 
 from experiments.errors import InputError
-from sweeps.config_file import expand_uri, load_config, override, ready_made
-from tests.sweeps.small import IRIS, toml
+from sweeps.config_file import as_toml, expand_uri, load_config, override, parse_config, ready_made
+from tests.sweeps.small import IRIS, small_config, toml
 
 TEXT = toml(IRIS)
 
@@ -121,3 +123,16 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("SWEEPS_TEST_PASSWORD", raising=False)
     with pytest.raises(InputError, match=r"\[tracking\] uri: \$\{SWEEPS_TEST_PASSWORD\} is not set .* Type: export SW"):
         expand_uri("https://a:${SWEEPS_TEST_PASSWORD}@b", "[tracking] uri")
+
+
+def test_the_toml_of_a_file_is_its_text_until_an_option_changes_it(file):
+    config = load_config(file)
+    assert as_toml(override(config, sweep={"n_trials": None})) == as_toml(config) == file.read_text()
+    changed = override(config, sweep={"n_trials": 7})
+    assert tomllib.loads(as_toml(changed))["sweep"]["n_trials"] == 7
+
+
+def test_the_toml_of_a_configuration_made_in_python_says_the_same_configuration(tmp_path):
+    config = small_config(data={"train": 'a "quoted" path \\ ü\n.csv', "target": "y"}, study={"storage": None})
+    again = parse_config(tomllib.loads(as_toml(config)), source="again", directory=tmp_path)
+    assert again.model_dump() == config.model_dump()

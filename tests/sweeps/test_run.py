@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import tomllib
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.scores import decided, scores
-from sweeps.config_file import override
+from sweeps.config_file import override, parse_config
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
@@ -136,12 +137,60 @@ def test_the_result_says_what_happened(finished):
     assert result.elapsed_seconds > 0
 
 
+def parent_run(directory, result):
+    """The study's run, as MLflow hands it out, and the folder of its artifacts."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{directory}/mlflow.db")
+    run = client.get_run(result.delivery.run_id)
+    return run, {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+
+
+def test_the_end_of_a_sweep_leaves_a_report_in_its_folder_and_among_the_artifacts_of_its_run(finished):
+    result, _, directory = finished
+    page = (directory / result.report_file).read_text()
+    assert f"<title>{result.study}</title>" in page
+    assert "What won" in page
+    run, artifacts = parent_run(directory, result)
+    assert {"report.html", "config.toml"} <= artifacts
+    copy = next((directory / "mlruns").rglob(f"{run.info.run_id}/artifacts/report.html"))
+    assert copy.read_text() == page
+    assert result.to_dict()["report"] == result.report_file
+
+
+def test_the_parent_run_says_what_won_what_was_searched_and_where_it_comes_from(finished):
+    result, config, directory = finished
+    run, _ = parent_run(directory, result)
+    tags = run.data.tags
+    description = tags["mlflow.note.content"]
+    assert description.startswith(f"**Trial {result.winner.number} won.**")
+    assert "| searched | values |" in description
+    assert tags["sweeps.packages.numpy"] == np.__version__
+    assert tags["sweeps.machine"]
+    toml = next((directory / "mlruns").rglob(f"{run.info.run_id}/artifacts/config.toml")).read_text()
+    assert parse_config(tomllib.loads(toml), source="again", directory=directory).model_dump() == config.model_dump()
+
+
+def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
+    monkeypatch.setattr("sweeps.report_page.page_of", lambda record: 1 / 0)
+    progress = InterruptAfter(-1)
+    result = run_sweep(iris(), directory=folder, progress=progress)
+    (told,) = [line for line in progress.said if "report" in line]
+    assert told.startswith("No report was made: ZeroDivisionError: division by zero")
+    assert f"python -m sweeps report {result.study} --html report.html" in told
+    assert (result.exit_code, result.report_file, result.delivery.n_pending) == (0, None, 0)
+    assert not list(folder.rglob("*report.html*"))
+    run, artifacts = parent_run(folder, result)
+    assert run.info.status == "FINISHED"
+    assert "report.html" not in artifacts | {run.data.tags["mlflow.note.content"]}
+
+
 def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     result, _, _ = finished
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert set(document) == {
-        "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "best", "test", "model", "mlflow",
-        "elapsed_seconds", "exit_code",
+        "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "best", "test", "model", "report",
+        "mlflow", "elapsed_seconds", "exit_code",
     }  # fmt: skip
     assert document["best"]["value"] == result.winner.value
     low, high = document["test"]["ci95"]["accuracy"]

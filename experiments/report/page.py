@@ -1,0 +1,135 @@
+"""One self-contained HTML page: headings, tables and plotly figures, with plotly.js inside.
+
+Whoever opens it needs a browser and nothing else: its content security policy lets it load nothing, from anywhere.
+Every text that comes in is escaped here, except `Section.html`, which `tables.py` escapes.
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'  # as in page.css
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plotly figure with words for whoever cannot see it.
+
+    Attributes:
+        caption: What is drawn, in a few words, above it.
+        figure: Its title and template are the page's business.
+        height: Pixels.
+        min_width: Pixels below which it is scrolled sideways instead of being squeezed.
+        is_wide: As wide as the page, instead of beside its neighbour.
+    """
+
+    caption: str
+    figure: "go.Figure"
+    height: int = 360
+    min_width: int = 0
+    is_wide: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what is below it: `note`, a sentence or two; then `html`, escaped already; then the figures."""
+
+    anchor: str
+    title: str
+    note: str = ""
+    html: str = ""
+    figures: Sequence[Figure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number that matters, at the top of the page, and what it is."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page."""
+
+    title: str
+    subtitle: str
+    tiles: Sequence[Tile]
+    sections: Sequence[Section]
+
+    def to_html(self) -> str:
+        """The page as text, about 5 MB, nearly all of it plotly.js."""
+        from plotly.offline import get_plotlyjs
+
+        return Template(_resource("page.html")).substitute(
+            title=html.escape(self.title),
+            subtitle=html.escape(self.subtitle),
+            css=_resource("page.css"),
+            tiles="".join(_tile(tile) for tile in self.tiles),
+            links="".join(f'<a href="#{s.anchor}">{html.escape(s.title)}</a>' for s in self.sections),
+            sections="\n".join(_section(section) for section in self.sections),
+            template=_json_for_script(_look()),
+            plotly_js=get_plotlyjs(),
+            js=_resource("page.js"),
+        )
+
+
+def _tile(tile: Tile) -> str:
+    return f"<div><strong>{html.escape(tile.value)}</strong><span>{html.escape(tile.label)}</span></div>"
+
+
+def _section(section: Section) -> str:
+    note = f'<p class="note">{html.escape(section.note)}</p>' if section.note else ""
+    figures = "\n".join(_figure(figure) for figure in section.figures)
+    grid = f'<div class="figures">{figures}</div>' if figures else ""
+    heading = html.escape(section.title)
+    return f'<section id="{section.anchor}"><h2>{heading}</h2>{note}{section.html}{grid}</section>'
+
+
+def _figure(figure: Figure) -> str:
+    document = figure.figure.to_plotly_json()
+    document["layout"].pop("template", None)  # the page has one for all, see `_look`
+    document["layout"].pop("title", None)  # it is the caption
+    caption = html.escape(figure.caption)
+    return (
+        f'<figure class="{"wide" if figure.is_wide else "half"}"><figcaption>{caption}</figcaption>'
+        f'<div class="scroll"><div class="plot" role="img" aria-label="{caption}" '
+        f'style="height:{figure.height}px;min-width:{figure.min_width}px"></div></div>'
+        f'<script type="application/json">{_json_for_script(document)}</script></figure>'
+    )
+
+
+def _look() -> dict[str, Any]:
+    """The template of all figures: plotly's white one, legends above, as little margin as the labels need."""
+    from plotly.io import templates
+
+    look: dict[str, Any] = templates["plotly_white"].to_plotly_json()
+    axis = {"automargin": True, "title": {"standoff": 8}}
+    changes = {
+        "margin": {"l": 64, "r": 16, "t": 8, "b": 48},
+        "legend": {"orientation": "h", "yref": "container", "x": 0, "y": 1, "yanchor": "top", "title": {"text": ""}},
+        "font": {"size": 12, "family": _FONT},
+        "hoverlabel": {"align": "left"},
+        "xaxis": look["layout"]["xaxis"] | axis,
+        "yaxis": look["layout"]["yaxis"] | axis,
+    }
+    return {**look, "layout": look["layout"] | changes}
+
+
+def _json_for_script(document: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    from plotly.io.json import to_json_plotly
+
+    text: str = to_json_plotly(document)
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _resource(name: str) -> str:
+    return (resources.files("experiments.report") / name).read_text("utf-8")

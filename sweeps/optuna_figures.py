@@ -1,0 +1,216 @@
+"""Optuna's own figures of a study, in the report's look, from as many trials as a browser draws in a second.
+
+Optuna's figures copy every trial several times over and draw one SVG element or more for each. So they are shown a
+snapshot that is never copied, and of a large study a sample: the best trials, and others spread evenly over the sweep.
+"""
+
+import math
+import warnings
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.report.figures import BEST_COLOR, STATE_COLORS, labelled, scaled
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+N_POINTS = 600
+"""Trials in a scatter plot."""
+
+N_LINES = 100
+"""Trials in the parallel coordinates, one line each."""
+
+N_BARS = 200
+"""Trials on the time line."""
+
+MIN_TRIALS_FOR_IMPORTANCES = 10
+
+VALUE = "validation cost"
+
+
+class Snapshot(InMemoryStorage):
+    """Trials that nobody changes any more: handed out as they are, whether a copy was asked for or not."""
+
+    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
+        super().__init__()
+        self._snapshot = trials
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """All trials in these states."""
+        return [trial for trial in self._snapshot if states is None or trial.state in states]
+
+
+def quiet() -> None:
+    """Keep off the terminal what Optuna says of small studies; the page says it in its own words.
+
+    For good, and not within `catch_warnings`, which would undo the filters of other threads when it is left.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", message="Some regimes for parameter")
+
+
+def snapshot(trials: Sequence[FrozenTrial]) -> optuna.Study:
+    """A study for Optuna's figures to read."""
+    quiet()
+    return optuna.create_study(storage=Snapshot(trials))
+
+
+def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that have come to their end with a value."""
+    return [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+
+
+def sample(trials: Sequence[FrozenTrial], n: int) -> list[FrozenTrial]:
+    """At most n of the trials, in their order: the best quarter of n, the others evenly spread."""
+    if len(trials) <= n:
+        return list(trials)
+    by_value = sorted((t for t in trials if t.value is not None), key=lambda trial: (trial.value, trial.number))
+    chosen = {trial.number for trial in by_value[: n // 4]}
+    others = [trial.number for trial in trials if trial.number not in chosen]
+    chosen.update(others[int(i)] for i in np.linspace(0, len(others) - 1, n - len(chosen)))
+    return [trial for trial in trials if trial.number in chosen]
+
+
+def optimization_history(trials: Sequence[FrozenTrial]) -> "go.Figure":
+    """Values in the order of the trials and the best so far; pruned trials at the lowest cost they came to."""
+    from optuna.visualization import plot_optimization_history
+
+    ended = complete(trials)
+    figure = plot_optimization_history(snapshot(trials), target_name=VALUE)  # of all: it takes a number for an index
+    values, best, _ = figure.data
+    for line, shown in ((values, sample(ended, N_POINTS)), (best, [*_records(ended), trials[-1]])):
+        height = dict(zip(line.x, line.y, strict=True))
+        line.update(x=[trial.number for trial in shown], y=[height[trial.number] for trial in shown])
+    values.update(name="complete", marker={"color": STATE_COLORS["complete"], "size": 6, "opacity": 0.7})
+    best.update(name="best so far", line={"color": BEST_COLOR, "width": 2, "shape": "hv"})
+    pruned = sample([t for t in trials if t.state == TrialState.PRUNED and t.value is not None], N_POINTS // 2)
+    figure.add_scatter(
+        x=[trial.number for trial in pruned],
+        y=[trial.value for trial in pruned],
+        mode="markers",
+        name="pruned, at its lowest",
+        marker={"color": STATE_COLORS["pruned"], "size": 6, "opacity": 0.8, "symbol": "x-thin-open"},
+        showlegend=bool(pruned),
+    )
+    figure.update_traces(hovertemplate="trial %{x}: %{y:.4g}<extra></extra>")
+    y = scaled(trial.value for trial in [*ended, *pruned])
+    return labelled(figure, "trial", VALUE, {"tickformat": ",d"}, y)
+
+
+def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+    """PED-ANOVA of the complete trials, the largest first, sum 1; empty where they are too few or too equal to tell."""
+    values = sorted(trial.value for trial in complete(trials) if trial.value is not None)
+    if len(values) < MIN_TRIALS_FOR_IMPORTANCES or not searched_params(trials):
+        return {}
+    if values[math.ceil(0.1 * len(values)) - 1] == values[-1]:  # the best tenth is everything
+        return {}
+    return optuna.importance.get_param_importances(snapshot(trials))
+
+
+def param_importances(trials: Sequence[FrozenTrial]) -> "go.Figure":
+    """The bars of `importances`, where there are any."""
+    from optuna.visualization import plot_param_importances
+
+    figure = plot_param_importances(snapshot(trials))
+    figure.update_traces(marker={"color": STATE_COLORS["complete"]}, hoverinfo="skip", hovertemplate=None)
+    figure.update_layout(showlegend=False, margin={"r": 40})
+    return labelled(figure, "importance (sum 1)", "")
+
+
+def parallel_coordinates(trials: Sequence[FrozenTrial]) -> "go.Figure":
+    """One line a trial through its value and its hyperparameters; "None" where it has no such layer."""
+    from optuna.visualization import plot_parallel_coordinate
+
+    ended = sorted(sample(complete(trials), N_LINES), key=lambda t: -(t.value or 0.0))  # the best are drawn on top
+    is_log = scaled(trial.value for trial in ended)["type"] == "log"
+    target = (lambda trial: math.log10(trial.value)) if is_log else None
+    figure = plot_parallel_coordinate(snapshot(ended), target=target, target_name=VALUE)
+    if is_log:
+        _say_powers_of_ten(figure)
+    for line in figure.data[:-1]:
+        line.opacity = 0.7
+    for note in figure.layout.annotations:
+        note.update(text=_plain(note.text), bgcolor="rgba(255,255,255,0.75)")
+    figure.update_layout(margin={"l": 56, "t": 32, "b": 16})
+    return labelled(figure, "", "", {"side": "top", "tickangle": 0, "fixedrange": True})
+
+
+def slices(trials: Sequence[FrozenTrial]) -> "dict[str, go.Figure]":
+    """Each searched hyperparameter against the value of the complete trials; darker points are later trials."""
+    from optuna.visualization import plot_slice
+
+    ended = complete(trials)
+    study = snapshot(sample(ended, N_POINTS))
+    y = scaled(trial.value for trial in ended)
+    figures = {}
+    for name in searched_params(ended):
+        figure = plot_slice(study, params=[name], target_name=VALUE)
+        numbers = [int(number) for number in figure.data[0].marker.color]
+        figure.data[0].update(
+            customdata=numbers,
+            marker={"size": 6, "showscale": False},
+            hovertemplate="trial %{customdata}: %{y:.4g} at %{x}<extra></extra>",
+        )
+        x: dict[str, Any] = {}
+        if figure.layout.xaxis.type == "log":
+            x = scaled(figure.data[0].x) | {"type": "log"}
+        elif figure.layout.xaxis.type == "category":
+            labels = figure.layout.xaxis.categoryarray
+            x = {"tickvals": labels, "ticktext": [str(label).strip("'") for label in labels]}
+        labelled(figure, name, VALUE, x, y)
+        figures[name] = figure
+    return figures
+
+
+def timeline(trials: Sequence[FrozenTrial]) -> "go.Figure":
+    """When each of the last trials began and ended, waiting for a worker included."""
+    from optuna.visualization import plot_timeline
+
+    begun = [trial for trial in trials if trial.datetime_start is not None]
+    figure = plot_timeline(snapshot(begun[-N_BARS:]))
+    names = {"FAIL": "failed"}
+    for bars in figure.data:
+        state = names.get(bars.name, bars.name.lower())
+        bars.update(name=state, marker={"color": STATE_COLORS.get(state)}, text=None, hovertemplate=None)
+        bars.hovertemplate = f"trial %{{y}}<extra>{state}</extra>"
+    figure.update_layout(barmode="overlay")
+    return labelled(figure, "local time", "trial", y={"tickformat": ",d"})
+
+
+def searched_params(trials: Sequence[FrozenTrial]) -> list[str]:
+    """Names of the hyperparameters that were asked of Optuna, the widths of deeper layers last."""
+    names = {name for trial in trials for name in trial.params}
+    return sorted(names, key=lambda name: (name.startswith("hidden_units_"), name))
+
+
+def _records(ended: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that were the best so far when they ended; the line of best values bends there and nowhere else."""
+    records: list[FrozenTrial] = []
+    for trial in ended:
+        if not records or (trial.value or 0.0) < (records[-1].value or 0.0):
+            records.append(trial)
+    return records
+
+
+def _plain(text: str) -> str:
+    """The 3e+03 of Optuna's axes as 3000."""
+    return f"{float(text):g}" if "e+" in text else text
+
+
+def _say_powers_of_ten(figure: "go.Figure") -> None:
+    """Let the first axis, the colours' and what hovers say the cost, where Optuna was given its logarithm."""
+    for note in figure.layout.annotations:
+        if note.x == 0:
+            note.text = f"{10 ** float(note.text):.3g}"
+    *lines, colors = figure.data
+    for line in lines:
+        line.customdata[0][1] = f"{10 ** float(line.customdata[0][1]):.3g}"
+    ticks = np.linspace(colors.marker.cmin, colors.marker.cmax, 6)
+    colors.marker.colorbar.update(tickvals=ticks, ticktext=[f"{10**tick:.2g}" for tick in ticks])
