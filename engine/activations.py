@@ -1,4 +1,4 @@
-"""Activations of hidden layers: `A = g(Z)` and `dZ = dA * g'(Z)`, in place, elementwise.
+"""Activations of hidden layers: the steps of `A = g(Z)` and `dZ = dA * g'(Z)`, in place, elementwise.
 
 | g          | g(z)              | g'(z), from what is cheapest | g'(0) |
 |------------|-------------------|------------------------------|-------|
@@ -8,16 +8,20 @@
 | leaky_relu | max(0.01 z, z)    | 1 if z >= 0 else 0.01        | 1     |
 | identity   | z                 | 1                            | 1     |
 
-The ReLUs are piecewise linear, so `g(z) = g'(z) z`: one `slope` array serves both directions. Measured:
-comparison, cast and product together cost less than `np.maximum(Z, 0)` alone (5.6 against 7.2 µs for 20900
-float32), because `maximum` with a scalar operand is not vectorized in NumPy 2.4.
+The ReLUs are piecewise linear, so `g(z) = g'(z) z`: one `slope` array serves both directions. Comparison, cast and
+product together cost less than `np.maximum(Z, 0)` alone, because `maximum` with a scalar operand is not vectorized in
+NumPy 2.4. Other operations with a scalar are, but a Python scalar is converted at every call (0.3 µs): so constants are
+arrays of no dimension and the dtype of the layer.
 """
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from engine.steps import Step, copy, step
 
 FloatArray = npt.NDArray[np.floating[Any]]
 Float64Array = npt.NDArray[np.float64]
@@ -39,37 +43,34 @@ class Activation(ABC):
     """The scheme of `engine.initialization` that keeps the variance of Z from layer to layer."""
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self.shape = shape
-        self.dtype = np.dtype(dtype)
+        self.slope: FloatArray = np.empty(shape, dtype)
 
     @abstractmethod
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """Write g(Z) into A. A may be a view; Z is not changed."""
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
+        """Steps that write g(Z) into A. A may be a view; Z is not changed."""
 
     @abstractmethod
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
-        """Multiply dZ, which holds dA, by g'(Z) of the latest `forward`; A is what that wrote."""
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
+        """Steps that multiply dZ, which holds dA, by g'(Z) of the latest forward pass; A is what that wrote."""
 
 
 class Sigmoid(Activation):
-    """The logistic function, as (1 + tanh(z / 2)) / 2: no overflow for any z."""
+    """The logistic function."""
 
     name = "sigmoid"
     initialization = "xavier"
 
-    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        super().__init__(shape, dtype)
-        self.slope = np.empty(shape, dtype)
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
+        """A = sigmoid(Z)."""
+        return sigmoid(Z, A)
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """Write sigmoid(Z) into A."""
-        sigmoid(Z, A)
-
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
         """dZ = dA * a (1 - a)."""
-        np.subtract(1, A, out=self.slope)
-        self.slope *= A
-        dZ *= self.slope
+        return [
+            step(np.subtract, np.array(1, A.dtype), A, out=self.slope),
+            step(np.multiply, self.slope, A, out=self.slope),
+            step(np.multiply, dZ, self.slope, out=dZ),
+        ]
 
 
 class Tanh(Activation):
@@ -78,19 +79,17 @@ class Tanh(Activation):
     name = "tanh"
     initialization = "xavier"
 
-    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        super().__init__(shape, dtype)
-        self.slope = np.empty(shape, dtype)
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
+        """A = tanh(Z)."""
+        return [step(np.tanh, Z, out=A)]
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """Write tanh(Z) into A."""
-        np.tanh(Z, out=A)
-
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
         """dZ = dA * (1 - a^2)."""
-        np.multiply(A, A, out=self.slope)
-        np.subtract(1, self.slope, out=self.slope)
-        dZ *= self.slope
+        return [
+            step(np.multiply, A, A, out=self.slope),
+            step(np.subtract, np.array(1, A.dtype), self.slope, out=self.slope),
+            step(np.multiply, dZ, self.slope, out=dZ),
+        ]
 
 
 class Relu(Activation):
@@ -102,17 +101,18 @@ class Relu(Activation):
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         super().__init__(shape, dtype)
         self.is_active: BoolArray = np.empty(shape, np.bool_)
-        self.slope = np.empty(shape, dtype)
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
         """A = slope * Z, slope = 1 where z > 0, else 0."""
-        np.greater(Z, 0, out=self.is_active)
-        self.slope[...] = self.is_active
-        np.multiply(Z, self.slope, out=A)
+        return [
+            step(np.greater, Z, np.array(0, Z.dtype), out=self.is_active),
+            copy(self.is_active, out=self.slope),
+            step(np.multiply, Z, self.slope, out=A),
+        ]
 
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
         """dZ = dA * slope."""
-        dZ *= self.slope
+        return [step(np.multiply, dZ, self.slope, out=dZ)]
 
 
 class LeakyRelu(Activation):
@@ -124,19 +124,20 @@ class LeakyRelu(Activation):
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         super().__init__(shape, dtype)
         self.is_active: BoolArray = np.empty(shape, np.bool_)
-        self.slope = np.empty(shape, dtype)
+        self.least_slope = np.full(shape, LEAKY_SLOPE, dtype)
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
         """A = slope * Z, slope = 1 where z >= 0, else 0.01."""
-        np.greater_equal(Z, 0, out=self.is_active)
-        self.slope[...] = self.is_active
-        self.slope *= 1 - LEAKY_SLOPE
-        self.slope += LEAKY_SLOPE
-        np.multiply(Z, self.slope, out=A)
+        return [
+            step(np.greater_equal, Z, np.array(0, Z.dtype), out=self.is_active),
+            copy(self.is_active, out=self.slope),
+            partial(np.maximum, self.slope, self.least_slope, out=self.slope),  # refuses `out` by position
+            step(np.multiply, Z, self.slope, out=A),
+        ]
 
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
         """dZ = dA * slope."""
-        dZ *= self.slope
+        return [step(np.multiply, dZ, self.slope, out=dZ)]
 
 
 class Identity(Activation):
@@ -145,12 +146,13 @@ class Identity(Activation):
     name = "identity"
     initialization = "xavier"
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
+    def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
         """A = Z."""
-        A[...] = Z
+        return [copy(Z, out=A)]
 
-    def backward(self, dZ: FloatArray, A: FloatArray) -> None:
-        """dZ = dA."""
+    def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
+        """dZ = dA, as it is."""
+        return []
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {
@@ -158,9 +160,12 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 }
 
 
-def sigmoid(Z: FloatArray, out: FloatArray) -> None:
-    """Write 1 / (1 + exp(-Z)) into out, computed as (1 + tanh(Z / 2)) / 2; `out` may be Z."""
-    np.multiply(Z, 0.5, out=out)
-    np.tanh(out, out=out)
-    np.multiply(out, 0.5, out=out)
-    np.add(out, 0.5, out=out)
+def sigmoid(Z: FloatArray, A: FloatArray) -> list[Step]:
+    """Steps that write 1 / (1 + exp(-Z)) into A, as (1 + tanh(Z / 2)) / 2: no overflow for any z. A may be Z."""
+    half = np.array(0.5, Z.dtype)
+    return [
+        step(np.multiply, Z, half, out=A),
+        step(np.tanh, A, out=A),
+        step(np.multiply, A, half, out=A),
+        step(np.add, A, half, out=A),
+    ]

@@ -1,6 +1,6 @@
 """The examples a stack of networks trains on, prepared once and shared by all trials and workers."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,40 @@ import numpy.typing as npt
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.errors import ShapeError
 
+IndexArray = npt.NDArray[np.intp]
+
+MAX_REDUCED = 1.5
+"""Examples that a network trains on, per feature, up to which a reduced first layer is quicker (by operations: 2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
     """Examples, targets and folds.
 
+    Each network trains on columns of its own, copied side by side, so that no operation is spent on what it holds out;
+    those it holds out lie beside them for validation. With F folds that is F times the memory of X, once a machine.
+
     Attributes:
         inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases.
         targets: Y, (n[L], m).
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
-        gram: K = [X; 1]^T [X; 1], (m, m), present when n[0] > m: then the first layer is trained in the span of the
+        gram: K = [X; 1]^T [X; 1], (m, m) in float64, present where the first layer is trained in the span of the
             examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
-        exact_gram: K in float64, whatever the dtype of the training (the same array as `gram` where that is float64).
+        columns: (F, m): all examples in the order of each network, those it trains on first.
+        training_inputs: (F, k, m_t): of the first m_t = max(examples a network trains on) of those columns; [X; 1], or
+            K[trained on, trained on] where the first layer is reduced. A network that trains on fewer has held-out
+            columns among them, and `engine.stack` gives these no weight.
+        validation_inputs: (F, k, m_v): of the last m_v = max(examples a network holds out); [X; 1] or
+            K[trained on, held out]. As above, some of them may be trained on.
     """
 
     inputs: FloatArray
     targets: FloatArray
     held_out: BoolArray
-    gram: FloatArray | None = None
-    exact_gram: Float64Array | None = None
+    gram: Float64Array | None
+    columns: IndexArray
+    training_inputs: FloatArray
+    validation_inputs: FloatArray
 
     @classmethod
     def of(
@@ -38,7 +53,7 @@ class TrainingData:
         held_out: BoolArray,
         dtype: npt.DTypeLike = np.float64,
         *,
-        reduce: bool = True,
+        reduce: bool | None = None,
     ) -> "TrainingData":
         """Prepare arrays for training.
 
@@ -47,7 +62,7 @@ class TrainingData:
             Y: (n[L], m).
             held_out: (F, m).
             dtype: Of the training, float32 or float64. The Gram matrix is summed in float64 whatever it is.
-            reduce: False keeps the plain first layer even where the reduced one is cheaper.
+            reduce: Whether to train the first layer in the span of the examples; None: where that is cheaper.
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
@@ -63,11 +78,49 @@ class TrainingData:
                 "train on at least one; clear some of its row."
             )
         inputs = np.vstack([X, np.ones((1, m))])
-        prepared = cls(inputs.astype(dtype), Y.astype(dtype), held_out.astype(np.bool_))
-        if not reduce or X.shape[0] <= m:
-            return prepared
-        exact_gram = inputs.T @ inputs
-        return replace(prepared, gram=exact_gram.astype(dtype, copy=False), exact_gram=exact_gram)
+        is_reduced = _largest(~held_out) <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
+        gram = inputs.T @ inputs if is_reduced else None
+        return cls._divided(inputs.astype(dtype), Y.astype(dtype), held_out.astype(np.bool_), gram)
+
+    def of_all_examples(self) -> "TrainingData":
+        """The same examples for one network that trains on all of them."""
+        return self._divided(self.inputs, self.targets, np.zeros((1, self.n_examples), np.bool_), self.gram)
+
+    @classmethod
+    def _divided(
+        cls, inputs: FloatArray, targets: FloatArray, held_out: BoolArray, gram: Float64Array | None
+    ) -> "TrainingData":
+        n_networks, m = held_out.shape
+        columns = np.argsort(held_out, axis=1, kind="stable")
+        rows = inputs if gram is None else gram.astype(inputs.dtype, copy=False)
+        n_training, n_validation = _largest(~held_out), _largest(held_out)
+        if n_validation == 0:
+            training_inputs = np.broadcast_to(rows, (n_networks, *rows.shape))
+            validation_inputs = np.empty((n_networks, len(rows), 0), inputs.dtype)
+        else:
+            of_network = [rows if gram is None else rows[own[:n_training]] for own in columns]
+            training_inputs, validation_inputs = (
+                np.stack([chosen.take(own[part], axis=1) for chosen, own in zip(of_network, columns, strict=True)])
+                for part in (slice(n_training), slice(m - n_validation, m))
+            )
+        return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs)
+
+    @property
+    def training_columns(self) -> IndexArray:
+        """(F, m_t): the examples of `training_inputs`."""
+        return self.columns[:, : self.training_inputs.shape[-1]]
+
+    @property
+    def validation_columns(self) -> IndexArray:
+        """(F, m_v): the examples of `validation_inputs`."""
+        return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] :]
+
+    def spread(self, C: FloatArray) -> FloatArray:
+        """C (F, n, m_t), a column for each that a network trains on, as (F, n, m): 0 where it trains on none."""
+        everywhere = np.zeros((*C.shape[:2], self.n_examples), C.dtype)
+        for all_columns, own_columns, which in zip(everywhere, C, self.training_columns, strict=True):
+            all_columns[:, which] = own_columns
+        return everywhere
 
     @property
     def n_examples(self) -> int:
@@ -104,11 +157,17 @@ class TrainingData:
             array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             return np.asarray(array)  # the same memory without np.memmap's Python-level cost in every ufunc
 
-        is_reduced = (directory / "gram.npy").exists()
         return cls(
             inputs=mapped("inputs"),
             targets=mapped("targets"),
             held_out=mapped("held_out"),
-            gram=mapped("gram") if is_reduced else None,
-            exact_gram=mapped("exact_gram") if is_reduced else None,
+            gram=mapped("gram") if (directory / "gram.npy").exists() else None,
+            columns=mapped("columns"),
+            training_inputs=mapped("training_inputs"),
+            validation_inputs=mapped("validation_inputs"),
         )
+
+
+def _largest(chosen: BoolArray) -> int:
+    """Largest number of examples that a network has chosen."""
+    return int(chosen.sum(axis=1).max())

@@ -15,11 +15,13 @@ the logits Z, so they stay finite and exact to the last digits where A rounds to
 """
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from engine.activations import BoolArray, FloatArray, sigmoid
+from engine.steps import Step, run, step
 
 
 class Head(ABC):
@@ -29,16 +31,16 @@ class Head(ABC):
     is_classifier: ClassVar[bool]
 
     @abstractmethod
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """Write A[L] = g(Z[L]) into A."""
+    def outputs(self, Z: FloatArray) -> FloatArray:
+        """A[L] = g(Z[L])."""
 
     @abstractmethod
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
         """Loss of every example of every network, (F, m), from the logits."""
 
-    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
-        """Write dL/dZ[L] of every example into dZ."""
-        np.subtract(A, Y, out=dZ)
+    @abstractmethod
+    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """Steps that write step_size * dL/dZ[L] of every example into dZ; step_size is (F, 1, m), called s below."""
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
         """Whether the predicted class is the true one, (F, m). Classifiers only."""
@@ -51,9 +53,11 @@ class Binary(Head):
     name = "binary"
     is_classifier = True
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """A = sigmoid(Z)."""
-        sigmoid(Z, A)
+    def outputs(self, Z: FloatArray) -> FloatArray:
+        """sigmoid(Z)."""
+        A = np.empty_like(Z)
+        run(sigmoid(Z, A))
+        return A
 
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
         """log(1 + exp(Z)) - Y Z, which equals -Y log A - (1 - Y) log(1 - A).
@@ -63,6 +67,16 @@ class Binary(Head):
         """
         losses: FloatArray = np.maximum(Z, 0) - Y * Z + np.log1p(np.exp(-np.abs(Z)))
         return losses[..., 0, :]
+
+    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """s (A - Y), where A = (1 + tanh(Z / 2)) / 2; so s / 2 tanh(Z / 2) - s (Y - 1 / 2)."""
+        half = np.array(0.5, Z.dtype)
+        return [
+            step(np.multiply, Z, half, out=dZ),
+            step(np.tanh, dZ, out=dZ),
+            step(np.multiply, dZ, step_size * half, out=dZ),
+            step(np.subtract, dZ, step_size * (Y - half), out=dZ),
+        ]
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
         """Z >= 0, that is A >= 1/2, means class 1."""
@@ -76,17 +90,30 @@ class Multiclass(Head):
     name = "multiclass"
     is_classifier = True
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """A = exp(Z) / sum exp(Z), shifted by the largest logit of each column."""
-        np.subtract(Z, Z.max(axis=-2, keepdims=True), out=A)
-        np.exp(A, out=A)
+    def outputs(self, Z: FloatArray) -> FloatArray:
+        """exp(Z) / sum exp(Z), shifted by the largest logit of each column."""
+        A: FloatArray = np.exp(Z - Z.max(axis=-2, keepdims=True))
         A /= A.sum(axis=-2, keepdims=True)
+        return A
 
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
         """log(sum exp(Z)) - sum(Y Z), with Z shifted by the largest logit of each column, which cancels."""
         shifted = Z - Z.max(axis=-2, keepdims=True)
         losses: FloatArray = np.log(np.exp(shifted).sum(axis=-2)) - (Y * shifted).sum(axis=-2)
         return losses
+
+    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """s (A - Y), as E (s / sum E) - s Y, where E = exp(Z - max Z)."""
+        largest, scale = np.empty_like(step_size), np.empty_like(step_size)
+        return [
+            partial(np.maximum.reduce, Z, axis=-2, keepdims=True, out=largest),
+            step(np.subtract, Z, largest, out=dZ),
+            step(np.exp, dZ, out=dZ),
+            partial(np.add.reduce, dZ, axis=-2, keepdims=True, out=scale),
+            step(np.divide, step_size, scale, out=scale),
+            step(np.multiply, dZ, scale, out=dZ),
+            step(np.subtract, dZ, step_size * Y, out=dZ),
+        ]
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
         """The largest logit names the class."""
@@ -100,21 +127,18 @@ class Regression(Head):
     name = "regression"
     is_classifier = False
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """A = Z."""
-        A[...] = Z
+    def outputs(self, Z: FloatArray) -> FloatArray:
+        """Z."""
+        return Z.copy()
 
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
         """(A - Y)^2, summed over the outputs."""
-        A = np.empty_like(Z)
-        self.forward(Z, A)
-        losses: FloatArray = np.square(A - Y).sum(axis=-2)
+        losses: FloatArray = np.square(self.outputs(Z) - Y).sum(axis=-2)
         return losses
 
-    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
-        """2 (A - Y)."""
-        np.subtract(A, Y, out=dZ)
-        dZ *= 2
+    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """2 s (A - Y)."""
+        return [step(np.subtract, Z, Y, out=dZ), step(np.multiply, dZ, 2 * step_size, out=dZ)]
 
 
 class NonnegativeRegression(Regression):
@@ -122,14 +146,19 @@ class NonnegativeRegression(Regression):
 
     name = "nonnegative_regression"
 
-    def forward(self, Z: FloatArray, A: FloatArray) -> None:
-        """A = max(0, Z)."""
-        np.maximum(Z, 0, out=A)
+    def outputs(self, Z: FloatArray) -> FloatArray:
+        """max(0, Z)."""
+        A: FloatArray = np.maximum(Z, 0)
+        return A
 
-    def backward(self, Z: FloatArray, A: FloatArray, Y: FloatArray, dZ: FloatArray) -> None:
-        """2 (A - Y) where Z > 0, else 0."""
-        super().backward(Z, A, Y, dZ)
-        dZ *= Z > 0
+    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """2 s (A - Y) where Z > 0, and A = Z there; else 0."""
+        is_above: BoolArray = np.empty(Z.shape, np.bool_)
+        return [
+            *super().backward(Z, Y, step_size, dZ),
+            step(np.greater, Z, np.array(0, Z.dtype), out=is_above),
+            step(np.multiply, dZ, is_above, out=dZ),
+        ]
 
 
 HEADS: dict[str, Head] = {head.name: head for head in (Binary(), Multiclass(), Regression(), NonnegativeRegression())}

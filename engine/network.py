@@ -26,6 +26,7 @@ import numpy as np
 from engine.activations import ACTIVATIONS, FloatArray
 from engine.errors import EngineError, ShapeError
 from engine.heads import HEADS
+from engine.steps import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,9 @@ def forward(parameters: Parameters, X: FloatArray, architecture: Architecture) -
     A: FloatArray = X.astype(parameters.W[0].dtype, copy=False)
     for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True), start=1):
         Z: FloatArray = W @ A + b
-        A = np.empty_like(Z)
         if layer <= architecture.depth:
-            activation(Z.shape, Z.dtype).forward(Z, A)
+            A = np.empty_like(Z)
+            run(activation(Z.shape, Z.dtype).forward(Z, A))
         else:
-            HEADS[architecture.head].forward(Z, A)
+            A = HEADS[architecture.head].outputs(Z)
     return Z, A

@@ -1,54 +1,87 @@
-"""A stack of F networks in training: their parameters, their activations, and one iteration in place.
+"""A stack of F networks in training: their parameters, and the parts in which they pass through the layers.
 
-Two rewritings make the textbook's iteration cheap without changing what it computes:
+*Every network sees its own columns.* [X; 1] or K, and Y, are those of the m_t examples that it trains on
+(`engine.data`), and the coefficients C of a reduced first layer (`engine.layers`) are of these alone. What it holds out
+passes forward only, and only at iterations that are recorded.
 
-*The bias is a weight.* theta[l] = [W[l] b[l]] and A[l] carries a last row of ones, so that
-
-    Z[l] = theta[l] [A[l-1]; 1]                 = W[l] A[l-1] + b[l]
-    dtheta[l] = dZ[l] [A[l-1]; 1]^T             = [dW[l] db[l]]
-
-*The first layer lives in the span of the examples.* Gradient descent only ever adds dZ[1] [X; 1]^T to theta[1], so
-theta[1] = theta_0 + C [X; 1]^T for some C (F, n[1], m), and with the Gram matrix K = [X; 1]^T [X; 1]
-
-    Z[1] = theta_0 [X; 1] + C K                 and C -= alpha dZ[1]
-
-Where there are more features than examples, C is smaller than theta[1] and dtheta[1] needs no product at all.
-Nothing is inverted, but where examples are nearly equal and their labels are not, C grows and C K cancels, which
-float32 would pay for. So every `SETTLE_EVERY` iterations C is added to `settled`, in float64, and starts from 0:
+*Coefficients are settled.* C is the sum of the steps of dZ[1]. Nothing is inverted, but where examples are nearly equal
+and their labels are not, C grows and C K cancels, which float32 would pay for. So every `SETTLE_EVERY` iterations C is
+added to `settled`, in float64, and starts from 0:
 
     theta[1] = theta_0 + (settled + C) [X; 1]^T and Z[1] = offset + C K, offset = (theta_0 [X; 1] + settled K)
 
 Numbers: README, decisions.
 """
 
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.activations import ACTIVATIONS, Float64Array, FloatArray
-from engine.data import TrainingData
-from engine.heads import HEADS
+from engine.activations import BoolArray, Float64Array, FloatArray
+from engine.data import IndexArray, TrainingData
+from engine.layers import Columns, Layers
 from engine.network import Architecture
+from engine.parts import divide
+from engine.steps import Step, run, step
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
 SETTLE_EVERY = 50
-"""Iterations between two float64 products of a reduced first layer; they cost 1/50 of two iterations at most."""
+"""Iterations between two float64 products of a reduced first layer."""
+
+
+class Part:
+    """Some networks of a stack on some of their columns: `forward`, and `backward` if they train on these.
+
+    Attributes:
+        networks: Which of the stack.
+        Z: Z[L] after `forward`, (F, n[L], m'), until another part passes through the same layers.
+        Y: Targets, (F, n[L], m').
+        is_own: Whether a column is of the kind (trained on, held out) that the part is about; for a network that has
+            fewer than others some of the other kind fill up, (F, m').
+    """
+
+    def __init__(
+        self,
+        networks: slice,
+        Z: FloatArray,
+        Y: FloatArray,
+        is_own: BoolArray,
+        forward: list[Step],
+        backward: list[Step],
+    ) -> None:
+        self.networks = networks
+        self.Z, self.Y = Z, Y
+        self.is_own = None if is_own.all() else is_own
+        self._forward, self._backward = forward, backward
+
+    def forward(self) -> None:
+        """Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L."""
+        run(self._forward)
+
+    def backward(self) -> None:
+        """Fill dtheta[l] = alpha [dW[l] db[l]] for l = L..1; or add, where other columns of the network came before."""
+        run(self._backward)
+
+    def sums(self, amounts: FloatArray | BoolArray) -> Float64Array:
+        """Sum for each network, (F,), of an amount for each column, (F, m')."""
+        own = amounts if self.is_own is None else np.where(self.is_own, amounts, 0)
+        sums: Float64Array = own.sum(axis=1, dtype=np.float64)
+        return sums
 
 
 class Stack:
-    """Buffers of one training and the steps of an iteration: `forward`, `backward`, `descend`, now and then `settle`.
+    """One training: `forward` and `backward` for each part of `training`, then `descend`; now and then `settle`.
 
     Args:
         architecture: Of all F networks.
         data: Examples, targets and folds.
-        theta: All parameters in one flat array, laid out by `split`; changed in place by `descend`.
+        theta: All parameters, a row a network, laid out by `split`; changed in place by `descend`.
         initial_offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
         settled: Of the same layer, (F, n[1], m) in float64; changed in place by `settle`; else None.
-        learning_rate: alpha. It is multiplied into dZ[L], the smallest array of the backward pass, together with
-            1 / m_f and the fold's mask, so that what comes out is the step alpha dJ/dtheta itself. With
-            learning_rate = 1, `dtheta` is the gradient.
+        learning_rate: alpha. With learning_rate = 1, `dtheta` is the gradient.
     """
 
     def __init__(
@@ -60,107 +93,114 @@ class Stack:
         settled: Float64Array | None,
         learning_rate: float,
     ) -> None:
-        n_networks, m = data.held_out.shape
-        sizes = architecture.layer_sizes
-        self.L = len(sizes) - 1
-        self.head = HEADS[architecture.head]
-        self.Y = data.targets
-        self.inputs = data.inputs if data.gram is None else data.gram  # [X; 1] or K
-        self.is_reduced = data.gram is not None
-        self.exact_gram, self.initial_offset, self.settled = data.exact_gram, initial_offset, settled
-        self.offset: FloatArray | None = None
+        self.architecture, self.data, self.learning_rate = architecture, data, learning_rate
+        flat_dtheta = np.empty_like(theta)
+        self.theta, self.dtheta = (split(flat, architecture, data) for flat in (theta, flat_dtheta))
+        self._descend = step(np.subtract, theta, flat_dtheta, out=theta)
+        self.initial_offset, self.settled = initial_offset, settled
+        self._offsets: list[tuple[FloatArray, IndexArray]] = []  # of the columns that have been asked for
+        self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size pass through the same
+        self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
 
-        self.flat_theta = theta
-        self.flat_dtheta = np.empty_like(theta)
-        self.theta = split(theta, architecture, data)
-        self.dtheta = split(self.flat_dtheta, architecture, data)
-
-        def buffers(extra_units: int = 0) -> list[FloatArray]:
-            return [np.empty((n_networks, n + extra_units, m), theta.dtype) for n in sizes[1:]]
-
-        self.Z = buffers()
-        self.dZ = buffers()
-        self.A_and_ones = buffers(extra_units=1)
-        for A_and_ones in self.A_and_ones:
-            A_and_ones[:, -1, :] = 1
-        self.A = [A_and_ones[:, :-1, :] for A_and_ones in self.A_and_ones]
-        self.activations = [ACTIVATIONS[architecture.activation](Z.shape, Z.dtype) for Z in self.Z[:-1]]
-
-        is_trained_on = ~data.held_out
-        n_trained_on = is_trained_on.sum(axis=1, keepdims=True)
-        step = learning_rate * is_trained_on / n_trained_on
-        self.step = step[:, np.newaxis, :].astype(theta.dtype)  # (F, 1, m)
-        self._update_offset()
-
-    def forward(self) -> None:
-        """Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L, on all columns, held out or not."""
-        # All F networks read the same X: one product instead of F.
-        np.matmul(_rows(self.theta[0]), self.inputs, out=_rows(self.Z[0]))
-        if self.offset is not None:
-            self.Z[0] += self.offset
-        for layer in range(self.L):
-            if layer > 0:
-                np.matmul(self.theta[layer], self.A_and_ones[layer - 1], out=self.Z[layer])
-            if layer < self.L - 1:
-                self.activations[layer].forward(self.Z[layer], self.A[layer])
-        self.head.forward(self.Z[-1], self.A[-1])
-
-    def backward(self) -> None:
-        """Fill dtheta[l] = alpha [dW[l] db[l]] for l = L..1, from the latest `forward`."""
-        self.head.backward(self.Z[-1], self.A[-1], self.Y, self.dZ[-1])
-        self.dZ[-1] *= self.step
-        for layer in range(self.L - 1, 0, -1):
-            dZ, W = self.dZ[layer], self.theta[layer][:, :, :-1]
-            np.matmul(dZ, self.A_and_ones[layer - 1].mT, out=self.dtheta[layer])
-            # Below a single unit W^T dZ is an outer product, for which matmul takes four times as long (README).
-            product = np.multiply if dZ.shape[1] == 1 else np.matmul
-            product(W.mT, dZ, out=self.dZ[layer - 1])
-            self.activations[layer - 1].backward(self.dZ[layer - 1], self.A[layer - 1])
-        if self.is_reduced:
-            self.dtheta[0][...] = self.dZ[0]
-        else:
-            np.matmul(_rows(self.dZ[0]), self.inputs.T, out=_rows(self.dtheta[0]))
+    @cached_property
+    def validation(self) -> list[Part]:
+        """The networks on the columns that they hold out. Made on demand: not every rung is recorded."""
+        data = self.data
+        return self._parts(data.validation_inputs, data.validation_columns, data.held_out, is_trained=False)
 
     def descend(self) -> None:
         """theta -= alpha dJ/dtheta, all layers at once."""
-        self.flat_theta -= self.flat_dtheta
+        self._descend()
 
     def settle(self) -> None:
         """Move C of a reduced first layer into `settled`: the same theta[1], told apart again in float64."""
         if self.settled is not None:
-            self.settled += self.theta[0]
+            self.settled += self.data.spread(self.theta[0])
             self.theta[0][...] = 0
-            self._update_offset()
+            self._fill(self._offsets)
 
-    def _update_offset(self) -> None:
+    def _fill(self, offsets: list[tuple[FloatArray, IndexArray]]) -> None:
+        """Compute theta_0 [X; 1] + settled K again, for the given columns."""
+        assert self.settled is not None
+        assert self.data.gram is not None
+        assert self.initial_offset is not None
+        offset = (_rows(self.settled) @ self.data.gram).reshape(self.settled.shape)
+        offset += self.initial_offset
+        for out, columns in offsets:
+            for out_of_network, offset_of_network, which in zip(out, offset, columns, strict=True):
+                out_of_network[...] = offset_of_network.take(which, axis=1)
+
+    def _parts(self, inputs: FloatArray, which: IndexArray, is_own: BoolArray, *, is_trained: bool) -> list[Part]:
+        """The networks on the given columns (F, m'), a part at a time."""
+        n_networks, m = which.shape
+        sizes = self.architecture.layer_sizes[1:]
+        offset: FloatArray | None = None
         if self.settled is not None:
-            assert self.exact_gram is not None
-            assert self.initial_offset is not None
-            settled_Z = (_rows(self.settled) @ self.exact_gram).reshape(self.settled.shape)
-            self.offset = (self.initial_offset + settled_Z).astype(self.flat_theta.dtype)
+            offset = np.empty((n_networks, sizes[0], m), inputs.dtype)
+            self._offsets.append((offset, which))
+            self._fill(self._offsets[-1:])
+        is_own = np.take_along_axis(is_own, which, axis=1)
+        Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
+        columns = Columns(inputs, offset, Y, self._step_size(is_own) if is_trained else None)
+
+        parts = []
+        for networks, where in divide(n_networks, m, sum(sizes) * inputs.itemsize):
+            here = columns.at(networks, where)
+            theta = [theta_of_layer[networks] for theta_of_layer in self.theta]
+            layers = self._layers_of(*here.inputs.shape[::2])
+            steps = layers.forward(theta, here)
+            steps_back = self._backward(layers, theta, here, networks, where) if is_trained else []
+            parts.append(Part(networks, layers.Z[-1], here.Y, is_own[networks, where], steps, steps_back))
+        return parts
+
+    def _step_size(self, is_trained_on: BoolArray) -> FloatArray:
+        step_size = self.learning_rate * is_trained_on / is_trained_on.sum(axis=1, keepdims=True)
+        rounded: FloatArray = step_size[:, np.newaxis, :].astype(self.theta[0].dtype)
+        return rounded
+
+    def _layers_of(self, n_networks: int, m: int) -> Layers:
+        size = (n_networks, m)
+        if size not in self._layers:
+            self._layers[size] = Layers(self.architecture, *size, self.theta[0].dtype)
+        return self._layers[size]
+
+    def _backward(
+        self, layers: Layers, theta: list[FloatArray], columns: Columns, networks: slice, where: slice
+    ) -> list[Step]:
+        """Steps that fill dtheta of these networks; or add to it, where other columns of theirs came before."""
+        dtheta = [dtheta_of_layer[networks] for dtheta_of_layer in self.dtheta]
+        is_reduced = columns.offset is not None
+        if is_reduced:
+            dtheta[0] = dtheta[0][:, :, where]  # a coefficient a column: there is nothing to add up
+        if where.start == 0:
+            return layers.backward(theta, columns, dtheta)
+        terms = [np.empty_like(dtheta_of_layer) for dtheta_of_layer in dtheta[is_reduced:]]
+        steps = layers.backward(theta, columns, dtheta[:is_reduced] + terms)
+        return steps + [
+            step(np.add, total, term, out=total) for total, term in zip(dtheta[is_reduced:], terms, strict=True)
+        ]
 
 
 def split(flat: FloatArray, architecture: Architecture, data: TrainingData) -> list[FloatArray]:
-    """Views of a flat array, one a layer: theta[l] (F, n[l], n[l-1] + 1), or C (F, n[1], m) for a reduced l = 1."""
+    """Views of a flat array (F, P), one a layer: theta[l] (F, n[l], n[l-1] + 1); C (F, n[1], m_t) of a reduced one."""
     views = []
     start = 0
     for shape in _shapes(architecture, data):
-        stop = start + int(np.prod(shape))
-        views.append(flat[start:stop].reshape(shape))
+        stop = start + shape[0] * shape[1]
+        views.append(flat[:, start:stop].reshape(-1, *shape))
         start = stop
     return views
 
 
 def n_parameters(architecture: Architecture, data: TrainingData) -> int:
-    """Length of the flat array that `split` divides."""
-    return sum(int(np.prod(shape)) for shape in _shapes(architecture, data))
+    """P, the number of parameters of one network, as `split` divides them."""
+    return sum(n_units * fan_in for n_units, fan_in in _shapes(architecture, data))
 
 
-def _shapes(architecture: Architecture, data: TrainingData) -> list[tuple[int, int, int]]:
+def _shapes(architecture: Architecture, data: TrainingData) -> list[tuple[int, int]]:
     sizes = architecture.layer_sizes
-    n_inputs = data.inputs.shape[0] if data.gram is None else data.n_examples
-    fan_ins = (n_inputs, *(n_units + 1 for n_units in sizes[1:-1]))
-    return [(data.n_networks, n_units, fan_in) for n_units, fan_in in zip(sizes[1:], fan_ins, strict=True)]
+    fan_ins = (data.training_inputs.shape[1], *(n_units + 1 for n_units in sizes[1:-1]))
+    return list(zip(sizes[1:], fan_ins, strict=True))
 
 
 def _rows(stacked: npt.NDArray[_Float]) -> npt.NDArray[_Float]:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activations import BoolArray, Float64Array, FloatArray
+from engine.activations import Float64Array, FloatArray
+from engine.curve import Curve, Recorder
 from engine.data import TrainingData
 from engine.errors import EngineError, ShapeError
+from engine.heads import HEADS
 from engine.network import Architecture, Parameters
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
@@ -41,7 +43,7 @@ class State:
 
     Attributes:
         iteration: Updates done so far.
-        theta: All parameters of the F networks, flat, as `engine.stack.split` lays them out.
+        theta: All parameters, (F, P): a row a network, as `engine.stack.split` lays them out.
         offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
         settled: What `engine.stack` has settled of the same layer's coefficients, (F, n[1], m) in float64; else None.
     """
@@ -50,25 +52,6 @@ class State:
     theta: FloatArray
     offset: FloatArray | None
     settled: Float64Array | None
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Costs along the iterations that were asked for; arrays are (number of points, F).
-
-    Attributes:
-        iterations: Number of updates before each point; point 0 is the untrained network.
-        train_cost, validation_cost: Mean loss over the columns trained on and held out (nan where none is).
-        train_accuracy, validation_accuracy: Fraction of columns classified rightly; nan for regression.
-        diverged_at: The first recorded iteration whose cost is not finite, where training stopped; else None.
-    """
-
-    iterations: tuple[int, ...]
-    train_cost: Float64Array
-    validation_cost: Float64Array
-    train_accuracy: Float64Array
-    validation_accuracy: Float64Array
-    diverged_at: int | None
 
 
 def start(initial: Parameters, data: TrainingData, architecture: Architecture) -> State:
@@ -84,7 +67,7 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
         raise ShapeError(
             f"parameters: {n_given} networks for {n_networks} folds. Pass one network for all folds or one a fold."
         )
-    theta = np.zeros(n_parameters(architecture, data), data.dtype)
+    theta = np.zeros((n_networks, n_parameters(architecture, data)), data.dtype)
     layers = [np.concatenate([W, b], axis=-1) for W, b in zip(initial.W, initial.b, strict=True)]
     offset = layers[0].astype(data.dtype) @ data.inputs if data.gram is not None else None
     for layer, view in enumerate(split(theta, architecture, data)):
@@ -126,16 +109,20 @@ def advance(
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
         stack = Stack(hyperparameters.architecture, data, theta, state.offset, settled, hyperparameters.learning_rate)
-        recorder = _Recorder(stack, data)
+        recorder = Recorder(stack, HEADS[hyperparameters.architecture.head])
         for iteration in range(state.iteration, n_iterations + 1):
-            is_last = iteration == n_iterations
-            if is_last and iteration not in record_at:
+            is_last, is_recorded = iteration == n_iterations, iteration in record_at
+            if is_last and not is_recorded:
                 break
-            stack.forward()
-            if iteration in record_at and not recorder.record(iteration):
+            for part in stack.training:
+                part.forward()
+                if is_recorded:
+                    recorder.add_training(part)
+                if not is_last:
+                    part.backward()
+            if is_recorded and not recorder.record(iteration):
                 break
             if not is_last:
-                stack.backward()
                 stack.descend()
                 if (iteration + 1) % SETTLE_EVERY == 0:
                     stack.settle()
@@ -155,54 +142,12 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
     layers = split(state.theta, architecture, data)
     if state.settled is not None:
         theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
-        C = state.settled + layers[0]  # float64, for the same reason as in `engine.stack`
+        C = state.settled + data.spread(layers[0])  # float64, for the same reason as in `engine.stack`
         layers[0] = (theta_0 + C @ data.inputs.T).astype(data.dtype)
     return Parameters(
         W=tuple(layer[:, :, :-1].copy() for layer in layers),
         b=tuple(layer[:, :, -1:].copy() for layer in layers),
     )
-
-
-class _Recorder:
-    """Collects the points of one `Curve` from a stack whose forward pass is done."""
-
-    def __init__(self, stack: Stack, data: TrainingData) -> None:
-        self.stack = stack
-        self.subsets = (~data.held_out, data.held_out)
-        self.n_networks = data.n_networks
-        self.iterations: list[int] = []
-        self.points: list[list[Float64Array]] = []
-        self.diverged_at: int | None = None
-
-    def record(self, iteration: int) -> bool:
-        """Add a point; False when a cost is not finite and there is nothing left to train."""
-        head, Z, Y = self.stack.head, self.stack.Z[-1], self.stack.Y
-        losses = head.losses(Z, Y)
-        correct = head.is_correct(Z, Y) if head.is_classifier else np.full(losses.shape, np.nan)
-        self.iterations.append(iteration)
-        self.points.append([_mean(what, where) for what in (losses, correct) for where in self.subsets])
-        if not np.isfinite(losses).all():
-            self.diverged_at = iteration
-        return self.diverged_at is None
-
-    def curve(self) -> Curve:
-        points = np.array(self.points, np.float64).reshape(len(self.points), 4, self.n_networks)
-        return Curve(
-            iterations=tuple(self.iterations),
-            train_cost=points[:, 0],
-            validation_cost=points[:, 1],
-            train_accuracy=points[:, 2],
-            validation_accuracy=points[:, 3],
-            diverged_at=self.diverged_at,
-        )
-
-
-def _mean(values: FloatArray | BoolArray, where: BoolArray) -> Float64Array:
-    """Mean over the columns of each row where `where`, (F,), summed in float64; nan for a row that has none."""
-    count = where.sum(axis=1)
-    total = np.sum(values, axis=1, where=where, dtype=np.float64)
-    mean: Float64Array = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-    return mean
 
 
 def _check_fit(architecture: Architecture, data: TrainingData) -> None:

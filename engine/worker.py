@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.curve import Curve
 from engine.data import TrainingData
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters
 from engine.threads import one_blas_thread
-from engine.training import Curve, Hyperparameters, State, advance, start
+from engine.training import Hyperparameters, State, advance, start
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "h5py")
 # What `served_model.py` imports, directly or not. Not the whole package: each file is a request to a remote store.
 CODE = {
     "engine": (
-        "__init__.py", "activations.py", "data.py", "errors.py", "heads.py", "initialization.py", "network.py",
-        "stack.py", "training.py", "weights.py",
+        "__init__.py", "activations.py", "curve.py", "data.py", "errors.py", "heads.py", "initialization.py",
+        "layers.py", "network.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py", "training.py",
+        "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",

@@ -17,7 +17,7 @@ from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult, mask_password
 from experiments.outbox import Outbox
-from sweeps.spawning import unseen_main
+from sweeps.spawning import start_of_ours
 
 _ITS_END_IS_GONE = (EOFError, OSError)
 _GRACE_SECONDS = 5.0
@@ -35,7 +35,7 @@ class DeliveryProcess:
         self._process = context.Process(
             target=_serve, args=(theirs, outbox.path, tracking_uri), name="mlflow-delivery", daemon=True
         )
-        with unseen_main(), _signals_kept_back():  # it inherits the latter: Ctrl-C is the coordinator's to answer
+        with start_of_ours(), _signals_kept_back():  # it inherits the latter: Ctrl-C is the coordinator's to answer
             self._process.start()
         theirs.close()
 

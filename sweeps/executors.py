@@ -18,7 +18,7 @@ from typing import Any
 from engine import TrainingData
 from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker, serve
 from experiments.errors import InputError
-from sweeps.spawning import unseen_main
+from sweeps.spawning import start_of_ours
 
 MAX_ATTEMPTS = 3
 """A rung whose worker died is given to another at most this many times in all."""
@@ -164,7 +164,7 @@ class WorkerProcesses(RungExecutor):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._initializer, self._initargs), daemon=True)
-        with unseen_main():
+        with start_of_ours():
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         ours.recv()  # it is ready: a task that is taken begins at once

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from engine import TrainingData, advance, finish, start
@@ -81,7 +80,7 @@ def refit(
     hyperparameters = problem.hyperparameters(candidate)
     architecture = hyperparameters.architecture
     best_iteration = int(trial.user_attrs["best_iteration"])
-    everything = replace(data, held_out=np.zeros((1, data.n_examples), np.bool_))
+    everything = data.of_all_examples()
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, best_iteration)
     parameters = finish(state, initial, everything, architecture)

@@ -1,12 +1,16 @@
 """Small random training problems for the engine's tests, and the engine's answers in the textbook's own terms."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_limits
 
+from engine import parts, products
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import TrainingData
 from engine.heads import HEADS
@@ -27,10 +31,7 @@ class Problem:
 
     def data(self, *, reduced: bool, dtype: type = np.float64) -> TrainingData:
         """Training data with the first layer in the form asked for, whatever n[0] and m are."""
-        plain = TrainingData.of(self.X, self.Y, self.held_out, dtype, reduce=False)
-        inputs = np.vstack([self.X, np.ones((1, self.X.shape[1]))])
-        gram = inputs.T @ inputs
-        return replace(plain, gram=gram.astype(dtype), exact_gram=gram) if reduced else plain
+        return TrainingData.of(self.X, self.Y, self.held_out, dtype, reduce=reduced)
 
     def parameters(self, dtype: type) -> Parameters:
         """The initial parameters in another dtype."""
@@ -72,6 +73,23 @@ def random_problem(
     return Problem(architecture, Parameters(tuple(W), tuple(b)), X, Y, held_out)
 
 
+@contextmanager
+def in_pieces(is_cut: bool = True) -> Iterator[None]:
+    """What is done to large networks, done to small ones: networks one by one, columns in tiles, products in blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_cut:
+            yield
+            return
+        patch.setattr(parts, "PART_BYTES", 1)
+        patch.setattr(parts, "MIN_COLUMNS", 3)
+        patch.setattr(products, "multiplies_small_in_place", lambda: True)
+        patch.setattr(products, "N_MULTIPLICATIONS", 20)
+        patch.setattr(products, "N_RESULTS", 12)
+        patch.setattr(products, "N_ROWS", 2)
+        patch.setattr(products, "MIN_TILE", 1)
+        yield
+
+
 def flatten(parameters: Parameters) -> Float64Array:
     """All W and b in one array."""
     return np.concatenate([array.ravel() for array in (*parameters.W, *parameters.b)])
@@ -87,10 +105,11 @@ def unflatten(flat: Float64Array, like: Parameters) -> Parameters:
 
 
 def costs(parameters: Parameters, problem: Problem, columns: BoolArray) -> Float64Array:
-    """Mean loss of each network over its columns, (F,), by the readable forward pass."""
+    """Mean loss of each network over its columns, (F,), by the readable forward pass; nan for one that has none."""
     Z, _ = forward(parameters, problem.X, problem.architecture)
     losses: FloatArray = HEADS[problem.architecture.head].losses(Z, problem.Y.astype(Z.dtype))
-    return np.array([row[chosen].mean(dtype=np.float64) for row, chosen in zip(losses, columns, strict=True)])
+    rows = zip(losses, columns, strict=True)
+    return np.array([row[chosen].mean(dtype=np.float64) if chosen.any() else np.nan for row, chosen in rows])
 
 
 def gradient_of_stack(problem: Problem, *, reduced: bool, seed: int = 0) -> tuple[Parameters, Parameters]:
@@ -103,12 +122,13 @@ def gradient_of_stack(problem: Problem, *, reduced: bool, seed: int = 0) -> tupl
     state = start(problem.initial, data, problem.architecture)
     theta = state.theta + 0.1 * np.random.default_rng(seed).standard_normal(state.theta.shape)
     stack = Stack(problem.architecture, data, theta, state.offset, state.settled, learning_rate=1)
-    stack.forward()
-    stack.backward()
+    for part in stack.training:
+        part.forward()
+        part.backward()
     point = finish(replace(state, theta=theta), problem.initial, data, problem.architecture)
     dtheta = [array.copy() for array in stack.dtheta]
     if reduced:
-        dtheta[0] = dtheta[0] @ data.inputs.T
+        dtheta[0] = data.spread(dtheta[0]) @ data.inputs.T
     gradient = Parameters(tuple(d[:, :, :-1] for d in dtheta), tuple(d[:, :, -1:] for d in dtheta))
     return point, gradient
 

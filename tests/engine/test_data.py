@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -20,29 +22,90 @@ def test_inputs_are_the_features_over_a_row_of_ones():
     assert (prepared.n_features, prepared.n_examples, prepared.n_networks) == (3, 5, 2)
 
 
-@pytest.mark.parametrize(("n_features", "is_reduced"), [(4, False), (5, False), (6, True)])
-def test_the_first_layer_is_reduced_only_where_there_are_more_features_than_examples(n_features, is_reduced):
-    prepared, _ = data(n_features)
+@pytest.mark.parametrize(("n_features", "is_reduced"), [(7, False), (8, True), (9, True), (11, True), (20, True)])
+def test_the_first_layer_is_reduced_unless_a_network_trains_on_many_more_examples_than_there_are_features(
+    n_features, is_reduced
+):
+    # the second network trains on all 12 examples, that is 1.5 times 8
+    prepared, _ = data(n_features, m=12)
     assert (prepared.gram is not None) is is_reduced
-    assert data(n_features, reduce=False)[0].gram is None
+    assert data(n_features, m=12, reduce=False)[0].gram is None
+    assert data(n_features, m=12, reduce=True)[0].gram is not None
 
 
-def test_gram_holds_the_products_of_all_pairs_of_columns_summed_in_float64():
+def test_gram_holds_the_products_of_all_pairs_of_columns_in_float64_and_its_parts_are_rounded_from_that():
     X = np.array([[1e4, 1.0], [1.0, 0.0], [-1e4, 1.0]])  # in float32 the 1e4s would swallow the ones
     prepared = TrainingData.of(X, np.zeros((1, 2)), np.zeros((1, 2), bool), np.float32)
     assert prepared.gram is not None
-    assert prepared.gram.tolist() == [[np.float32(2e8 + 2), 1], [1, 3]]
-    assert prepared.gram.dtype == prepared.dtype == np.float32
+    assert prepared.gram.tolist() == [[2e8 + 2, 1], [1, 3]]
+    assert prepared.training_inputs.tolist() == [[[np.float32(2e8 + 2), 1], [1, 3]]]
+    assert prepared.gram.dtype == np.float64
+    assert prepared.training_inputs.dtype == prepared.dtype == np.float32
 
 
+HELD_OUT = np.array([[1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]], bool)
+
+
+def divided(*, reduce):
+    X = np.random.default_rng(0).standard_normal((2, 5))
+    return TrainingData.of(X, np.ones((1, 5)), HELD_OUT, reduce=reduce)
+
+
+def test_each_network_has_the_columns_it_trains_on_and_those_it_holds_out_side_by_side():
+    prepared = divided(reduce=False)
+    # own examples first; the third network has five of them, so held-out ones fill up for the others; and vice versa
+    assert prepared.training_columns.tolist() == [[1, 2, 4, 0, 3], [0, 1, 3, 4, 2], [0, 1, 2, 3, 4]]
+    assert prepared.validation_columns.tolist() == [[0, 3], [4, 2], [3, 4]]
+    for found, columns in (
+        (prepared.training_inputs, prepared.training_columns),
+        (prepared.validation_inputs, prepared.validation_columns),
+    ):
+        for network in range(3):
+            np.testing.assert_array_equal(found[network], prepared.inputs[:, columns[network]])
+        assert found.flags.c_contiguous
+
+
+def test_a_reduced_first_layer_has_the_products_of_a_networks_own_examples_with_its_columns():
+    prepared = divided(reduce=True)
+    for network in range(3):
+        own, held_out = prepared.training_columns[network], prepared.validation_columns[network]
+        np.testing.assert_array_equal(prepared.training_inputs[network], prepared.gram[own][:, own])
+        np.testing.assert_array_equal(prepared.validation_inputs[network], prepared.gram[own][:, held_out])
+
+
+def test_coefficients_are_spread_over_all_examples():
+    C = np.arange(1.0, 31).reshape(3, 2, 5)
+    spread = divided(reduce=True).spread(C)
+    assert spread.shape == (3, 2, 5)
+    assert spread[0, 0].tolist() == [4, 1, 2, 5, 3]
+    np.testing.assert_array_equal(spread[2], C[2])
+
+
+def test_nothing_is_copied_for_networks_that_hold_out_nothing():
+    prepared = TrainingData.of(np.ones((2, 5)), np.ones((1, 5)), np.zeros((3, 5), bool))
+    assert prepared.training_inputs.shape == (3, 3, 5)
+    assert prepared.validation_inputs.shape == (3, 3, 0)
+    assert np.shares_memory(prepared.training_inputs, prepared.inputs)
+
+
+@pytest.mark.parametrize("reduce", [False, True], ids=["plain", "reduced"])
+def test_data_of_all_examples_are_those_that_would_be_prepared_for_a_network_that_holds_out_nothing(reduce):
+    found = divided(reduce=reduce).of_all_examples()
+    expected = TrainingData.of(found.inputs[:-1], found.targets, np.zeros((1, 5), bool), reduce=reduce)
+    for field in fields(TrainingData):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(expected, field.name))
+
+
+@pytest.mark.parametrize("holds_out", [True, False], ids=["folds", "nothing held out"])
 @pytest.mark.parametrize("n_features", [3, 9], ids=["plain", "reduced"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_saved_data_load_bit_for_bit_and_read_only(tmp_path, n_features, dtype):
+def test_saved_data_load_bit_for_bit_and_read_only(tmp_path, n_features, dtype, holds_out):
     saved, _ = data(n_features, dtype=dtype)
+    saved = saved if holds_out else saved.of_all_examples()
     saved.save(tmp_path)
     loaded = TrainingData.load(tmp_path)
-    for name in ("inputs", "targets", "held_out", "gram", "exact_gram"):
-        one, other = getattr(saved, name), getattr(loaded, name)
+    for field in fields(TrainingData):
+        one, other = getattr(saved, field.name), getattr(loaded, field.name)
         if one is None:
             assert other is None
             continue

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import log_loss, mean_squared_error
 
 from engine.heads import HEADS
+from engine.steps import run
 
 EXTREME = [-1e4, -1e3, -100, -20, 0, 20, 100, 1e3, 1e4]
 
@@ -13,14 +14,12 @@ def column(*values, dtype=np.float64):
 
 
 def outputs(name, Z):
-    A = np.empty_like(Z)
-    HEADS[name].forward(Z, A)
-    return A
+    return HEADS[name].outputs(Z)
 
 
 def gradient(name, Z, Y):
     dZ = np.empty_like(Z)
-    HEADS[name].backward(Z, outputs(name, Z), Y, dZ)
+    run(HEADS[name].backward(Z, Y, np.ones_like(Z[:, :1]), dZ))
     return dZ
 
 

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -11,9 +11,10 @@ from engine.heads import HEADS
 from engine.network import Parameters, forward
 from engine.stack import Stack
 from engine.training import Hyperparameters, advance, finish, start
-from tests.engine.problem import costs, flatten, gradient_of_stack, random_problem, unflatten
+from tests.engine.problem import costs, flatten, gradient_of_stack, in_pieces, random_problem, unflatten
 
 
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("form", ["plain", "reduced"])
 @pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("head", HEADS)
@@ -21,11 +22,12 @@ from tests.engine.problem import costs, flatten, gradient_of_stack, random_probl
     ("activation", "hidden_units"),
     [("identity", ())] + [(name, units) for name in ACTIVATIONS for units in [(3,), (3, 2), (2, 3, 2)]],
 )
-def test_backward_gives_the_gradient_of_the_readable_cost(activation, hidden_units, head, n_networks, form):
+def test_backward_gives_the_gradient_of_the_readable_cost(activation, hidden_units, head, n_networks, form, is_cut):
     problem = random_problem(
         5, n_features=9, m=6, hidden_units=hidden_units, n_networks=n_networks, activation=activation, head=head
     )
-    point, gradient = gradient_of_stack(problem, reduced=form == "reduced")
+    with in_pieces(is_cut):
+        point, gradient = gradient_of_stack(problem, reduced=form == "reduced")
 
     def cost(flat):
         return float(costs(unflatten(flat, point), problem, ~problem.held_out).sum())
@@ -45,11 +47,14 @@ def test_forward_gives_the_same_numbers_as_the_readable_forward(activation, head
     data = problem.data(reduced=form == "reduced")
     state = start(problem.initial, data, problem.architecture)
     stack = Stack(problem.architecture, data, state.theta.copy(), state.offset, state.settled, 1)
-    stack.forward()
-    Z, A = forward(problem.initial, problem.X, problem.architecture)
-    # rounding only: sums of at most 10 products in another order
-    np.testing.assert_allclose(stack.Z[-1], Z, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(stack.A[-1], A, rtol=1e-12, atol=1e-13)
+    Z, _ = forward(problem.initial, problem.X, problem.architecture)
+    for parts, columns in ((stack.training, data.training_columns), (stack.validation, data.validation_columns)):
+        (whole,) = parts
+        whole.forward()
+        # rounding only: sums of at most 10 products in another order
+        np.testing.assert_allclose(
+            whole.Z, np.take_along_axis(Z, columns[:, np.newaxis], axis=2), rtol=1e-12, atol=1e-13
+        )
 
 
 def test_one_iteration_agrees_with_the_hand_worked_example():
@@ -71,11 +76,12 @@ def test_one_iteration_agrees_with_the_hand_worked_example():
         assert curve.train_cost == pytest.approx(np.log(2))
 
 
-def training(problem, *, reduced, n_iterations=20, learning_rate=0.05):
+def training(problem, *, reduced, is_cut=False, n_iterations=20, learning_rate=0.01):
     """Full parameters of the F networks after some gradient descent."""
     data = problem.data(reduced=reduced)
     state = start(problem.initial, data, problem.architecture)
-    state, _ = advance(state, data, Hyperparameters(problem.architecture, learning_rate), n_iterations)
+    with in_pieces(is_cut):
+        state, _ = advance(state, data, Hyperparameters(problem.architecture, learning_rate), n_iterations)
     return finish(state, problem.initial, data, problem.architecture)
 
 
@@ -99,8 +105,9 @@ DEGENERATE = {
     activation=st.sampled_from(list(ACTIVATIONS)),
     head=st.sampled_from(list(HEADS)),
     degenerate=st.sampled_from(list(DEGENERATE)),
+    is_cut=st.booleans(),
 )
-def test_reduced_training_is_plain_training_on_any_data(degenerate, **sizes):
+def test_reduced_training_is_plain_training_on_any_data(degenerate, is_cut, **sizes):
     """For m below, at and above n[0]; the first layer is put in the span of the examples whether that pays or not.
 
     Tolerance: the two forms sum the same products in another order, so they differ by rounding (1e-16) at every
@@ -111,7 +118,7 @@ def test_reduced_training_is_plain_training_on_any_data(degenerate, **sizes):
     """
     problem = random_problem(**sizes)
     problem = replace(problem, X=DEGENERATE[degenerate](problem.X))
-    plain, reduced = training(problem, reduced=False), training(problem, reduced=True)
+    plain, reduced = training(problem, reduced=False), training(problem, reduced=True, is_cut=is_cut)
     Z_plain, Z_reduced = (forward(found, problem.X, problem.architecture)[0] for found in (plain, reduced))
     scale = 1 + np.abs(Z_plain).max()
     np.testing.assert_allclose(Z_reduced, Z_plain, rtol=0, atol=1e-10 * scale)
@@ -126,11 +133,12 @@ def test_reduced_training_is_plain_training_on_any_data(degenerate, **sizes):
     activation=st.sampled_from(list(ACTIVATIONS)),
     head=st.sampled_from(list(HEADS)),
     reduced=st.booleans(),
+    is_cut=st.booleans(),
 )
-def test_a_fold_of_a_stack_is_the_same_network_trained_alone_on_its_own_columns(reduced, n_networks, **sizes):
+def test_a_fold_of_a_stack_is_the_same_network_trained_alone_on_its_own_columns(reduced, is_cut, n_networks, **sizes):
     """Tolerance: BLAS sums in another order for another shape; rounding, amplified by 20 iterations, as above."""
     problem = random_problem(n_networks=n_networks, m=10, **sizes)
-    stacked = training(problem, reduced=reduced)
+    stacked = training(problem, reduced=reduced, is_cut=is_cut)
     for fold, held_out in enumerate(problem.held_out):
         alone = replace(
             problem,
@@ -146,27 +154,31 @@ def test_a_fold_of_a_stack_is_the_same_network_trained_alone_on_its_own_columns(
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * (1 + np.abs(expected).max()))
 
 
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_held_out_columns_have_no_influence_on_training_to_the_last_bit(reduced, dtype):
-    # Their dZ is multiplied by exactly 0, so they add exact zeros to every sum.
-    problem = random_problem(4, n_features=20, m=12, n_networks=1, activation="relu")
-    held_out = np.zeros((1, 12), bool)
-    held_out[0, [2, 3, 7, 11]] = True
-    X, Y = problem.X.copy(), problem.Y.copy()
-    X[:, held_out[0]] *= -100
-    Y[:, held_out[0]] = 1 - Y[:, held_out[0]]
+def test_held_out_columns_have_no_influence_on_training_to_the_last_bit(reduced, dtype, is_cut):
+    # The second network holds out more, so that a column it holds out fills up; its dZ is multiplied by exactly 0.
+    problem = random_problem(4, n_features=20, m=12, n_networks=2, activation="relu")
+    held_out = np.zeros((2, 12), bool)
+    held_out[0, [2, 3]] = held_out[1, [2, 3, 7, 11]] = True
 
     def trained(changed):
         data = changed.data(reduced=reduced, dtype=dtype)
         state = start(changed.initial, data, changed.architecture)
-        state, _ = advance(state, data, Hyperparameters(changed.architecture, 0.1), 50)
+        with in_pieces(is_cut):
+            state, _ = advance(state, data, Hyperparameters(changed.architecture, 0.1), 50)
         return finish(state, changed.initial, data, changed.architecture)
 
     problem = replace(problem, held_out=held_out)
-    original, changed = trained(problem), trained(replace(problem, X=X, Y=Y))
-    for one, other in zip((*original.W, *original.b), (*changed.W, *changed.b), strict=True):
-        np.testing.assert_array_equal(one, other)
+    original = trained(problem)
+    for network in range(2):
+        X, Y = problem.X.copy(), problem.Y.copy()
+        X[:, held_out[network]] *= -100
+        Y[:, held_out[network]] = 1 - Y[:, held_out[network]]
+        changed = trained(replace(problem, X=X, Y=Y))
+        for one, other in zip((*original.W, *original.b), (*changed.W, *changed.b), strict=True):
+            np.testing.assert_array_equal(one[network], other[network])
 
 
 def test_coefficients_of_held_out_columns_stay_zero():
@@ -175,7 +187,7 @@ def test_coefficients_of_held_out_columns_stay_zero():
     state = start(problem.initial, data, problem.architecture)
     state, _ = advance(state, data, Hyperparameters(problem.architecture, 0.1), 10)
     stack = Stack(problem.architecture, data, state.theta, state.offset, state.settled, 1)
-    C = stack.theta[0]
+    C = data.spread(stack.theta[0])
     assert (C[np.broadcast_to(problem.held_out[:, None, :], C.shape)] == 0).all()
     assert (C[np.broadcast_to(~problem.held_out[:, None, :], C.shape)] != 0).all()
 
@@ -184,7 +196,7 @@ def test_an_iteration_does_not_touch_its_inputs():
     problem = random_problem(6, n_features=9, m=6, n_networks=2)
     for reduced in (False, True):
         data = problem.data(reduced=reduced)
-        for array in (data.inputs, data.targets, data.held_out, data.gram):
+        for array in (getattr(data, field.name) for field in fields(data)):
             if array is not None:
                 array.flags.writeable = False  # as mapped from disk in a worker
         state = start(problem.initial, data, problem.architecture)

@@ -2,7 +2,7 @@ import itertools
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import h5py
 import numpy as np
@@ -16,7 +16,7 @@ from engine.heads import HEADS
 from engine.network import Architecture, Parameters, forward
 from engine.training import Hyperparameters, advance, finish, start
 from tests.conftest import REPOSITORY
-from tests.engine.problem import costs, digest_of_a_training, random_problem
+from tests.engine.problem import costs, digest_of_a_training, in_pieces, random_problem
 
 # fmt: off
 GOLDEN_COSTS = [
@@ -116,14 +116,29 @@ def test_training_agrees_with_scikit_learn(activation, head, reduced):
         np.testing.assert_allclose(b[0, :, 0], intercepts, rtol=1e-9, atol=1e-11)
 
 
+HOLDING_OUT = {
+    "at random": None,
+    "five folds of a size": np.arange(15) % 5 == np.arange(5)[:, np.newaxis],
+    "four folds that differ by one": np.arange(15) % 4 == np.arange(4)[:, np.newaxis],
+    "a fifth": np.arange(15)[np.newaxis] % 5 == 0,
+    "nothing": np.zeros((1, 15), bool),
+    "some of two networks and nothing of a third": np.arange(15) < np.array([[2], [7], [0]]),
+}
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("holding_out", HOLDING_OUT)
 @pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
 @pytest.mark.parametrize("head", ["binary", "multiclass", "regression", "nonnegative_regression"])
-def test_recorded_costs_are_those_of_the_readable_forward_pass(head, reduced):
-    problem = random_problem(2, n_features=9, m=14, n_networks=3, head=head)
+def test_recorded_costs_are_those_of_the_readable_forward_pass(head, reduced, holding_out, is_cut):
+    held_out = HOLDING_OUT[holding_out]
+    problem = random_problem(2, n_features=9, m=15, n_networks=3 if held_out is None else len(held_out), head=head)
+    problem = problem if held_out is None else replace(problem, held_out=held_out)
     data = problem.data(reduced=reduced)
     hyperparameters = Hyperparameters(problem.architecture, 0.1)
     state = start(problem.initial, data, problem.architecture)
-    _, curve = advance(state, data, hyperparameters, 40, [0, 7, 40])
+    with in_pieces(is_cut):
+        _, curve = advance(state, data, hyperparameters, 40, [0, 7, 40])
     assert curve.iterations == (0, 7, 40)
     for point, iteration in enumerate(curve.iterations):
         there, _ = advance(state, data, hyperparameters, iteration)
@@ -166,17 +181,19 @@ def test_training_without_recording_gives_an_empty_curve():
     np.testing.assert_array_equal(silent.theta, recorded.theta)
 
 
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("boundary", [100, 70, 49, 51], ids="rungs at {}".format)
-def test_training_in_rungs_gives_the_same_bits_as_training_at_once(boundary, reduced, dtype):
+def test_training_in_rungs_gives_the_same_bits_as_training_at_once(boundary, reduced, dtype, is_cut):
     problem = random_problem(8, n_features=30, m=20, n_networks=3, activation="relu")
     data = problem.data(reduced=reduced, dtype=dtype)
     hyperparameters = Hyperparameters(problem.architecture, 0.1)
     state = start(problem.initial, data, problem.architecture)
-    at_once, curve = advance(state, data, hyperparameters, 250, range(0, 251, 50))
-    first, first_curve = advance(state, data, hyperparameters, boundary, range(0, boundary, 50))
-    second, second_curve = advance(first, data, hyperparameters, 250, range(0, 251, 50))
+    with in_pieces(is_cut):
+        at_once, curve = advance(state, data, hyperparameters, 250, range(0, 251, 50))
+        first, first_curve = advance(state, data, hyperparameters, boundary, range(0, boundary, 50))
+        second, second_curve = advance(first, data, hyperparameters, 250, range(0, 251, 50))
     assert at_once.iteration == second.iteration == 250
     np.testing.assert_array_equal(at_once.theta, second.theta)
     if reduced:
@@ -190,7 +207,7 @@ def test_advance_changes_none_of_its_arguments_and_repeats_itself():
     data = problem.data(reduced=True)
     state = start(problem.initial, data, problem.architecture)
     kept = replace(state, theta=state.theta.copy(), offset=state.offset.copy(), settled=state.settled.copy())
-    for array in (state.theta, state.offset, state.settled, data.inputs, data.targets, data.held_out, data.gram):
+    for array in (state.theta, state.offset, state.settled, *(getattr(data, field.name) for field in fields(data))):
         array.flags.writeable = False
     one, one_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])
     two, two_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])

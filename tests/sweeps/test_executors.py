@@ -153,6 +153,28 @@ def test_a_script_needs_no_guard_because_workers_do_not_run_it(tmp_path):
     assert done.stdout.splitlines() == [f"begun {program} None", "[0, 2, 4, 6]", f"ended {program} None"], done.stderr
 
 
+def test_a_program_that_has_loaded_a_model_may_run_a_sweep(tmp_path):
+    """MLflow leaves the model's code, parts of our packages, at the front of its path."""
+    for name in ("engine", "experiments"):
+        (tmp_path / "code" / name).mkdir(parents=True)
+        (tmp_path / "code" / name / "__init__.py").touch()
+    program = tmp_path / "script.py"
+    program.write_text(
+        "import sys\n"
+        "from sweeps.executors import open_executor\n"
+        "from tests.sweeps import faults\n"
+        "from tests.sweeps.small import small_problem\n"
+        f"sys.path.insert(0, {str(tmp_path / 'code')!r})\n"
+        "path = list(sys.path)\n"
+        "with open_executor('processes', 2, small_problem()[1]) as (executor, _):\n"
+        "    print([executor.submit(faults.double, i).result(timeout=60) for i in range(4)])\n"
+        "assert sys.path == path\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == ["[0, 2, 4, 6]"], done.stderr
+
+
 def test_a_worker_has_one_blas_thread(workers):
     threads = workers.submit(faults.environment_of_blas).result(timeout=60)
     assert threads

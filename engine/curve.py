@@ -1,0 +1,78 @@
+"""Costs and accuracies along a training, recorded where they are asked for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.activations import Float64Array
+from engine.heads import Head
+from engine.stack import Part, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Costs along the iterations that were asked for; arrays are (number of points, F).
+
+    Attributes:
+        iterations: Number of updates before each point; point 0 is the untrained network.
+        train_cost, validation_cost: Mean loss over the columns trained on and held out (nan where none is).
+        train_accuracy, validation_accuracy: Fraction of columns classified rightly; nan for regression.
+        diverged_at: The first recorded iteration whose cost is not finite, where training stopped; else None.
+    """
+
+    iterations: tuple[int, ...]
+    train_cost: Float64Array
+    validation_cost: Float64Array
+    train_accuracy: Float64Array
+    validation_accuracy: Float64Array
+    diverged_at: int | None
+
+
+class Recorder:
+    """Collects the points of one `Curve`, part by part of a stack whose forward pass is done."""
+
+    def __init__(self, stack: Stack, head: Head) -> None:
+        self.stack, self.head = stack, head
+        held_out = stack.data.held_out
+        n_examples = np.array([(~held_out).sum(axis=1), held_out.sum(axis=1)], np.float64)
+        self.n_examples = np.where(n_examples > 0, n_examples, np.nan)  # (2, F): trained on, held out
+        self.iterations: list[int] = []
+        self.points: list[Float64Array] = []
+        self.diverged_at: int | None = None
+        self.sums = np.zeros((2, *self.n_examples.shape))  # of losses and of right answers
+
+    def add_training(self, part: Part) -> None:
+        """Count the columns of a part of `stack.training`."""
+        self._add(part, 0)
+
+    def record(self, iteration: int) -> bool:
+        """Make a point of what was added, and of what is held out; False when a cost is not finite."""
+        for part in self.stack.validation:
+            part.forward()
+            self._add(part, 1)
+        self.iterations.append(iteration)
+        self.points.append(self.sums / self.n_examples)
+        if not np.isfinite(self.sums[0]).all():
+            self.diverged_at = iteration
+        self.sums = np.zeros_like(self.sums)
+        return self.diverged_at is None
+
+    def _add(self, part: Part, subset: int) -> None:
+        losses = self.head.losses(part.Z, part.Y)
+        self.sums[0, subset, part.networks] += part.sums(losses)
+        if self.head.is_classifier:
+            self.sums[1, subset, part.networks] += part.sums(self.head.is_correct(part.Z, part.Y))
+        else:
+            self.sums[1] = np.nan
+
+    def curve(self) -> Curve:
+        """All points so far."""
+        points = np.array(self.points, np.float64).reshape(-1, 2, *self.n_examples.shape)
+        return Curve(
+            iterations=tuple(self.iterations),
+            train_cost=points[:, 0, 0],
+            validation_cost=points[:, 0, 1],
+            train_accuracy=points[:, 1, 0],
+            validation_accuracy=points[:, 1, 1],
+            diverged_at=self.diverged_at,
+        )

@@ -1,0 +1,113 @@
+"""The steps of one iteration: some columns of some networks forward through the layers, and backward.
+
+Two rewritings make the textbook's iteration cheap without changing what it computes:
+
+*The bias is a weight.* theta[l] = [W[l] b[l]] and A[l] carries a last row of ones, so that
+
+    Z[l] = theta[l] [A[l-1]; 1]                 = W[l] A[l-1] + b[l]
+    dtheta[l] = dZ[l] [A[l-1]; 1]^T             = [dW[l] db[l]]
+
+*The first layer lives in the span of the examples.* Gradient descent only ever adds dZ[1] [X; 1]^T to theta[1], so
+theta[1] = theta_0 + C [X; 1]^T for some C (F, n[1], m), and with the Gram matrix K = [X; 1]^T [X; 1]
+
+    Z[1] = theta_0 [X; 1] + C K                 and C -= alpha dZ[1]
+
+Where there are not many more examples than features, that takes fewer operations, and dtheta[1] takes none.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.activations import ACTIVATIONS, FloatArray
+from engine.heads import HEADS
+from engine.network import Architecture
+from engine.products import product, product_over_examples
+from engine.steps import Step, copy, step
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Examples on their way through the layers, m columns for each of F networks.
+
+    Attributes:
+        inputs: [X; 1], (F, n[0] + 1, m); or columns of K, (F, m_t, m), for a reduced first layer.
+        offset: theta_0 [X; 1], (F, n[1], m), for a reduced first layer; else None.
+        Y: Targets, (F, n[L], m).
+        step_size: alpha / m_f, (F, 1, m), and 0 where network f does not train on the column. It is multiplied into
+            dZ[L], the smallest array of the way back, so that what comes out is the step alpha dJ/dtheta itself. None
+            where there is no way back.
+    """
+
+    inputs: FloatArray
+    offset: FloatArray | None
+    Y: FloatArray
+    step_size: FloatArray | None = None
+
+    def at(self, networks: slice, columns: slice) -> "Columns":
+        """Views of some of them."""
+        here = (networks, slice(None), columns)
+        offset = None if self.offset is None else self.offset[here]
+        step_size = None if self.step_size is None else self.step_size[here]
+        return Columns(self.inputs[here], offset, self.Y[here], step_size)
+
+
+class Layers:
+    """Memory to pass through: Z[l], A[l], dZ[l] (F, n[l], m) for l = 1..L, and the scratch of the activations.
+
+    Args:
+        architecture: Of all networks.
+        n_networks, m: Networks and columns that pass together.
+        dtype: float32 or float64.
+    """
+
+    def __init__(self, architecture: Architecture, n_networks: int, m: int, dtype: npt.DTypeLike) -> None:
+        sizes = architecture.layer_sizes[1:]
+        self.L = len(sizes)
+        self.Z: list[FloatArray] = [np.empty((n_networks, n, m), dtype) for n in sizes]
+        self.dZ: list[FloatArray] = [np.empty((n_networks, n, m), dtype) for n in sizes]
+        self.A_and_ones: list[FloatArray] = [np.ones((n_networks, n + 1, m), dtype) for n in sizes[:-1]]
+        self.A = [A_and_ones[:, :-1, :] for A_and_ones in self.A_and_ones]
+        self.activations = [ACTIVATIONS[architecture.activation](A.shape, dtype) for A in self.A]
+        self.head = HEADS[architecture.head]
+
+    def forward(self, theta: list[FloatArray], columns: Columns) -> list[Step]:
+        """Steps of Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L.
+
+        Args:
+            theta: theta[l] (F, n[l], n[l-1] + 1) for l = 1..L; of a reduced first layer C (F, n[1], m_t).
+            columns: Of the same F networks.
+        """
+        steps = []
+        for layer, Z in enumerate(self.Z):
+            if layer == 0:
+                steps += product(theta[0], columns.inputs, out=Z)
+                if columns.offset is not None:
+                    steps.append(step(np.add, Z, columns.offset, out=Z))
+            else:
+                steps += product(theta[layer], self.A_and_ones[layer - 1], out=Z)
+            if layer < self.L - 1:
+                steps += self.activations[layer].forward(Z, self.A[layer])
+        return steps
+
+    def backward(self, theta: list[FloatArray], columns: Columns, dtheta: list[FloatArray]) -> list[Step]:
+        """Steps of dtheta[l] = alpha [dW[l] db[l]] for l = L..1, a sum over these columns; after the steps forward.
+
+        Args:
+            theta, columns: As in `forward`.
+            dtheta: Where to; for a reduced first layer (F, n[1], m), the step of these columns' coefficients.
+        """
+        assert columns.step_size is not None
+        dZ = self.dZ
+        steps = self.head.backward(self.Z[-1], columns.Y, columns.step_size, dZ[-1])
+        for layer in range(self.L - 1, 0, -1):
+            W = theta[layer][:, :, :-1]
+            steps += product_over_examples(dZ[layer], self.A_and_ones[layer - 1], out=dtheta[layer])
+            steps += product(W.mT, dZ[layer], out=dZ[layer - 1])
+            steps += self.activations[layer - 1].backward(dZ[layer - 1], self.A[layer - 1])
+        if columns.offset is None:
+            steps += product_over_examples(dZ[0], columns.inputs, out=dtheta[0])
+        else:
+            steps.append(copy(dZ[0], out=dtheta[0]))
+        return steps
