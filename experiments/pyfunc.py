@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,32 +46,28 @@ CODE = {
 
 
 def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None = None) -> None:
-    """Write the folder.
+    """Write the folder. Nothing is written elsewhere: a full folder for temporary files does not matter.
 
     Args:
         model_file: From `Model.save`.
-        folder: Absent or empty.
+        folder: Absent; a folder beside it, with `.source` added to its name, is used and removed.
         mlflow_model: What MLflow knows of the model already, such as its id and run.
     Raises:
-        InputError: `model_file` is not a model.
+        WeightsFileError, InputError: `model_file` is not a model.
         OSError: The folder cannot be written.
     """
+    import mlflow.models
     import mlflow.pyfunc
 
     model = Model.load(model_file)
-    root = Path(__file__).parent.parent
-    with tempfile.TemporaryDirectory() as staging:  # MLflow copies whole folders, and notes the paths it copied from
-        for package, files in CODE.items():
-            for file in files:
-                copy = Path(staging, package, file)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(root / package / file, copy)
-        artifact = shutil.copyfile(model_file, Path(staging, Path(MODEL_FILE).name))
+    described = mlflow_model or mlflow.models.Model()
+    source = folder.with_name(f"{folder.name}.source")
+    try:
+        _copy_source(source)
         mlflow.pyfunc.save_model(
             folder,
-            python_model=str(shutil.copy(root / "experiments" / "served_model.py", staging)),
-            artifacts={"model": str(artifact)},
-            code_paths=[str(Path(staging, package)) for package in CODE],
+            python_model=str(source / "served_model.py"),
+            code_paths=[str(source / package) for package in CODE],
             signature=signature_of(model),
             input_example=(input_example(model), {"proba": False}),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
@@ -82,9 +77,27 @@ def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None
                 "class_names": list(model.class_names),
                 "test_scores": dict(model.test_scores),
             },
-            mlflow_model=mlflow_model,
+            mlflow_model=described,
             streamable=False,
         )
+    finally:
+        shutil.rmtree(source, ignore_errors=True)
+    (folder / MODEL_FILE).parent.mkdir()
+    shutil.copyfile(model_file, folder / MODEL_FILE)  # MLflow's `artifacts` would copy it by way of TMPDIR
+    described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    described.save(str(folder / "MLmodel"))
+
+
+def _copy_source(source: Path) -> None:
+    """The files of `CODE`, in a folder of their own because MLflow copies whole folders."""
+    shutil.rmtree(source, ignore_errors=True)  # of a process that was killed
+    root = Path(__file__).parent.parent
+    for package, files in CODE.items():
+        for file in files:
+            copy = source / package / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / package / file, copy)
+    shutil.copy(root / "experiments" / "served_model.py", source)
 
 
 def signature_of(model: Model) -> ModelSignature:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,9 +91,13 @@ def _fill(client: MlflowClient, run: Run, logged: LoggedModel, finished: SweepFi
     described = MlflowModel(
         artifact_path=logged.artifact_location, run_id=run_id, model_uuid=model_id, model_id=model_id
     )
-    with tempfile.TemporaryDirectory() as folder:
-        save_pyfunc(model_file, Path(folder), described)
-        client.log_model_artifacts(model_id, folder)
+    folder = model_file.with_name("pyfunc.unfinished")
+    shutil.rmtree(folder, ignore_errors=True)  # of a delivery that was killed
+    try:
+        save_pyfunc(model_file, folder, described)
+        client.log_model_artifacts(model_id, str(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     client.finalize_logged_model(model_id, "READY")
 
 

@@ -19,8 +19,8 @@ class ServedModel(PythonModel):
     """A `Model` behind MLflow's interface."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the model's one file."""
-        self._model = Model.load(Path(context.artifacts["model"]))
+        """Read the model's one file, which lies beside this one."""
+        self._model = Model.load(Path(__file__).parent / "artifacts" / "model.h5")
 
     def predict(
         self,

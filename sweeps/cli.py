@@ -146,11 +146,12 @@ def predict(
     model: Annotated[
         str,
         typer.Argument(
-            help="cats@candidate, cats/3 or a run's id (MLflow); a study or a sweep of this folder; or a model.h5."
+            metavar="MODEL",
+            help="cats@candidate, cats/3 or a run's id (MLflow); a study or a sweep of this folder; or a model.h5.",
         ),
     ],
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Tables (CSV, Parquet), arrays (HDF5, NPZ), or images.")
+        list[Path], typer.Argument(metavar="INPUT", help="Tables (CSV, Parquet), arrays (HDF5, NPZ), or images.")
     ],
     out: Annotated[Path | None, typer.Option(help="Write there instead, CSV or Parquet by the extension.")] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class.")] = False,

@@ -226,3 +226,11 @@ def test_our_own_file_lies_in_the_folder_unchanged(tmp_path):
     _, model, folder = saved("binary", tmp_path)
     assert (folder / MODEL_FILE).read_bytes() == (tmp_path / "winner.h5").read_bytes()
     assert Model.load(folder / MODEL_FILE).study == model.study
+
+
+def test_a_project_that_happens_to_lie_in_the_working_directory_is_not_taken_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("uv.lock", "pyproject.toml"):
+        (tmp_path / name).write_text('version = 1\n[project]\nname = "secret"\nversion = "1"\n')
+    _, _, folder = saved("binary", tmp_path)
+    assert not {path.name for path in folder.rglob("*")} & {"uv.lock", "pyproject.toml"}

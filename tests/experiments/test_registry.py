@@ -146,6 +146,7 @@ def test_a_kill_around_every_step_is_completed_by_the_next_delivery(
     for _ in range(2):
         publish_model(client, run_id, "cats", finished(), folder / "model.h5")
         assert_published_once(uri)
+    assert not list(folder.glob("pyfunc*")), "nothing unfinished is left"
 
 
 def test_what_a_person_deleted_or_moved_afterwards_is_left_alone_by_a_replay(folder, uri, client, run_id):
