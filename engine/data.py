@@ -77,10 +77,11 @@ class TrainingData:
                 f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
                 "train on at least one; clear some of its row."
             )
+        held_out = held_out.astype(np.bool_)
         inputs = np.vstack([X, np.ones((1, m))])
         is_reduced = _largest(~held_out) <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
         gram = inputs.T @ inputs if is_reduced else None
-        return cls._divided(inputs.astype(dtype), Y.astype(dtype), held_out.astype(np.bool_), gram)
+        return cls._divided(inputs.astype(dtype), Y.astype(dtype), held_out, gram)
 
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them."""

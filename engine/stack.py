@@ -98,7 +98,8 @@ class Stack:
         self.theta, self.dtheta = (split(flat, architecture, data) for flat in (theta, flat_dtheta))
         self._descend = step(np.subtract, theta, flat_dtheta, out=theta)
         self.initial_offset, self.settled = initial_offset, settled
-        self._offsets: list[tuple[FloatArray, IndexArray]] = []  # of the columns that have been asked for
+        self._offset = self._offset_of_all_examples()
+        self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, of the columns that have been asked for
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size pass through the same
         self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
 
@@ -117,18 +118,24 @@ class Stack:
         if self.settled is not None:
             self.settled += self.data.spread(self.theta[0])
             self.theta[0][...] = 0
-            self._fill(self._offsets)
+            self._offset = self._offset_of_all_examples()
+            for offset, which in self._offsets:
+                self._take_offset(which, out=offset)
 
-    def _fill(self, offsets: list[tuple[FloatArray, IndexArray]]) -> None:
-        """Compute theta_0 [X; 1] + settled K again, for the given columns."""
-        assert self.settled is not None
+    def _offset_of_all_examples(self) -> Float64Array | None:
+        """theta_0 [X; 1] + settled K, (F, n[1], m), for a reduced first layer."""
+        if self.settled is None:
+            return None
         assert self.data.gram is not None
         assert self.initial_offset is not None
-        offset = (_rows(self.settled) @ self.data.gram).reshape(self.settled.shape)
+        offset: Float64Array = (_rows(self.settled) @ self.data.gram).reshape(self.settled.shape)
         offset += self.initial_offset
-        for out, columns in offsets:
-            for out_of_network, offset_of_network, which in zip(out, offset, columns, strict=True):
-                out_of_network[...] = offset_of_network.take(which, axis=1)
+        return offset
+
+    def _take_offset(self, which: IndexArray, out: FloatArray) -> None:
+        assert self._offset is not None
+        for out_of_network, offset_of_network, columns in zip(out, self._offset, which, strict=True):
+            out_of_network[...] = offset_of_network.take(columns, axis=1)
 
     def _parts(self, inputs: FloatArray, which: IndexArray, is_own: BoolArray, *, is_trained: bool) -> list[Part]:
         """The networks on the given columns (F, m'), a part at a time."""
@@ -138,7 +145,7 @@ class Stack:
         if self.settled is not None:
             offset = np.empty((n_networks, sizes[0], m), inputs.dtype)
             self._offsets.append((offset, which))
-            self._fill(self._offsets[-1:])
+            self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)
         Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
         columns = Columns(inputs, offset, Y, self._step_size(is_own) if is_trained else None)
@@ -147,7 +154,8 @@ class Stack:
         for networks, where in divide(n_networks, m, sum(sizes) * inputs.itemsize):
             here = columns.at(networks, where)
             theta = [theta_of_layer[networks] for theta_of_layer in self.theta]
-            layers = self._layers_of(*here.inputs.shape[::2])
+            n_here, _, m_here = here.inputs.shape
+            layers = self._layers_of(n_here, m_here)
             steps = layers.forward(theta, here)
             steps_back = self._backward(layers, theta, here, networks, where) if is_trained else []
             parts.append(Part(networks, layers.Z[-1], here.Y, is_own[networks, where], steps, steps_back))

@@ -26,7 +26,7 @@ from engine import Curve, State
 from sweeps.trial import RunningTrial
 
 FORMAT = "sweeps-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # of 1 the parameters were in another order; such a trial is trained again
 
 SHARE_OF_TIME = 0.05
 """Part of one core that writing may take: after a write that took t, the next one begins t / SHARE_OF_TIME later."""

@@ -4,7 +4,7 @@
 
 One dimension at a time around a base network, one BLAS thread, float32. The exponent is the local slope of log seconds
 over log size: 0 means that calls cost more than arithmetic, 1 proportional to the work; the bend is where the one turns
-into the other, where an array leaves a cache, or where n[0] passes m and the first layer is reduced. Memory is what
+into the other, where an array leaves a cache, or where the first layer is reduced (m / n[0] passes 1.5). Memory is what
 Python and NumPy held at the peak (tracemalloc), data included.
 """
 

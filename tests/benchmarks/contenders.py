@@ -53,21 +53,20 @@ class Engine:
 class Products:
     """The matrix products of an iteration and nothing else: the control beside every speed.
 
-    Shapes are the textbook's, [Z = W A, dW = dZ A^T, dA = W^T dZ] a layer, on contiguous operands; the first layer's
-    are those of the reduced form where the engine uses that.
+    Shapes are the textbook's, [Z = W A, dW = dZ A^T, dA = W^T dZ] a layer, on contiguous operands of the columns that a
+    network trains on; the first layer's are those of the reduced form where the engine uses that.
     """
 
     def __init__(self, workload: Workload) -> None:
-        n_networks, m = workload.held_out.shape
-        dtype = workload.dtype
+        data = TrainingData.of(workload.X, workload.Y, workload.held_out, workload.dtype)
+        n_networks, _, self.m = data.training_inputs.shape
+        m, dtype = self.m, workload.dtype
         sizes = workload.architecture.layer_sizes
-        is_reduced = sizes[0] > m
-        n_inputs = m if is_reduced else sizes[0]
-        self.W = [_filled((n_networks * sizes[1], n_inputs), dtype)]
-        self.W += [_filled((n_networks, n, k), dtype) for k, n in pairwise(sizes[1:])]
-        self.A = [_filled((n_inputs, m), dtype)] + [_filled((n_networks, n, m), dtype) for n in sizes[1:]]
-        self.Z = [_filled((n_networks * sizes[1], m), dtype)]
-        self.Z += [_filled((n_networks, n, m), dtype) for n in sizes[2:]]
+        is_reduced = data.gram is not None
+        sizes_from_inputs = (m if is_reduced else sizes[0], *sizes[1:])
+        self.W = [_filled((n_networks, n, k), dtype) for k, n in pairwise(sizes_from_inputs)]
+        self.A = [_filled((n_networks, n, m), dtype) for n in sizes_from_inputs]
+        self.Z = [_filled((n_networks, n, m), dtype) for n in sizes[1:]]
         self.dA = [np.empty_like(A) for A in self.A]
         self.dW = [np.empty_like(W) for W in self.W]
         L = len(self.W)
@@ -99,7 +98,7 @@ class Limit(Products):
 
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload)
-        n_networks, m = workload.held_out.shape
+        n_networks, m = workload.n_networks, self.m
         self.is_tanh = workload.architecture.activation in ("tanh", "sigmoid")
         self.is_softmax = workload.architecture.head == "multiclass"
         self.hidden = [_filled((n_networks, n, m), workload.dtype) for n in workload.architecture.hidden_units]

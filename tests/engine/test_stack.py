@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from engine.activations import ACTIVATIONS
 from engine.gradient_check import check_directional, check_full
@@ -76,7 +76,7 @@ def test_one_iteration_agrees_with_the_hand_worked_example():
         assert curve.train_cost == pytest.approx(np.log(2))
 
 
-def training(problem, *, reduced, is_cut=False, n_iterations=20, learning_rate=0.01):
+def training(problem, *, reduced, is_cut=False, n_iterations=20, learning_rate=0.02):
     """Full parameters of the F networks after some gradient descent."""
     data = problem.data(reduced=reduced)
     state = start(problem.initial, data, problem.architecture)
@@ -119,6 +119,7 @@ def test_reduced_training_is_plain_training_on_any_data(degenerate, is_cut, **si
     problem = random_problem(**sizes)
     problem = replace(problem, X=DEGENERATE[degenerate](problem.X))
     plain, reduced = training(problem, reduced=False), training(problem, reduced=True, is_cut=is_cut)
+    assume(np.abs(flatten(plain)).max() < 100)  # one that explodes multiplies its rounding without bound
     Z_plain, Z_reduced = (forward(found, problem.X, problem.architecture)[0] for found in (plain, reduced))
     scale = 1 + np.abs(Z_plain).max()
     np.testing.assert_allclose(Z_reduced, Z_plain, rtol=0, atol=1e-10 * scale)
