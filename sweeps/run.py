@@ -103,6 +103,7 @@ def run_sweep(
                     on_trial_end=trial_ended,
                 ).run()
 
+            interrupts.check()  # the winner may take as long to train as any trial
             trials = stored.trials
             winner = crown(trials, config.search, problem, data, prepared, {"study": stored.name})
             model_file = folder / "model.h5"
