@@ -3,12 +3,14 @@
 import errno
 import multiprocessing
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -76,6 +78,7 @@ class WorkerProcesses(RungExecutor):
         self._lock = threading.Lock()
         self._training: dict[Future[Any], BaseProcess] = {}
         self._is_given_up = False
+        resource_tracker.ensure_running()  # it comes with the first worker, and unblocks signals in whoever starts it
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(n_workers)]
         for thread in self._threads:
             thread.start()
@@ -114,6 +117,8 @@ class WorkerProcesses(RungExecutor):
 
     def _serve(self) -> None:
         """One thread a worker: gives it one task after the other, and starts a new worker when it has died."""
+        # Inherited by workers: Ctrl-C is the coordinator's to obey, also while a worker is still importing.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         worker: _Worker | None = None
         while True:
             with suppress(*_WORKER_IS_DEAD):  # then the next task finds out, and says so

@@ -100,6 +100,7 @@ def run_sweep(
                     Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
                 ).run()
 
+            interrupts.check()  # the winner may take as long to train as any trial
             trials = stored.trials
             winner = crown(trials, config.search, problem, data, prepared, stored.name)
             model_file = folder / "model.h5"

@@ -222,8 +222,8 @@ DELIVER = """
 """
 
 
-# One import of MLflow for all kills: a process that forks a delivery on request, waits until it has delivered
-# something and kills it so many seconds later.
+# One import of MLflow for all kills: a process that forks a delivery on request and kills it so many seconds later,
+# or so many seconds after it has delivered something.
 DELIVER_AND_KILL = """
     import os, signal, sys, time
     from pathlib import Path
@@ -233,14 +233,15 @@ DELIVER_AND_KILL = """
 
     path = Path(sys.argv[1])
     for line in sys.stdin:
-        n_pending = Outbox(path).n_pending
+        waits, seconds = line.split()
+        n_pending = Outbox(path).n_pending if waits == "True" else 0
         child = os.fork()
         if child == 0:
             deliver(Outbox(path), sys.argv[2])
             os._exit(0)
         while n_pending and Outbox(path).n_pending == n_pending:
             time.sleep(0.005)
-        time.sleep(float(line))
+        time.sleep(float(seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         print("killed" if os.WIFSIGNALED(status) else "done", flush=True)
@@ -254,13 +255,14 @@ def test_kills_at_random_instants_of_the_delivery_lose_nothing_and_double_nothin
     n_trials = 6 * n_kills
     fill(outbox, n_trials)
     rng = random.Random(n_kills)  # noqa: S311
-    instants = "".join(f"{0.2 * rng.random()}\n" for _ in range(n_kills))
+    instants = "".join(f"{rng.random() < 0.5} {0.2 * rng.random()}\n" for _ in range(n_kills))
     command = [sys.executable, "-c", textwrap.dedent(DELIVER_AND_KILL), str(outbox.path), uri]
     run = subprocess.run(command, input=instants, check=True, capture_output=True, text=True)
     assert run.stdout.split().count("killed") > n_kills // 2, "most kills must hit a delivery that is under way"
     result = deliver(Outbox(outbox.path), uri)
     assert (result.n_pending, result.error) == (0, None)
     assert_exactly_once(uri, n_trials, 20)
+    assert {status for name, status in statuses(uri).items() if name != STUDY} == {"FINISHED"}
 
 
 class Killed(BaseException):

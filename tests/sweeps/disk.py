@@ -24,6 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.sweeps.processes import Target, send
+
 PREFIX_LENGTH = 80
 """Bytes of a write that are noted and that `Fault.data` may match."""
 
@@ -42,22 +44,26 @@ class Fault:
     """One thing that goes wrong, once in the life of a process.
 
     Attributes:
-        kind: The process is killed; or the power fails, so that only what was synced is found afterwards; or
-            the disk is full from then on.
+        kind: A signal is sent, which kills unless it is another; or the power fails, so that only what was synced is
+            found afterwards; or the disk is full from then on.
         phase: Before the event, after it, or half-way: half of a write's bytes, nothing of any other event.
         occurrence: Which of the events that match the following patterns; counts from 0.
         operation, file, data: Patterns, found anywhere in the name of the call, in the path below the folder (with
             everything that varies replaced by what it stands for) and in the first bytes of a write.
         is_lasting: A full disk stays full; else there is room again at the next event.
+        signal_number, target, delay_seconds: Of a signal.
         keeps_names: After a power cut the names of files are as they last were; else as they were at the last sync.
     """
 
-    kind: Literal["kill", "power cut", "full disk"]
+    kind: Literal["signal", "power cut", "full disk"]
     phase: Literal["before", "torn", "after"] = "before"
     occurrence: int = 0
     operation: str = ""
     file: str = ""
     data: str = ""
+    signal_number: int = signal.SIGKILL
+    target: Target = "coordinator"
+    delay_seconds: float = 0.0
     is_lasting: bool = True
     keeps_names: bool = True
 
@@ -214,8 +220,15 @@ class _Watch:
                 return act() if result is None else result
             if fault.kind == "power cut":
                 self._lose_what_was_not_synced(fault.keeps_names)
-            os.kill(os.getpid(), signal.SIGKILL)
-            raise AssertionError("nobody survives this")
+            self._signal(fault)
+            return act() if fault.phase == "before" else result
+
+    def _signal(self, fault: Fault) -> None:
+        """To this process group; returns where the signal does not end this process, or not yet."""
+        if fault.delay_seconds > 0:
+            threading.Timer(fault.delay_seconds, send, (os.getpid(), fault.signal_number, fault.target)).start()
+        else:
+            send(os.getpid(), fault.signal_number, fault.target)
 
     def _label(self, place: str) -> str:
         label = os.path.relpath(place, self._folder)

@@ -31,6 +31,8 @@ LONGEST_LIFE_SECONDS = 120.0
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Only a process of one thread is forked whole."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True, slots=True)
 class Life:
@@ -78,26 +80,20 @@ class Template:
         *options: str,
         fault: Fault | None = None,
         seconds: float | None = None,
-        signal_number: int = signal.SIGKILL,
-        is_for_all: bool = False,
     ) -> Life:
         """Run the sweep of a folder, or run it on.
 
         Args:
             folder: From `make_folder`.
             options: Of the command, beside `run sweep.toml --quiet`.
-            fault: What goes wrong on the disk.
-            seconds: After these a signal is sent; None is never.
-            signal_number: The signal.
-            is_for_all: It is sent to the worker processes as well.
+            fault: What goes wrong, at an event on the disk.
+            seconds: It is killed after these; None is never.
         """
         order = {
             "folder": str(folder),
             "arguments": ["run", "sweep.toml", "--quiet", *options],
             "fault": fault and asdict(fault),
             "seconds": seconds,
-            "signal_number": int(signal_number),
-            "is_for_all": is_for_all,
         }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -175,16 +171,18 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         began_at = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # until the command line is there to obey
         child = os.fork()
         if child == 0:
             _live(Path(order["folder"]), order["arguments"], order["fault"])
-        status = _bury(child, order["seconds"], order["signal_number"], order["is_for_all"])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        status = _bury(child, order["seconds"])
         answer = {"exit_code": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - began_at, "pid": child}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _bury(child: int, seconds: float | None, signal_number: int, is_for_all: bool) -> int:
-    """Wait for the end of a life, sending the signal when it is time; its status."""
+def _bury(child: int, seconds: float | None) -> int:
+    """Wait for the end of a life, killing it when it is time; its status."""
     began_at = time.monotonic()
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
@@ -192,9 +190,7 @@ def _bury(child: int, seconds: float | None, signal_number: int, is_for_all: boo
             return status
         lived = time.monotonic() - began_at
         if seconds is not None and lived >= seconds:
-            with suppress(ProcessLookupError):
-                (os.killpg if is_for_all else os.kill)(child, signal_number)
-            seconds = None
+            os.kill(child, signal.SIGKILL)
         assert lived < LONGEST_LIFE_SECONDS, "a life without end"
         time.sleep(0.0005)
 
@@ -218,6 +214,7 @@ def _run(folder: Path, arguments: list[str], leave: Callable[[int], None]) -> No
     sys.argv = ["sweeps", *arguments]
     code: Any = 1
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         sweeps.cli.main()
     except SystemExit as end:
         code = end.code

@@ -20,6 +20,7 @@ from engine.worker import Rung, run_rung
 from experiments.errors import InputError
 from sweeps.executors import ExecutorLostError, WorkerDiedError, open_executor
 from tests.sweeps import cluster as there
+from tests.sweeps import faults
 from tests.sweeps.small import (
     IRIS,
     CommandLine,
@@ -104,8 +105,9 @@ def bits(result):
 
 
 class TestARunningScheduler:
-    def test_gives_the_table_of_one_process(self, cluster, client):
-        assert run_on(cluster.address) == undisturbed_table()
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_gives_the_table_of_one_process_whenever_its_workers_answer(self, cluster, client, seed):
+        assert run_on(cluster.address, lambda there: partial(faults.delayed, seed, there)) == undisturbed_table()
 
     def test_states_that_travel_between_rungs_keep_their_bits(self, cluster, client):
         data, hyperparameters = wide_problem()

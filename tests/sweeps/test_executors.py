@@ -19,7 +19,7 @@ from engine.worker import Rung, run_rung, worker_pid
 from sweeps.executors import MAX_ATTEMPTS, SerialExecutor, WorkerDiedError, open_executor
 from sweeps.space import Candidate
 from tests.conftest import REPOSITORY
-from tests.sweeps import faults
+from tests.sweeps import cluster, faults
 from tests.sweeps.small import new_study, run_schedule, small_problem, table, undisturbed_table
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
@@ -53,14 +53,25 @@ def expected():
         return [bits(run_rung(rung, data)) for rung in rungs()]
 
 
-@pytest.mark.parametrize("name", ["serial", "processes"])
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Address of a Dask cluster of two workers."""
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'sweeps[dask]'")
+    with cluster.Cluster(tmp_path_factory.mktemp("cluster")) as started:
+        for name in ("one", "two"):
+            started.start_worker(name)
+        yield started.address
+
+
+@pytest.mark.parametrize("name", ["serial", "processes", "dask"])
 class TestEveryExecutor:
     """The contract; `opened` is what the schedule is given."""
 
     @pytest.fixture
-    def opened(self, name):
+    def opened(self, name, request):
         _, data = small_problem()
-        with one_blas_thread(), open_executor(name, 2, data) as executor_and_call:
+        address = request.getfixturevalue("scheduler") if name == "dask" else None
+        with one_blas_thread(), open_executor(name, 2, data, scheduler=address) as executor_and_call:
             yield executor_and_call
 
     def test_every_rung_has_the_bits_that_this_process_gives_it(self, opened, expected):

@@ -41,7 +41,7 @@ def random_death(dice: random.Random, undisturbed: Undisturbed) -> Death:
         return {"seconds": dice.uniform(0, 1.2 * undisturbed.seconds)}
     return {
         "fault": Fault(
-            kind=dice.choice(["kill", "kill", "power cut"]),
+            kind=dice.choice(["signal", "signal", "power cut"]),
             phase=dice.choice(["before", "torn", "after"]),
             occurrence=dice.randrange(len(undisturbed.events)),
             keeps_names=dice.random() < 0.5,
@@ -64,8 +64,8 @@ def test_kills_at_random_leave_the_result_of_the_undisturbed_sweep(
 
 
 EVERYWHERE = [
-    Fault("kill", "before"),
-    Fault("kill", "torn", operation="write"),
+    Fault("signal", "before"),
+    Fault("signal", "torn", operation="write"),
     Fault("power cut", "after", keeps_names=True),
     Fault("power cut", "after", keeps_names=False),
     Fault("power cut", "torn", operation="write"),

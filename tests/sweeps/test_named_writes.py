@@ -44,7 +44,7 @@ WRITES: dict[str, dict[str, str]] = {
 @pytest.fixture(params=WRITES)
 def write(request: pytest.FixtureRequest, undisturbed: Undisturbed) -> Fault:
     """The write in the middle of all those of its name."""
-    fault = Fault("kill", **WRITES[request.param])
+    fault = Fault("signal", **WRITES[request.param])
     n_writes = sum(map(fault.is_at, undisturbed.events))
     assert n_writes > 0, "there is no such write; has it another name now?"
     return replace(fault, occurrence=(n_writes - 1) // 2)
@@ -103,7 +103,7 @@ def test_what_only_some_sweeps_write_may_fail_too(
     folder = make_folder(shelf / "short", **sections)
     configuration = folder / "sweep.toml"
     configuration.write_text(configuration.read_text().replace("FOLDER", str(folder)))
-    fault = Fault("kill", phase, operation="write", file=file)
+    fault = Fault("signal", phase, operation="write", file=file)
     if phase == "full disk":
         life = template.live(folder, fault=replace(fault, kind="full disk", phase="torn"))
         assert life.exit_code == 2, life

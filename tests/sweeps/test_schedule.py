@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import optuna
 import pytest
@@ -20,6 +21,7 @@ from sweeps.schedule import imagined_seconds
 from sweeps.space import Candidate
 from sweeps.trial import Problem
 from sweeps.workspace import Workspace
+from tests.sweeps import faults
 from tests.sweeps.small import (
     new_study,
     nothing,
@@ -96,12 +98,13 @@ def test_the_table_does_not_depend_on_the_order_in_which_results_arrive(undistur
     assert table(stored) == undisturbed
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 3])
-def test_the_table_does_not_depend_on_the_number_of_processes(undisturbed, n_workers):
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+def test_the_table_does_not_depend_on_the_number_of_processes_nor_on_when_they_answer(undisturbed, n_workers):
     _, data = small_problem()
     stored = new_study(InMemoryStorage())
     with open_executor("processes", n_workers, data) as (executor, run_rung_there):
-        run_schedule(stored, executor=executor, run_rung_there=run_rung_there)
+        delayed = partial(faults.delayed, n_workers, run_rung_there)
+        run_schedule(stored, executor=executor, run_rung_there=delayed)
     assert table(stored) == undisturbed
 
 

@@ -1,4 +1,4 @@
-"""Workers that hang, run out of memory or die: the rung goes to another, and after three its trial alone has failed."""
+"""Workers that hang, run out of memory or die: their rung goes to another; after three, its trial alone has failed."""
 
 from functools import partial
 from pathlib import Path
