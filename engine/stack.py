@@ -109,6 +109,11 @@ class Stack:
         data = self.data
         return self._parts(data.validation_inputs, data.validation_columns, data.held_out, is_trained=False)
 
+    @cached_property
+    def _terms(self) -> list[FloatArray]:
+        """What further columns of a network add to its dtheta; all such parts use the same memory."""
+        return [np.empty_like(dtheta_of_layer[:1]) for dtheta_of_layer in self.dtheta]
+
     def descend(self) -> None:
         """theta -= alpha dJ/dtheta, all layers at once."""
         self._descend()
@@ -182,7 +187,7 @@ class Stack:
             dtheta[0] = dtheta[0][:, :, where]  # a coefficient a column: there is nothing to add up
         if where.start == 0:
             return layers.backward(theta, columns, dtheta)
-        terms = [np.empty_like(dtheta_of_layer) for dtheta_of_layer in dtheta[is_reduced:]]
+        terms = self._terms[is_reduced:]
         steps = layers.backward(theta, columns, dtheta[:is_reduced] + terms)
         return steps + [
             step(np.add, total, term, out=total) for total, term in zip(dtheta[is_reduced:], terms, strict=True)
