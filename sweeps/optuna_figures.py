@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 N_POINTS = 600
 """Trials in a scatter plot."""
 
-N_LINES = 100
+N_POINTS_OF_SLICE = 300
+"""Trials in each of the small scatter plots beside each other."""
+
+N_LINES = 80
 """Trials in the parallel coordinates, one line each."""
 
 N_BARS = 200
@@ -147,7 +150,7 @@ def slices(trials: Sequence[FrozenTrial]) -> "dict[str, go.Figure]":
     from optuna.visualization import plot_slice
 
     ended = complete(trials)
-    study = snapshot(sample(ended, N_POINTS))
+    study = snapshot(sample(ended, N_POINTS_OF_SLICE))
     y = scaled(trial.value for trial in ended)
     figures = {}
     for name in searched_params(ended):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from experiments.facts import TrialFinished
 from experiments.report import Figure, Section, figures
 from sweeps import optuna_figures
-from sweeps.optuna_figures import N_BARS, N_LINES, N_POINTS, VALUE
+from sweeps.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, VALUE
 from sweeps.report_record import StudyRecord
 
 N_CURVES = 30
@@ -58,15 +58,15 @@ def _parallel_coordinates(record: StudyRecord) -> Section:
     note = "One line a complete trial, darker the lower its cost; None: the network has no such layer."
     if n_complete > N_LINES:
         note += f" {_sampled(N_LINES, n_complete)}"
-    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(record.trials), 420, min_width=920)
+    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(record.trials), 420, min_width=1040)
     return Section("parallel", "Parallel coordinates", note, "", [figure])
 
 
 def _slices(record: StudyRecord) -> Section:
     n_complete = len(optuna_figures.complete(record.trials))
     note = "The cost of complete trials against each hyperparameter alone; darker points are later trials."
-    if n_complete > N_POINTS:
-        note += f" {_sampled(N_POINTS, n_complete)}"
+    if n_complete > N_POINTS_OF_SLICE:
+        note += f" {_sampled(N_POINTS_OF_SLICE, n_complete)}"
     drawn = [
         Figure(f"{VALUE.capitalize()} by {name}", figure, 280, is_wide=False)
         for name, figure in optuna_figures.slices(record.trials).items()

@@ -34,7 +34,8 @@ def table(
             f'<td class="{kinds[name]}">{_cell(str(name), value, formats.get(name, str))}</td>'
             for name, value in zip(frame.columns, values, strict=True)
         )
-        rows.append(f"<tr{f' class={first_row_class}' if number == 0 and first_row_class else ''}>{cells}</tr>")
+        row_class = f' class="{first_row_class}"' if number == 0 and first_row_class else ""
+        rows.append(f"<tr{row_class}>{cells}</tr>")
     body = "\n".join(rows)
     return f'<div class="table"><table><thead><tr>{header}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 

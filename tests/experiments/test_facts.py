@@ -129,3 +129,18 @@ def test_without_its_curves_a_trial_is_the_same_but_for_them(fact: Fact):
     """Not ==, which nan would fail."""
     expected = replace(fact, curves={}) if isinstance(fact, TrialFinished) else fact
     assert to_json(from_json(without_curves(to_json(fact)))) == to_json(expected)
+
+
+def test_a_hyperparameter_of_the_name_curves_is_not_taken_for_them():
+    fact = TrialFinished(
+        "s",
+        1,
+        "FAIL",
+        False,
+        {"a": 1, "curves": math.nan},
+        {"a": 1.0, "curves": math.inf},
+        {"started_at": [(1, math.nan)]},
+        1.0,
+        2.0,
+    )
+    assert to_json(from_json(without_curves(to_json(fact)))) == to_json(replace(fact, curves={}))

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
+from tests.sweeps.written_study import WrittenStudy
 
-HEAVY = {"mlflow", "optuna", "sklearn", "pandas", "numpy", "scipy", "h5py", "sqlalchemy", "pyarrow"}
+HEAVY = {"mlflow", "optuna", "plotly", "sklearn", "pandas", "numpy", "scipy", "h5py", "sqlalchemy", "pyarrow"}
 
 
 def modules_after(program, *arguments, cwd=REPOSITORY):
@@ -44,6 +45,13 @@ def test_validate_imports_neither_mlflow_nor_its_database(tmp_path):
 
 def test_a_misspelt_configuration_is_told_without_importing_anything_heavy(tmp_path):
     assert not modules_after(RUN_MODULE, "run", "digit", cwd=tmp_path) & {"mlflow", "sklearn", "pandas"}
+
+
+def test_a_report_is_made_without_matplotlib_though_optuna_would_import_it(tmp_path):
+    WrittenStudy(tmp_path, 12).write()
+    imported = modules_after(RUN_MODULE, "report", "--html", "report.html", cwd=tmp_path)
+    assert {"plotly", "optuna"} <= imported
+    assert not imported & {"mpl_toolkits", "kiwisolver", "mlflow"}  # the first two are matplotlib's
 
 
 def test_the_worker_imports_only_the_engine():

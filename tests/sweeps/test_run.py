@@ -171,6 +171,31 @@ def test_the_parent_run_says_what_won_what_was_searched_and_where_it_comes_from(
     assert parse_config(tomllib.loads(toml), source="again", directory=directory).model_dump() == config.model_dump()
 
 
+def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
+    import mlflow
+
+    result, _, directory = finished
+    mlflow.set_tracking_uri(f"sqlite:///{directory}/mlflow.db")
+    runs = mlflow.search_runs(result.delivery.experiment_id)
+    mlflow.set_tracking_uri(None)
+    studies = runs[runs["tags.sweeps.kind"] == "study"]
+    trials = runs[runs["tags.sweeps.kind"] == "trial"].set_index("tags.sweeps.trial_number")
+    assert {"params.hidden_units_1", "params.hidden_units_2"} <= set(trials)
+    assert studies["run_id"].tolist() == [result.delivery.run_id] == trials["tags.mlflow.parentRunId"].unique().tolist()
+    assert sorted(trials.index, key=int) == [str(number) for number in range(8)]
+    for row in result.rows:
+        trial = trials.loc[str(row.number)]
+        assert trial["tags.sweeps.trial_state"] == row.state
+        assert trial["status"] == ("FAILED" if row.state == "FAIL" else "FINISHED")
+        assert trial["metrics.value"] == row.value or row.value is None
+        logged = trial.filter(like="params.").dropna().rename(lambda name: name.removeprefix("params."))
+        assert {name: logged[name] for name in logged.index if "." not in name} == {
+            name: str(value) for name, value in row.params.items()
+        }
+    metrics = {name.removeprefix("metrics.").split("_")[0] for name in runs if name.startswith("metrics.")}
+    assert metrics == {"train", "training", "validation", "value", "best", "test", "baseline"}  # they sort into groups
+
+
 def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
     monkeypatch.setattr("sweeps.report_page.page_of", lambda record: 1 / 0)
     progress = InterruptAfter(-1)
