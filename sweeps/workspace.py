@@ -173,12 +173,13 @@ def _keep(file: Path, text: str) -> None:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove what a killed run of this sweep left behind and no other run will ever look at."""
+    for page in folder.glob("*/.report.html.*.new"):
+        page.unlink(missing_ok=True)
     for pattern in (f"*/{WORKER_DATA_PREFIX}*", "*/.model.h5.*"):
         for directory in folder.glob(pattern):
             shutil.rmtree(directory, ignore_errors=True)
-    for pattern in ("journal.log.lock*.rename", "*/.report.html.*.new"):  # the first is Optuna's lock, half let go of
-        for file in folder.glob(pattern):
-            file.unlink(missing_ok=True)
+    for link in folder.glob("journal.log.lock*.rename"):  # Optuna's lock, between its two steps of letting go
+        link.unlink(missing_ok=True)
 
 
 def _cut_torn_line(journal: Path) -> None:
