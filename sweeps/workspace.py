@@ -171,6 +171,8 @@ def _keep(file: Path, text: str) -> None:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove what a killed run of this sweep left behind and no other run will ever look at."""
+    for page in folder.glob("*/.report.html.*.new"):
+        page.unlink(missing_ok=True)
     for pattern in (f"*/{WORKER_DATA_PREFIX}*", "*/.model.h5.*"):
         for directory in folder.glob(pattern):
             shutil.rmtree(directory, ignore_errors=True)

@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.sweeps.lives import Template
-from tests.sweeps.outcomes import Undisturbed, assert_tells_of_a_full_disk, live_through, make_folder, outcome
+from tests.sweeps.outcomes import Outcome, Undisturbed, assert_tells_of_a_full_disk, live_through, make_folder, outcome
 
 PAGE_BYTES = 4096
 """What such a file system gives away at a time."""
@@ -18,14 +19,19 @@ PAGE_BYTES = 4096
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
+    """A file system of 16 MB: with room for all that a sweep writes, until a filler takes it."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], capture_output=True)
     if mounted.returncode != 0:
-        pytest.skip("needs to mount a tmpfs of 1 MB, which is refused here")
+        pytest.skip("needs to mount a tmpfs of 16 MB, which is refused here")
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+def without_extras(found: Outcome) -> Outcome:
+    """What must be there, however little room there was: not a page of figures, nor the mark of a delivery."""
+    return replace(found, end=replace(found.end, artifacts={}, description=""))
 
 
 def test_a_disk_of_any_size_that_is_too_small_is_told_and_with_room_the_same_command_continues(
@@ -43,7 +49,7 @@ def test_a_disk_of_any_size_that_is_too_small_is_told_and_with_room_the_same_com
         assert_tells_of_a_full_disk(life.err)
         live_through(template, folder, [], undisturbed)
         shutil.rmtree(folder / ".sweeps")
-    assert outcome(folder, is_delivered=False) == undisturbed.outcome  # a mark that found no room is made later
+    assert without_extras(outcome(folder, is_delivered=False)) == without_extras(undisturbed.outcome)
     assert n_pages > 10, "the disk was hardly ever too small"
 
 
@@ -62,5 +68,5 @@ def test_a_sweep_that_is_given_a_page_at_a_time_ends_as_the_undisturbed_one(
             break
         assert life.exit_code == 2, life
         assert_tells_of_a_full_disk(life.err)
-    assert outcome(folder, is_delivered=False) == undisturbed.outcome  # a mark that found no room is made later
+    assert without_extras(outcome(folder, is_delivered=False)) == without_extras(undisturbed.outcome)
     assert n_pages > 10
