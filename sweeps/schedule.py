@@ -223,7 +223,7 @@ class Schedule:
         return self._hooks.hang_seconds + HANG_FACTOR * self._pace_so_far() * trial.imagined_seconds
 
     def _pace_so_far(self) -> float:
-        """Real seconds an imagined second, of the slowest rung that was applied or, before any was, has arrived."""
+        """Real seconds an imagined second, of the slowest rung that was applied; before there is one, has arrived."""
         if self._pace > 0.0:
             return self._pace
         futures = ((trial.future, trial.imagined_seconds) for trial in self._running.values())

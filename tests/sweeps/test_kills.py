@@ -56,7 +56,7 @@ def test_kills_at_random_leave_the_result_of_the_undisturbed_sweep(
     dice = random.Random(seed)  # noqa: S311
     n_deaths = 0
     for number in count():
-        deaths = [random_death(dice, undisturbed) for _ in range(dice.choice([1, 1, 1, 2, 3]))]
+        deaths = [random_death(dice, undisturbed) for _ in range(dice.randint(1, 3))]
         n_deaths += n_killed(live_through(template, make_folder(shelf / str(number)), deaths, undisturbed))
         if n_deaths >= N_KILLS:
             break
