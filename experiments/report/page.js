@@ -1,15 +1,19 @@
 "use strict";
-// Draws the figures one after the other, letting the browser breathe between two.
+// Draws each figure when it is about to come into view, and all of them before the page is printed.
 const template = JSON.parse(document.getElementById("template").textContent);
 const config = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-const figures = Array.from(document.querySelectorAll("figure"));
-function drawNext() {
-  const figure = figures.shift();
-  if (figure === undefined) {
-    document.documentElement.dataset.drawn = "all";
-    return;
-  }
+const pending = new Set(document.querySelectorAll("figure"));
+
+function draw(figure) {
+  if (!pending.delete(figure)) return;
   const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
-  Plotly.newPlot(figure.querySelector(".plot"), data, { ...layout, template }, config).then(() => setTimeout(drawNext));
+  Plotly.newPlot(figure.querySelector(".plot"), data, { ...layout, template }, config);
+  document.documentElement.dataset.pending = pending.size;
 }
-drawNext();
+
+const observer = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+  { rootMargin: "800px 0px" },
+);
+pending.forEach((figure) => observer.observe(figure));
+addEventListener("beforeprint", () => pending.forEach(draw));

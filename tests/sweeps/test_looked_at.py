@@ -34,15 +34,25 @@ def report_file(tmp_path_factory):
     return (folder / "report.html").as_uri()
 
 
-def drawn(page):
-    page.wait_for_selector("html[data-drawn=all]", state="attached")
-    return page
+def draw_all(page):
+    """As before printing; else a figure is drawn when it comes near."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_selector("html[data-pending='0']", state="attached")
+
+
+def test_figures_are_drawn_when_they_come_into_view(browser, report_file):
+    with browser.page(report_file, has_network=False) as page:
+        page.locator("#winner .main-svg").first.wait_for()
+        assert page.locator("#time .main-svg").count() == 0
+        page.locator("nav a[href='#time']").click()
+        page.locator("#time figure:last-child .main-svg").first.wait_for()
+        assert int(page.locator("html").get_attribute("data-pending")) > 0
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_report_is_readable_at_every_width_without_a_network(browser, report_file, width):
     with browser.page(report_file, width, has_network=False) as page:
-        drawn(page)
+        draw_all(page)
         assert page.evaluate("document.documentElement.scrollWidth") == width
         for anchor in SECTIONS:
             box = page.locator(f"section#{anchor}").bounding_box()
@@ -73,7 +83,7 @@ def test_labels_and_legends_do_not_cover_each_other_on_a_phone(browser, report_f
         return [crossing, legend.some(a => box(".scatterlayer path").some(b => covers(a, b)))];
     }"""
     with browser.page(report_file, 400, has_network=False) as page:
-        drawn(page)
+        draw_all(page)
         for figure in page.locator("figure").all():
             tilted = figure.locator(".xtick text[transform*='rotate(3'], .xtick text[transform*='rotate(9']").count()
             crossing, covered = figure.evaluate(overlaps)
@@ -86,7 +96,7 @@ def test_a_text_of_a_user_is_shown_and_not_run(browser, tmp_path):
     workspace = WrittenStudy(tmp_path, 30, reason=EVIL, source=EVIL, class_names=(EVIL, "b"), config_toml=EVIL).write()
     report(workspace, None, html=tmp_path / "report.html")
     with browser.page((tmp_path / "report.html").as_uri(), has_network=False) as page:
-        drawn(page)
+        draw_all(page)
         assert page.get_by_text(EVIL).count() >= 2
 
 
@@ -113,9 +123,8 @@ def test_mlflow_shows_nested_trials_what_won_the_report_and_curves(browser, tmp_
             see_curves(page)
         with browser.page(f"{study}/artifacts/report.html", 1600) as page:
             inside = page.frame_locator("iframe")
-            inside.locator("html[data-drawn=all]").wait_for(state="attached")
+            inside.locator("#winner figure .main-svg").first.wait_for()
             assert inside.locator("h1").inner_text() == said["study"]
-            assert inside.locator("figure .main-svg").first.is_visible()
 
 
 def see_trials_under_their_study(page, said):
