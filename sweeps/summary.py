@@ -32,7 +32,7 @@ def summary(result: SweepResult) -> str:
             "They are kept. The next run delivers them, or: python -m sweeps sync"
         )
     ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
-    report = f"See what mattered, in figures:   open {result.report_file}\n" if result.report_file else ""
+    report = f"See what mattered, in figures:   {result.report_file}\n" if result.report_file else ""
     parts.append(
         f"{report}"
         f"See every trial and its curves:  {ui}\n"
