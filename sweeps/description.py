@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
+from experiments.errors import listed
 from experiments.facts import DataFact
 from sweeps.config import Config, DepthRange, FloatRange, IntRange
 from sweeps.winner import Winner
 
+N_CLASSES = 20
+"""Classes that are named; MLflow keeps 8000 characters of a description."""
+
 
 def searched(config: Config, data: DataFact) -> str:
     """What was searched, and on what data; known when a study begins."""
-    balance = ", ".join(f"{count:,} {_plain(name)}" for name, count in data.class_balance.items())
+    balance = listed((f"{count:,} {_plain(name)}" for name, count in data.class_balance.items()), N_CLASSES)
     ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.search)
     return (
         f"**{config.sweep.name}**: {config.sweep.n_trials:,} trials on {data.n_train:,} training examples of "

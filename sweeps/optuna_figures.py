@@ -181,7 +181,7 @@ def timeline(trials: Sequence[FrozenTrial]) -> "go.Figure":
     names = {"FAIL": "failed"}
     for bars in figure.data:
         state = names.get(bars.name, bars.name.lower())
-        bars.update(name=state, marker={"color": STATE_COLORS.get(state)}, text=None, hovertemplate=None)
+        bars.update(name=state, marker={"color": STATE_COLORS.get(state)}, width=0.8, text=None)
         bars.hovertemplate = f"trial %{{y}}<extra>{state}</extra>"
     figure.update_layout(barmode="overlay")
     return labelled(figure, "local time", "trial", y={"tickformat": ",d"})

@@ -97,12 +97,10 @@ def _what_won(record: StudyRecord) -> Section:
         "sealed test examples, beside what a constant and a linear model reach on them."
     )
     html = tables.beside(tables.pairs(hyperparameters), *(_score_table(name, test) for name, test in scores.items()))
-    drawn = [
-        Figure(
-            f"Test {metric}", winner_beside_baselines(metric, (test.score, test.low, test.high), test.baselines), 190
-        )
-        for metric, test in scores.items()
-    ]
+    drawn = []
+    for name, test in scores.items():
+        figure = winner_beside_baselines(name, (test.score, test.low, test.high), test.baselines)
+        drawn.append(Figure(f"Test {name}", figure, 190, is_wide=len(scores) == 1))
     return Section("winner", "What won", note, html, drawn)
 
 
@@ -140,9 +138,11 @@ def _failures(record: StudyRecord) -> Section | None:
     if failed.empty:
         return None
     frame = pd.DataFrame({"trial": failed["number"], "state": failed["outcome"], "reason": failed["reason"]})
-    note = "" if len(failed) <= N_FAILURES else f"The first {N_FAILURES} of {len(failed):,}."
+    note = "Trials that failed, or that the sweep interrupted at its end."
+    if len(failed) > N_FAILURES:
+        note += f" The first {N_FAILURES} of {len(failed):,}."
     html = tables.table(frame.head(N_FAILURES), text_columns=("reason",))
-    return Section("failures", "Failed and interrupted trials", note, html)
+    return Section("failures", "Failures", note, html)
 
 
 def _data_and_configuration(record: StudyRecord) -> Section:

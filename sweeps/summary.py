@@ -37,7 +37,7 @@ def summary(result: SweepResult) -> str:
         f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}",
     ]
     if result.report_file is not None:
-        next_steps.insert(0, f"See what mattered, in figures:   open {result.report_file}")
+        next_steps.insert(0, f"See what mattered, in figures:   {result.report_file}")
     if result.model_name is not None:
         next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
     parts.append("\n".join(next_steps))

@@ -2,7 +2,7 @@
 
 .sweeps/<name>/journal.log     Optuna's record of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
 .sweeps/<name>/lease           locked while a run of this sweep is alive
-.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5; tracking_uri, storage where configured
+.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5, report.html; tracking_uri, storage where configured
 mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks for it
 """
 

@@ -1,5 +1,7 @@
 """The Markdown on a run's page."""
 
+from dataclasses import replace
+
 import numpy as np
 from optuna.trial import TrialState, create_trial
 
@@ -42,6 +44,13 @@ def test_what_was_searched_and_on_what_data():
 def test_a_name_of_a_user_is_shown_and_never_markup():
     text = searched(small_config(), DATA)
     assert r"41 a\|b\*\<script\>" in text
+
+
+def test_a_thousand_classes_fit_into_a_description():
+    balance = {f"class {number}": 10 for number in range(1000)}
+    text = searched(small_config(), replace(DATA, class_balance=balance))
+    assert "10 class 19 and 980 more" in text
+    assert len(text) < 2000
 
 
 def test_what_won_begins_with_the_scores_beside_the_baselines():
