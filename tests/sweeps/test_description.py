@@ -29,7 +29,7 @@ def winner():
         test={"accuracy": 0.95},
         interval={"accuracy": (0.9, 0.98)},
         baselines=[Baseline("constant", {"accuracy": 0.33}), Baseline("logistic regression", {"accuracy": 0.94})],
-        weights=Weights.__new__(Weights),
+        model=Weights.__new__(Weights),
     )
 
 
