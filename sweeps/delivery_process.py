@@ -21,6 +21,8 @@ from sweeps.spawning import start_of_ours
 
 _ITS_END_IS_GONE = (EOFError, OSError)
 _GRACE_SECONDS = 5.0
+_LATEST_START_SECONDS = 3.0
+"""Importing MLflow takes two seconds of a core: workers, which start at the same time, need it more."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -70,6 +72,7 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     outbox = Outbox(path)
     delivery = Delivery(outbox, tracking_uri)
+    pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer
     delivery.start()
     with suppress(*_ITS_END_IS_GONE):
         while (timeout_seconds := pipe.recv()) is None:
