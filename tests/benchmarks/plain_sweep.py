@@ -1,12 +1,12 @@
 """The same sweep as one would write it today: Optuna + scikit-learn + MLflow, in one file, two trials at a time.
 
-    python -m tests.benchmarks.plain_sweep [breast_cancer|digits|cats] [--trials 20] [--pruner none|hyperband]
+    python -m tests.benchmarks.plain_sweep [breast_cancer|digits|cats] [--trials 20] [--pruner none|successive_halving]
                                            [--parallel trials|folds]
 
 Five stratified folds, full-batch gradient descent, the mean loss curve and both scores of every trial in a nested run,
 the winner fitted again, scored on the test set and logged. Written with care for speed: float32, no shuffling of one
 batch, one BLAS thread a trial (at two trials on two cores the default is up to 20 times slower), curves thinned to 100
-points and sent in one call, requirements of the logged model not guessed. With `--pruner hyperband` folds advance
+points and sent in one call, requirements of the logged model not guessed. With `--pruner successive_halving` folds advance
 together from rung to rung with `warm_start`, as ours do.
 
 `bench_sweep` runs it as a process of its own. `--enqueue FILE` holds the trials of another sweep (JSON list of
@@ -134,19 +134,19 @@ def main():
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--parallel", choices=["trials", "folds"], default="folds", help="what --jobs are")
-    parser.add_argument("--pruner", choices=["none", "hyperband"], default="none")
+    parser.add_argument("--pruner", choices=["none", "successive_halving"], default="none")
     parser.add_argument("--enqueue", type=Path, help="JSON: run these trials")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     X, X_test, y, y_test, scaling = load(options.data, options.folder)
-    is_pruning = options.pruner == "hyperband"
+    is_pruning = options.pruner == "successive_halving"
     study = optuna.create_study(
         study_name=f"{options.data}-{time.time()}",
         storage="sqlite:///optuna.db",
         sampler=optuna.samplers.TPESampler(seed=1),
-        pruner=optuna.pruners.HyperbandPruner(111, 3000, 3) if is_pruning else optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(111, 3) if is_pruning else optuna.pruners.NopPruner(),
     )
     n_trials = options.trials
     n_trial_jobs, n_fold_jobs = (options.jobs, 1) if options.parallel == "trials" else (1, options.jobs)
