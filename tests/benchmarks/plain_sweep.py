@@ -6,7 +6,7 @@
 Five stratified folds, full-batch gradient descent, the mean loss curve and both scores of every trial in a nested run,
 the winner fitted again, scored on the test set and logged. Written with care for speed: float32, no shuffling of one
 batch, one BLAS thread a trial (at two trials on two cores the default is up to 20 times slower), curves thinned to 100
-points and sent in one call, requirements of the logged model not guessed. With `--pruner successive_halving` folds advance
+points and sent in one call, requirements of the logged model not guessed. With a pruner folds advance
 together from rung to rung with `warm_start`, as ours do.
 
 `bench_sweep` runs it as a process of its own. `--enqueue FILE` holds the trials of another sweep (JSON list of
