@@ -13,7 +13,7 @@ function draw(figure) {
 
 const observer = new IntersectionObserver(
   (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
-  { rootMargin: "800px 0px" },
+  { root: document, rootMargin: "800px 0px" }, // the page's own window, also where MLflow shows it inside another
 );
 pending.forEach((figure) => observer.observe(figure));
 addEventListener("beforeprint", () => pending.forEach(draw));
