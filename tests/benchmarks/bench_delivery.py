@@ -31,6 +31,7 @@ from experiments.facts import DataFact, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect
 from experiments.outbox import Outbox
 from tests.benchmarks import results
+from tests.benchmarks.bench_scheduler import speed_for
 from tests.benchmarks.bench_sweep import run_ours
 from tests.benchmarks.timing import OtherLoad
 
@@ -74,6 +75,7 @@ def points(n_trials: int, n_repeats: int) -> str:
 def coordinator(n_trials: int) -> str:
     """One row a tracking store."""
     rows = []
+    speed = speed_for(0.1)
     with tempfile.TemporaryDirectory() as directory, server(Path(directory)) as port, slow_proxy(port, 0.2) as slow:
         stores = {
             "SQLite": "sqlite:///mlflow.db",
@@ -81,7 +83,7 @@ def coordinator(n_trials: int) -> str:
             "server, 200 ms later": f"http://127.0.0.1:{slow}",
         }
         for name, uri in stores.items():
-            sweep = run_ours(CONFIGURATION.format(n_trials=n_trials, uri=uri), is_measured=True, sleep_seconds=0.1)
+            sweep = run_ours(CONFIGURATION.format(n_trials=n_trials, uri=uri), is_measured=True, speed=speed)
             assert sweep.measured is not None
             at, seconds = sweep.measured["at"], sweep.measured["seconds"]["record"]
             trials = at["schedule ends"] - at["schedule begins"]

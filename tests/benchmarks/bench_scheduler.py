@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,6 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 import sweeps.study
-from engine import Architecture, Curve, State
 from engine.threads import one_blas_thread
 from engine.worker import Rung, RungResult
 from experiments.outbox import Outbox
@@ -55,6 +53,7 @@ from sweeps.study import LiveStudy, StoredStudy
 from sweeps.trial import Problem, TrialResult
 from sweeps.workspace import Workspace
 from tests.benchmarks import results
+from tests.benchmarks.sleeper import fake_result, sleep_rung
 from tests.benchmarks.timing import OtherLoad
 
 DEVIATION = 0.3
@@ -150,11 +149,25 @@ class SimulatedCluster(RungExecutor):
             pickle.dumps((fn, rung))
         with self.meter.phase("nobody's"):
             seconds = self._speed * rung_seconds(rung, self._problem)
-            image = pickle.dumps(fake_result(rung, self._problem, seconds))
+            image = pickle.dumps(fake_result(rung, self._problem.n_folds, seconds))
         begins_at = max(self.now, heappop(self._free_at))
         heappush(self._free_at, begins_at + seconds)
         self._busy.append((begins_at, begins_at + seconds))
         return SimulatedFuture(self, begins_at + seconds, image)
+
+
+class SleepingWorkers(WorkerProcesses):
+    """Real processes that sleep for as long as a rung takes on a worker of this speed."""
+
+    def __init__(self, n_workers: int, speed: float, problem: Problem) -> None:
+        self._speed, self._problem = speed, problem
+        super().__init__(n_workers, _nothing, ())
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Sleep in place of `fn`."""
+        (rung,) = args
+        seconds = self._speed * rung_seconds(rung, self._problem)
+        return super().submit(partial(sleep_rung, seconds, self._problem.n_folds), rung)
 
 
 def rung_seconds(rung: Rung, problem: Problem) -> float:
@@ -163,32 +176,6 @@ def rung_seconds(rung: Rung, problem: Problem) -> float:
     deviation = np.random.default_rng((*rung.initial_seed, rung.n_iterations)).normal(0.0, DEVIATION)
     imagined = imagined_seconds(rung.hyperparameters.architecture, problem, rung.n_iterations - begin)
     return imagined * math.exp(deviation)
-
-
-def fake_result(rung: Rung, problem: Problem, seconds: float) -> RungResult:
-    """A cost that falls along the iterations to a floor that depends on the hyperparameters; weights of true size."""
-    architecture = rung.hyperparameters.architecture
-    n_weights = problem.n_folds * sum(W + 1 for W in _fan_in_times_units(architecture))
-    sizes = architecture.hidden_units
-    bowl = math.log10(rung.hyperparameters.learning_rate / 0.1) ** 2 + (len(sizes) - 2) ** 2 / 8
-    bowl += sum(math.log2(size / 16) ** 2 for size in sizes) / 16
-    noise = np.random.default_rng(rung.initial_seed).normal(0.0, 0.02)
-    costs = 0.1 + 0.05 * bowl + noise + 0.5 / np.sqrt(1.0 + np.asarray(rung.record_at))
-    points = np.repeat(costs[:, None], problem.n_folds, axis=1)
-    state = State(rung.n_iterations, np.zeros(n_weights, np.float32), None, None)
-    return RungResult(state, Curve(rung.record_at, points, points, points, points, None), seconds)
-
-
-def sleep_rung(seconds_by_speed: float, problem: Problem, rung: Rung) -> RungResult:
-    """In a real worker: sleep for as long as the rung would take."""
-    seconds = seconds_by_speed * rung_seconds(rung, problem)
-    time.sleep(seconds)
-    return fake_result(rung, problem, seconds)
-
-
-def _fan_in_times_units(architecture: Architecture) -> Iterator[int]:
-    sizes = architecture.layer_sizes
-    return (fan_in * n_units for fan_in, n_units in pairwise(sizes))
 
 
 class MeteredStorage:
@@ -241,13 +228,14 @@ class Sweep:
     """A sweep on breast_cancer with everything but training and MLflow.
 
     Attributes:
-        n_trials, trials_in_flight: As configured.
+        n_trials, trials_in_flight, pruner: As configured; None is the product's own pruner.
         meter: The coordinator's account.
         training_seconds: Of all trials, as their workers told them.
     """
 
     n_trials: int
     trials_in_flight: int
+    pruner: str | None = None
     config: Config = field(init=False)
     prepared: PreparedData = field(init=False)
     problem: Problem = field(init=False)
@@ -255,11 +243,8 @@ class Sweep:
     training_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self.config = override(
-            load_config("breast_cancer"),
-            sweep={"n_trials": self.n_trials},
-            study={"trials_in_flight": self.trials_in_flight},
-        )
+        study = {"trials_in_flight": self.trials_in_flight} | ({"pruner": self.pruner} if self.pruner else {})
+        self.config = override(load_config("breast_cancer"), sweep={"n_trials": self.n_trials}, study=study)
         self.prepared = load_data(self.config)
         self.problem = problem_of(self.config, self.prepared)
 
@@ -296,13 +281,13 @@ class Sweep:
 
 
 def no_rung(rung: Rung) -> RungResult:
-    """Stands where a worker's function does; a simulated worker knows what it would have answered."""
+    """Stands where a worker's function does; simulated and sleeping workers know what it would have answered."""
     raise AssertionError(rung)
 
 
-def speed_for(seconds_a_trial: float) -> float:
+def speed_for(seconds_a_trial: float, pruner: str | None = None) -> float:
     """Seconds of a worker an imagined second, such that a trial takes so long on average, pruned ones included."""
-    sweep = Sweep(200, 16)
+    sweep = Sweep(200, 16, pruner)
     cluster = SimulatedCluster(16, 1.0, sweep.problem, sweep.meter)
     sweep.run(cluster, no_rung, is_durable=False)
     return seconds_a_trial * 200 / cluster.busy_seconds()
@@ -395,13 +380,12 @@ WORKERS_COLUMNS = [
 def sleepers(n_trials: int = 200, seconds_a_trial: float = 0.1, n_workers: int = 2) -> str:
     """Real processes that sleep: wall time against the time that training took."""
     sweep = Sweep(n_trials, 16)
-    call = partial(sleep_rung, speed_for(seconds_a_trial), sweep.problem)
-    executor = WorkerProcesses(n_workers, _nothing, ())
+    executor = SleepingWorkers(n_workers, speed_for(seconds_a_trial), sweep.problem)
     try:
-        for future in [executor.submit(time.sleep, 1.0) for _ in range(n_workers)]:
+        for future in [WorkerProcesses.submit(executor, time.sleep, 1.0) for _ in range(n_workers)]:
             future.result()  # they have started
         began_at = time.perf_counter()
-        sweep.run(executor, call)
+        sweep.run(executor, no_rung)
         elapsed = time.perf_counter() - began_at
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -22,7 +22,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import optuna
+
 from tests.benchmarks import results
+from tests.benchmarks.bench_scheduler import speed_for
 from tests.benchmarks.timing import OtherLoad
 from tests.benchmarks.workloads import CATS
 
@@ -66,12 +69,12 @@ def configuration(data: str, pruner: str, n_trials: int) -> str:
     )
 
 
-def run_ours(text: str, *, is_measured: bool = False, sleep_seconds: float | None = None) -> Sweep:
+def run_ours(text: str, *, is_measured: bool = False, speed: float | None = None) -> Sweep:
     """One sweep: as a user runs it, or with clocks (and sleepers) in it."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "bench.toml").write_text(text)
         if is_measured:  # with -c, so that worker processes do not import the clocks
-            code = f"from tests.benchmarks.clocks import main; main({time.time()}, {sleep_seconds})"
+            code = f"from tests.benchmarks.clocks import main; main({time.time()}, {speed})"
             command = [sys.executable, "-c", code]
         else:
             command = [sys.executable, "-m", "sweeps", "run", "bench.toml", "--json"]
@@ -219,6 +222,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["peer", "breakdown", "overhead"])
     parser.add_argument("--plain", type=int, help="number of trials of the plain script")
     options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     data_sets = [data for data in options.data or DATA if data != "cats" or CATS.exists()]
     n_trials = {data: 10 if options.quick else N_TRIALS[data] for data in data_sets}
     n_plain = {data: options.plain or (3 if options.quick else N_PLAIN[data]) for data in data_sets}
@@ -250,7 +254,9 @@ def main() -> None:
         n = 60 if options.quick else 200
         with OtherLoad() as other:
             sweeps = {
-                pruner: run_ours(configuration("breast_cancer", pruner, n), is_measured=True, sleep_seconds=0.1)
+                pruner: run_ours(
+                    configuration("breast_cancer", pruner, n), is_measured=True, speed=speed_for(0.1, pruner)
+                )
                 for pruner in ("none", "successive_halving")
             }
         rows = [breakdown(f"{n} trials of 0.1 s, {pruner}", sweep) for pruner, sweep in sweeps.items()]

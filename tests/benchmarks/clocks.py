@@ -8,17 +8,18 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
-from sweeps import run, schedule
+from sweeps import executors, run, schedule
 from sweeps.checkpoint import Checkpoint
 from sweeps.config_file import load_config
 from sweeps.executors import WorkerProcesses
 from sweeps.record import Record
 from sweeps.schedule import Schedule
 from sweeps.study import LiveStudy
-from tests.benchmarks.sleeper import sleep_rung
+from sweeps.trial import Problem
+from tests.benchmarks.bench_scheduler import SleepingWorkers
 
 
 class Clocks:
@@ -81,8 +82,8 @@ class Clocks:
         Schedule.run = measured  # type: ignore[method-assign]
 
 
-def main(started_at: float, sleep_seconds: float | None) -> None:
-    """Run ./bench.toml; JSON to stdout. With `sleep_seconds`, a trial sleeps so long instead of training."""
+def main(started_at: float, speed: float | None) -> None:
+    """Run ./bench.toml; JSON to stdout. With `speed`, seconds an imagined second, trials sleep instead of training."""
     clocks = Clocks(started_at)
     clocks.note("modules are imported")
     clocks.put(LiveStudy, "ask", "ask")
@@ -98,8 +99,8 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     clocks.mark(Schedule, "run", "schedule begins", "schedule ends")
     clocks.mark(run, "crown", "workers are gone", "winner is refitted, tested, beside baselines")
     clocks.mark(Record, "__exit__", "end is recorded", "all is delivered to MLflow")
-    if sleep_seconds is not None:
-        _sleep_instead(sleep_seconds)
+    if speed is not None:
+        _sleep_instead(speed)
     result = run.run_sweep(load_config("bench.toml"))
     measured = {key: getattr(clocks, key) for key in ("at", "seconds", "processor", "calls", "cores")}
     json.dump(
@@ -109,19 +110,16 @@ def main(started_at: float, sleep_seconds: float | None) -> None:
     print()
 
 
-def _sleep_instead(seconds_a_trial: float) -> None:
-    """Give workers `sleep_rung`; a rung is a share of its own trial's iterations."""
-    submit: Callable[..., Any] = WorkerProcesses.submit
-    lengths: dict[int, int] = {}
-    ask = LiveStudy.ask
+def _sleep_instead(speed: float) -> None:
+    """Workers that sleep, in place of those that train."""
+    problem_of = run.problem_of
+    problems: list[Problem] = []
 
-    def asked(self: LiveStudy) -> Any:
-        number, candidate = ask(self)
-        lengths[number] = candidate.n_iterations
-        return number, candidate
+    def noted(*args: Any) -> Problem:
+        problems.append(problem_of(*args))
+        return problems[-1]
 
-    def submitted(self: WorkerProcesses, call: Callable[..., Any], rung: Any) -> Any:
-        number = rung.initial_seed[1]
-        return submit(self, partial(sleep_rung, seconds_a_trial, lengths[number]), rung)
+    def sleeping(n_workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> SleepingWorkers:
+        return SleepingWorkers(n_workers, speed, problems[-1])
 
-    LiveStudy.ask, WorkerProcesses.submit = asked, submitted  # type: ignore[method-assign,assignment]
+    run.problem_of, executors.WorkerProcesses = noted, sleeping  # type: ignore[misc,assignment]
