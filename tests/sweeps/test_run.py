@@ -23,7 +23,7 @@ from sweeps.interrupts import InterruptedSweepError
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
 from sweeps.run import run_sweep
-from sweeps.status import all_studies, find_study, study_statuses, trials_of
+from sweeps.status import all_studies, find_study, study_statuses, sync_all, trials_of
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.experiments.models import houses as table_with_text_and_missing_values
 from tests.sweeps.small import mlflow_runs, small_config, table
@@ -386,6 +386,7 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
 def test_an_interrupted_sweep_is_killed_in_mlflow_and_running_trials_are_not_there(folder):
     config = iris()
     name = interrupted(config, folder)
+    sync_all(Workspace(folder))  # an interrupt gives MLflow a few seconds only
     runs = mlflow_runs(folder / "mlflow.db")
     assert [(run, status) for run, status, of in runs if of is None] == [(name, "KILLED")]
     assert {status for _, status, _ in runs} <= {"KILLED", "FINISHED", "FAILED"}
