@@ -46,7 +46,7 @@ class RunningTrial:
 
     @property
     def has_levelled_off(self) -> bool:
-        """Whether the latest rung, twice as long as all before it, brought no lower validation cost."""
+        """Whether the latest rung brought no lower validation cost than those before it."""
         return len(self.values) > 1 and self.values[-1] == self.values[-2]
 
     @property
