@@ -188,6 +188,11 @@ class StudySection(Section):
     trials_in_flight: PositiveInt = 16
     storage: URI | None = None
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether a trial whose validation cost has levelled off is trained no further: with any pruner but "none"."""
+        return self.pruner != "none"
+
 
 class TrackingSection(Section):
     """Where MLflow listens."""

@@ -96,7 +96,14 @@ def run_sweep(
                     executor,
                     run_rung,
                     checkpoint,
-                    Plan(problem, rungs, n_trials, config.study.trials_in_flight, config.sweep.patience),
+                    Plan(
+                        problem,
+                        rungs,
+                        n_trials,
+                        config.study.trials_in_flight,
+                        config.sweep.patience,
+                        stops_early=config.study.stops_early,
+                    ),
                     Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
                 ).run()
 

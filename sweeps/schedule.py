@@ -11,6 +11,7 @@ loop runs on. That is all there is to resuming.
 """
 
 import heapq
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
@@ -24,7 +25,7 @@ from engine.worker import Rung, RungResult
 from sweeps.checkpoint import Checkpoint
 from sweeps.executors import MAX_ATTEMPTS, RungExecutor, WorkerDiedError
 from sweeps.rungs import Rungs
-from sweeps.study import LiveStudy
+from sweeps.study import EarlyEnd, LiveStudy
 from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, ended, join, recalled
 
 POLL_SECONDS = 0.1
@@ -47,7 +48,10 @@ class Plan:
         rungs: Where trials are judged.
         n_trials: Of the whole sweep, those in the storage included.
         trials_in_flight: Processors of the imagined machine.
-        patience: The sweep ends when this many trials in a row have ended without a better value; None is never.
+        patience: The sweep ends when this many trials in a row have ended without a better value than the best there
+            is; None is never.
+        stops_early: A trial whose validation cost has levelled off is trained no further; its value stays as it is, and
+            the pruner judges it by that at the rungs that are left.
     """
 
     problem: Problem
@@ -55,6 +59,7 @@ class Plan:
     n_trials: int
     trials_in_flight: int
     patience: int | None = None
+    stops_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +109,42 @@ class Schedule:
         self._hooks = hooks
         self._queue: list[tuple[float, int]] = []  # (imagined end of the present rung, trial number), a heap
         self._running: dict[int, RunningTrial] = {}
-        self._best_value = float("inf")
+        self._best_value = math.inf
         self._n_without_improvement = 0
         self._pace = 0.0  # the slowest rung so far, in seconds an imagined second
 
     def run(self) -> None:
         """Until every trial has ended, or the budget has."""
-        now = 0.0  # on the imagined machine
+        now, n_applied = 0.0, 0  # time on the imagined machine, and rungs that have ended there
         while True:
             while len(self._running) < self._plan.trials_in_flight and self._study.n_asked < self._plan.n_trials:
                 self._hooks.check_interrupt()
                 self._begin_trial(now)
             if not self._queue:
                 return
-            if self._hooks.is_over():
-                self._end_all("the sweep's time was over")
-                return
-            if self._plan.patience is not None and self._n_without_improvement >= self._plan.patience:
-                self._end_all(f"no better value in {self._plan.patience} trials")
+            if reason := self._why_over(n_applied):
+                self._end_all(n_applied, reason)
                 return
             now, number = heapq.heappop(self._queue)
             self._apply(self._running[number], now)
+            n_applied += 1
             self._study.sync()
             self._checkpoint.update(self._running.values())
+
+    def _why_over(self, n_applied: int) -> str:
+        """Why the sweep ends here, before all trials have; empty while it goes on.
+
+        An end that an earlier process wrote down comes again after as many rungs: it may have been a clock's doing.
+        """
+        if self._study.early_end is not None:
+            return self._study.early_end.reason if n_applied == self._study.early_end.n_applied else ""
+        if self._study.is_catching_up:
+            return ""
+        if self._hooks.is_over():
+            return "the sweep's time was over"
+        if self._plan.patience is not None and self._n_without_improvement >= self._plan.patience:
+            return f"no better value in {self._plan.patience} trials"
+        return ""
 
     def _begin_trial(self, now: float) -> None:
         number, candidate = self._study.ask()
@@ -139,7 +157,8 @@ class Schedule:
     def _begin_rung(self, trial: RunningTrial, now: float) -> None:
         begin = trial.rung_ends[trial.rung - 1] if trial.rung > 0 else -1
         hyperparameters = self._plan.problem.hyperparameters(trial.candidate)
-        is_known = self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
+        is_stopped = self._is_stopped(trial)
+        is_known = is_stopped or self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
         if not is_known:
             recorded = self._plan.rungs.recorded(trial.candidate.n_iterations)
             rung = Rung(
@@ -151,7 +170,7 @@ class Schedule:
             )
             trial.future = self._executor.submit(self._run_rung, rung)
         trial.imagined_seconds = imagined_seconds(
-            hyperparameters.architecture, self._plan.problem, trial.rung_end - max(begin, 0)
+            hyperparameters.architecture, self._plan.problem, 0 if is_stopped else trial.rung_end - max(begin, 0)
         )
         heapq.heappush(self._queue, (now + trial.imagined_seconds, trial.number))
 
@@ -165,22 +184,27 @@ class Schedule:
         if value is None:
             self._end(trial, TrialState.FAIL, failure)
             return
+        trial.values.append(value)
         should_prune = self._study.report(trial.number, trial.rung_end, value)
         if trial.rung_end == trial.rung_ends[-1]:
-            self._end(trial, TrialState.COMPLETE, "")
+            self._end(trial, TrialState.COMPLETE, trial.early_stop)
         elif should_prune:
-            self._end(trial, TrialState.PRUNED, f"pruned after {trial.rung_end} iterations")
+            reasons = (f"pruned after {trial.rung_end} iterations", trial.early_stop)
+            self._end(trial, TrialState.PRUNED, "; ".join(filter(None, reasons)))
         else:
             trial.rung += 1
             self._begin_rung(trial, now)
 
     def _collect(self, trial: RunningTrial) -> tuple[float | None, str]:
         """The trial's value after its present rung, or None and why there is none."""
-        if trial.rung >= len(trial.curves):
+        if trial.rung >= len(trial.curves) and not self._is_stopped(trial):
             failure = self._await_rung(trial)
             if failure:
                 return None, f"trial {trial.number}: {failure} Recorded as FAIL."
         return best_of(join(trial.curves[: trial.rung + 1]))[0], ""
+
+    def _is_stopped(self, trial: RunningTrial) -> bool:
+        return self._plan.stops_early and trial.has_levelled_off
 
     def _await_rung(self, trial: RunningTrial) -> str:
         """Wait for the worker and take its result over; what went wrong, or an empty text."""
@@ -209,7 +233,8 @@ class Schedule:
         trial.state = result.state
         trial.training_seconds += result.seconds
         trial.curves.append(result.curve)
-        self._pace = max(self._pace, result.seconds / trial.imagined_seconds)
+        trial.pace = result.seconds / trial.imagined_seconds
+        self._pace = max(self._pace, trial.pace)
         if result.curve.diverged_at is None:
             return ""
         return (
@@ -219,8 +244,9 @@ class Schedule:
         )
 
     def _patience_seconds(self, trial: RunningTrial) -> float:
-        """When a rung counts as hanging, by how fast this machine has been so far."""
-        return self._hooks.hang_seconds + HANG_FACTOR * self._pace_so_far() * trial.imagined_seconds
+        """When a rung counts as hanging: by how fast its trial's earlier rungs were; of a first one, all others."""
+        pace = trial.pace or self._pace_so_far()
+        return self._hooks.hang_seconds + HANG_FACTOR * pace * trial.imagined_seconds
 
     def _pace_so_far(self) -> float:
         """Real seconds an imagined second, of the slowest rung that was applied; before there is one, has arrived."""
@@ -233,18 +259,18 @@ class Schedule:
     def _end(self, trial: RunningTrial, state: TrialState, reason: str, *, is_interrupted: bool = False) -> None:
         """Write the end of a trial down: the fact first, then the storage, which a resumed sweep believes.
 
-        Not so where a clock or a dead worker decided: a sweep that is killed between the two and resumed may end the
-        trial otherwise.
+        Not so where a dead worker decided: a sweep that is killed between the two and resumed may end the trial
+        otherwise.
         """
         del self._running[trial.number]
         outcome = self._study.outcome(trial.number)
         result = recalled(trial, outcome) if outcome is not None else ended(trial, state, reason, is_interrupted)
         if result.state == TrialState.COMPLETE and result.value is not None and result.value < self._best_value:
             self._best_value, self._n_without_improvement = result.value, 0
-        else:
+        elif self._best_value < math.inf:
             self._n_without_improvement += 1
         has_diverged = result.curve is not None and result.curve.diverged_at is not None
-        if is_interrupted or (result.state == TrialState.FAIL and not has_diverged):
+        if result.state == TrialState.FAIL and not has_diverged:
             self._study.tell(result.number, result.state, result.value, result.notes)
             self._study.sync()
             self._hooks.on_trial_end(result)
@@ -252,11 +278,14 @@ class Schedule:
             self._hooks.on_trial_end(result)
             self._study.tell(result.number, result.state, result.value, result.notes)
 
-    def _end_all(self, reason: str) -> None:
+    def _end_all(self, n_applied: int, reason: str) -> None:
+        """End the sweep here. That is written down first: a sweep that is killed now and resumed ends here, too."""
+        self._study.end_early(EarlyEnd(n_applied, reason))
         for trial in list(self._running.values()):
             if trial.future is not None:
                 trial.future.cancel()
             self._end(trial, TrialState.PRUNED, reason, is_interrupted=True)
+        self._study.sync()
 
 
 def imagined_seconds(architecture: Architecture, problem: Problem, n_iterations: int) -> float:

@@ -9,7 +9,7 @@ kill can leave a trial unfinished but never half asked.
 import copy
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,14 @@ class StoredStudy:
         return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
 
+@dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """That a sweep ends before all its trials have: after how many rungs, in the order of the schedule, and why."""
+
+    n_applied: int
+    reason: str
+
+
 class LiveStudy:
     """Asks, reports, prunes and tells in the order of the schedule; all of it is in the storage when a method returns.
 
@@ -104,6 +112,9 @@ class LiveStudy:
         self._stored = stored
         self._config = config
         self._recorded = {trial.number: trial for trial in stored.trials}
+        self._n_recorded = len(self._recorded)
+        early_end = stored.attributes.get("sweeps.early_end")
+        self.early_end = None if early_end is None else EarlyEnd(**early_end)
         self._trials: list[Trial] = []
         self._memory = WindowedMemory()
         self._live = optuna.create_study(
@@ -114,6 +125,11 @@ class LiveStudy:
     def n_asked(self) -> int:
         """Trials asked so far: the number of the next one."""
         return len(self._trials)
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether an earlier process asked for trials that this one has not begun yet."""
+        return self.n_asked < self._n_recorded
 
     def ask(self) -> tuple[int, Candidate]:
         """Number and hyperparameters of the next trial."""
@@ -141,9 +157,13 @@ class LiveStudy:
         return number, candidate
 
     def outcome(self, number: int) -> FrozenTrial | None:
-        """The storage's record of a trial that was finished before this process began; None while it is not."""
+        """The storage's record of a trial that was finished before this process began; None while it is not.
+
+        One that was running when its sweep ended early is run again up to that point.
+        """
         recorded = self._recorded[number]
-        return recorded if recorded.state.is_finished() else None
+        is_interrupted = recorded.user_attrs.get("is_interrupted", False)
+        return recorded if recorded.state.is_finished() and not is_interrupted else None
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Record the value of a rung that ended at iteration `step`; whether the pruner gives the trial up."""
@@ -153,18 +173,25 @@ class LiveStudy:
         outcome = self.outcome(number)
         if outcome is not None:
             return outcome.state == TrialState.PRUNED and step == outcome.last_step
-        if self._recorded[number].intermediate_values.get(step) != value:
+        recorded = self._recorded[number]
+        if not recorded.state.is_finished() and recorded.intermediate_values.get(step) != value:
             self._stored.storage.set_trial_intermediate_value(self._recorded[number]._trial_id, step, value)
         return should_prune
 
     def tell(self, number: int, state: TrialState, value: float | None, notes: Mapping[str, object]) -> None:
         """End a trial: its state, its value (None unless it has one), and notes for whoever reads the storage."""
         self._live.tell(self._trials[number], value if state == TrialState.COMPLETE else None, state)
-        if self.outcome(number) is None:
+        if not self._recorded[number].state.is_finished():
             trial_id = self._recorded[number]._trial_id
             for key, note in notes.items():
                 self._stored.storage.set_trial_user_attr(trial_id, key, note)
             self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
+
+    def end_early(self, end: EarlyEnd) -> None:
+        """Write down, durably, that the sweep ends here."""
+        if self.early_end is None:
+            self._stored.set_attribute("sweeps.early_end", asdict(end))
+            self.early_end = end
 
     def sync(self) -> None:
         """See `StoredStudy.sync`."""

@@ -18,10 +18,12 @@ class RunningTrial:
 
     Attributes:
         rung: Index of the present rung in `rung_ends`.
+        values: At the ends of the rungs that have been applied.
         state, curves: After the rungs that are trained, which may be more than have been applied.
         future: The present rung, where it is being trained; None when it is known already.
         training_seconds: On workers, so far.
         imagined_seconds: Of the present rung, see `sweeps.schedule`.
+        pace: Of its latest rung that was trained here, in seconds an imagined second; 0 before there is one.
     """
 
     number: int
@@ -29,16 +31,31 @@ class RunningTrial:
     rung_ends: tuple[int, ...]
     started_at: float
     rung: int = 0
+    values: list[float] = field(default_factory=list)
     state: State | None = None
     curves: list[Curve] = field(default_factory=list)
     future: "Future[RungResult] | None" = None
     training_seconds: float = 0.0
     imagined_seconds: float = 0.0
+    pace: float = 0.0
 
     @property
     def rung_end(self) -> int:
         """Iteration at which the present rung ends."""
         return self.rung_ends[self.rung]
+
+    @property
+    def has_levelled_off(self) -> bool:
+        """Whether the latest rung brought no lower validation cost than those before it."""
+        return len(self.values) > 1 and self.values[-1] == self.values[-2]
+
+    @property
+    def early_stop(self) -> str:
+        """That training ended before the present rung does, for a person; empty where it did not or is not known."""
+        trained_to = self.curves[-1].iterations[-1] if self.curves else self.rung_end
+        if trained_to >= self.rung_end:
+            return ""
+        return f"trained for {trained_to} iterations, no lower validation cost since {best_of(join(self.curves))[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class TrialResult:
         value: The lowest validation cost along its curve (mean over folds); None before its first rung ended.
         best_iteration: Where that was.
         curve: Recorded costs, all rungs together; None when this process did not train it.
-        reason: Why it ended early, for a person; empty for COMPLETE.
+        reason: Why it ended early, for a person; empty for one that was trained to its end.
         is_interrupted: The sweep ended it (budget), not the pruner.
         is_recalled: It ended before this process began, and is known from the storage.
     """
@@ -117,8 +134,9 @@ def best_of(curve: Curve) -> tuple[float, int]:
 
 
 def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: bool) -> TrialResult:
-    """The result of a trial that ends now."""
-    curve = join(trial.curves) if trial.curves else None
+    """The result of a trial that ends now: with its present rung, or before it when the sweep ends."""
+    curves = trial.curves[: trial.rung + (not is_interrupted)]  # a checkpoint may hold more than has been applied
+    curve = join(curves) if curves else None
     has_value = curve is not None and state != TrialState.FAIL
     value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)
     return TrialResult(

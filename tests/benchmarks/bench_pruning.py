@@ -86,7 +86,13 @@ def run(config: Config) -> Outcome:
             executor,
             partial(run_rung, data=data),
             _NoCheckpoint(),  # type: ignore[arg-type]
-            Plan(problem, rungs, config.sweep.n_trials, config.study.trials_in_flight),
+            Plan(
+                problem,
+                rungs,
+                config.sweep.n_trials,
+                config.study.trials_in_flight,
+                stops_early=config.study.stops_early,
+            ),
             Hooks(on_trial_end=ended.append),
         ).run()
     best = best_trial(stored.trials)

@@ -193,7 +193,10 @@ class MeteredStorage:
 
 
 class MeteredStudy:
-    """A live study whose calls are charged to "ask" and "apply"."""
+    """A live study, a new one, whose calls are charged to "ask" and "apply"."""
+
+    early_end = None
+    is_catching_up = False
 
     def __init__(self, study: LiveStudy, meter: Meter, clock: Callable[[], float], sync: Callable[[], None]) -> None:
         self._study, self._meter, self._clock, self._sync = study, meter, clock, sync

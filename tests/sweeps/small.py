@@ -38,7 +38,7 @@ SEARCH = {
 def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> Config:
     """12 trials, four in flight, on iris, in this process; `sections` replace single keys."""
     values: dict[str, dict[str, Any]] = {
-        "sweep": {"name": "small", "n_trials": 12},
+        "sweep": {"name": "small", "n_trials": 12, "seed": 2},
         "data": {"train": "sklearn:iris", "folds": 2},
         "search": dict(SEARCH),
         "study": {"trials_in_flight": 4, "pruner": "hyperband"},  # prunes late enough for a trial to diverge first
@@ -82,7 +82,9 @@ def run_schedule(
     problem, data = small_problem()
     rungs = Rungs(config.search.max_iterations)
     ended: list[TrialResult] = []
-    plan = Plan(problem, rungs, n_trials or config.sweep.n_trials, config.study.trials_in_flight, config.sweep.patience)
+    n_trials = n_trials or config.sweep.n_trials
+    stops_early = config.study.stops_early
+    plan = Plan(problem, rungs, n_trials, config.study.trials_in_flight, config.sweep.patience, stops_early)
     checkpoint = Checkpoint(checkpoint_file or Path("/nonexistent/checkpoint.h5"), stored.name)
     with one_blas_thread(), checkpoint if checkpoint_file is not None else nullcontext():
         Schedule(

@@ -161,10 +161,43 @@ def test_a_complete_trial_was_trained_to_its_end_and_a_pruned_one_to_the_rung_th
     for result in run_schedule(stored):
         steps = list(stored.trials[result.number].intermediate_values)
         if result.state == TrialState.COMPLETE:
-            assert result.curve.iterations[-1] == result.candidate.n_iterations == steps[-1]
+            assert steps[-1] == result.candidate.n_iterations
+            assert result.reason or result.curve.iterations[-1] == steps[-1]
         elif result.state == TrialState.PRUNED:
             assert result.curve.iterations[-1] == steps[-1]
             assert result.reason == f"pruned after {steps[-1]} iterations"
+
+
+def levelled_off(result, stored):
+    """Of a trial: iterations of the rungs that it was trained for and of those that it was not, from its values."""
+    steps, values = zip(*stored.trials[result.number].intermediate_values.items(), strict=True)
+    n_trained = next((n for n in range(2, len(values)) if values[n - 1] == values[n - 2]), len(values))
+    return steps[:n_trained], steps[n_trained:]
+
+
+def test_a_trial_whose_cost_has_levelled_off_is_trained_no_further_and_keeps_its_value():
+    stored, n_stopped = new_study(InMemoryStorage()), 0
+    for result in run_schedule(stored, config=small_config(study={"pruner": "median"})):
+        if result.state == TrialState.FAIL:
+            continue
+        trained, left = levelled_off(result, stored)
+        assert result.curve.iterations[-1] == trained[-1]
+        n_stopped += bool(left)
+        if left:
+            stop = f"trained for {trained[-1]} iterations, no lower validation cost since {result.best_iteration}"
+            assert result.reason.endswith(stop)
+            assert result.best_iteration <= trained[-2]
+            assert stored.trials[result.number].intermediate_values[left[-1]] == result.value
+    assert n_stopped > 1
+
+
+def test_without_a_pruner_every_trial_is_trained_to_its_end():
+    stored, config = new_study(InMemoryStorage()), small_config(study={"pruner": "none"})
+    ended = [result for result in run_schedule(stored, config) if result.state == TrialState.COMPLETE]
+    assert any(levelled_off(result, stored)[1] for result in ended), "nothing levelled off"
+    for result in ended:
+        assert result.curve.iterations[-1] == result.candidate.n_iterations
+        assert result.reason == ""
 
 
 def test_a_trial_that_diverges_fails_with_iteration_and_learning_rate_and_the_sweep_goes_on(undisturbed):
@@ -251,16 +284,28 @@ def test_what_was_applied_before_the_budget_ended_is_as_in_the_undisturbed_sweep
             assert rows[result.number] == undisturbed[result.number]
 
 
-def test_a_sweep_whose_budget_ended_can_be_run_on_and_keeps_what_was_ended():
-    storage = InMemoryStorage()
-    stored = new_study(storage)
-    run_schedule(stored, is_over=over_after(6))
+def test_a_sweep_that_died_after_its_budget_had_ended_ends_there_again_whatever_time_there_is_now():
+    stored = new_study(InMemoryStorage())
+    ended = run_schedule(stored, is_over=over_after(12))
     before = table(stored)
-    run_schedule(stored)
-    after = table(stored)
-    assert after[: len(before)] == before
-    assert len(after) == 12
-    assert all(trial.state.is_finished() for trial in stored.trials)
+    n_undisturbed = sum(not result.is_interrupted for result in ended)
+    assert 0 < n_undisturbed < len(before) < 12
+    for stop in range(n_undisturbed, len(before)):
+        stored = new_study(InMemoryStorage())
+        with pytest.raises(Stopped, match="here"):
+            run_schedule(stored, is_over=over_after(12), on_trial_end=stop_after(stop))
+        run_schedule(stored)
+        assert table(stored) == before, stop
+
+
+def test_a_resumed_sweep_whose_time_is_over_at_once_leaves_no_trial_running():
+    for stop in range(0, 60, 4):
+        stored = new_study(InMemoryStorage())
+        with suppress(Stopped):
+            run_schedule(stored, check_interrupt=stop_after(stop))
+        ended = run_schedule(stored, is_over=lambda: True)
+        assert all(trial.state.is_finished() for trial in stored.trials)
+        assert {result.number for result in ended} == {trial.number for trial in stored.trials}
 
 
 # --- patience ---
@@ -277,8 +322,25 @@ def test_a_sweep_without_improvement_ends_after_as_many_trials_as_its_patience()
     for result in ended[: -len(interrupted)]:
         assert n_worse < 3
         is_better = result.state == TrialState.COMPLETE and result.value < best
-        best, n_worse = (result.value, 0) if is_better else (best, n_worse + 1)
+        best, n_worse = (result.value, 0) if is_better else (best, n_worse + (best < float("inf")))
     assert n_worse == 3
+
+
+def test_patience_waits_for_a_first_complete_trial():
+    for seed in range(1, 5):
+        config = small_config(sweep={"patience": 1, "n_trials": 30, "seed": seed})
+        assert "COMPLETE" in {row["state"] for row in undisturbed_table(config)}
+
+
+def test_patience_ends_a_sweep_at_the_same_trial_wherever_it_died_while_it_ended():
+    config = small_config(sweep={"patience": 3, "n_trials": 30})
+    undisturbed = undisturbed_table(config)
+    for stop in range(len(undisturbed)):
+        stored = new_study(InMemoryStorage())
+        with pytest.raises(Stopped, match="here"):
+            run_schedule(stored, config, on_trial_end=stop_after(stop))
+        run_schedule(stored, config)
+        assert table(stored) == undisturbed, stop
 
 
 def test_patience_ends_a_sweep_at_the_same_trial_however_it_was_run():
@@ -411,7 +473,7 @@ def test_an_older_or_lost_or_damaged_checkpoint_costs_rungs_and_changes_nothing(
         older = newer
 
 
-@pytest.mark.parametrize(("name", "seed"), [("small/1", 2), ("other/1", 1)], ids=["other trials", "other study"])
+@pytest.mark.parametrize(("name", "seed"), [("small/1", 3), ("other/1", 2)], ids=["other trials", "other study"])
 def test_a_checkpoint_of_other_trials_or_of_another_study_is_not_used(undisturbed, tmp_path, name, seed):
     file, other, whole, trained = tmp_path / "checkpoint.h5", small_config(sweep={"seed": seed}), [], []
     with pytest.raises(Stopped, match="here"):
