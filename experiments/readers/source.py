@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.readers.examples import Contents
+from experiments.readers.examples import Contents, Examples
 
 SKLEARN_PREFIX = "sklearn:"
 _ALLOWED = "Examples come from HDF5 (.h5), NPZ (.npz), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
@@ -18,13 +18,14 @@ _EXTENSIONS = {
 _SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "NPZ", b"PAR1": "Parquet"}
 
 
-def read_source(source: str, directory: Path, target: str | None) -> Contents:
+def read_source(source: str, directory: Path, target: str | None, train: Examples | None = None) -> Contents:
     """Read the labelled examples of a file, or of a set inside scikit-learn.
 
     Args:
         source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
         directory: Where relative paths start.
         target: The column of labels; needed for tables, refused for everything else.
+        train: The training examples, if these are to test on; see `read_table`.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -40,7 +41,7 @@ def read_source(source: str, directory: Path, target: str | None) -> Contents:
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_table
 
-        return read_table(path, source, file_format, target)
+        return read_table(path, source, file_format, target, train)
 
     _refuse_target(source, target)
     if file_format == "HDF5":

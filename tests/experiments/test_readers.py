@@ -163,6 +163,61 @@ def test_blank_lines_in_a_csv_are_skipped(tmp_path: Path) -> None:
     assert dataset.n_train + dataset.n_test == 20
 
 
+MIXED_ROWS = ["01,TRUE,None,1.5,01\n", "02,FALSE,NA,NA,02\n", "A3,maybe,tiles,,A3\n"]
+
+
+def write_mixed(directory: Path) -> None:
+    """Text that looks like numbers, truth values and missing values but for one row in three; and a part of it."""
+    write_text(directory / "train.csv", "code,flag,roof,size,y\n" + "".join(MIXED_ROWS * 10))
+    write_text(directory / "part.csv", "code,flag,roof,size,y\n" + "".join(MIXED_ROWS[:2] * 3))
+
+
+def test_the_training_table_decides_what_a_column_of_another_csv_holds(tmp_path: Path) -> None:
+    write_mixed(tmp_path)
+    dataset = load_dataset("train.csv", test="part.csv", target="y", directory=tmp_path)
+    assert dataset.class_names == ("01", "02", "A3")
+    assert dataset.y_test.tolist() == [0, 1] * 3
+    assert isinstance(dataset.X_test, pd.DataFrame)
+    assert dataset.X_test["code"].tolist() == ["01", "02"] * 3
+    assert dataset.X_test["flag"].tolist() == ["True", "False"] * 3
+
+
+def test_words_for_missing_are_missing_among_numbers_and_words_among_text(tmp_path: Path) -> None:
+    write_mixed(tmp_path)
+    dataset = load_dataset("train.csv", test="part.csv", target="y", directory=tmp_path)
+    assert isinstance(dataset.X_train, pd.DataFrame)
+    assert dataset.X_train["size"].tolist()[0] == 1.5
+    assert dataset.X_train["size"].isna().tolist() == [False, True, True] * 10
+    assert set(dataset.X_train["roof"]) == {"None", "NA", "tiles"}
+    rows = "".join(f"{i},{('None', 'Stone', 'null')[i % 3]}\n" for i in range(30))
+    walls = load_dataset(write_text(tmp_path / "walls.csv", "x,wall\n" + rows), target="wall", directory=tmp_path)
+    assert walls.class_names == ("None", "Stone", "null")
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "NULL", "None", "N/A", " ", "#N/A"])
+def test_a_missing_number_may_be_a_word(tmp_path: Path, word: str) -> None:
+    frame = pd.DataFrame({"a": [str(i) for i in range(20)], "b": [0, 1] * 10})
+    frame.loc[3, "a"] = word
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    dataset = load_dataset("t.csv", test="t.tsv", target="b", directory=tmp_path)
+    for X in (dataset.X_train, dataset.X_test):
+        assert isinstance(X, pd.DataFrame)
+        np.testing.assert_array_equal(X["a"], [np.nan if i == 3 else i for i in range(20)])
+    refused(tmp_path, "column 'a' has 1 missing values: rows 3", "t.csv", target="a")
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
+def test_truth_values_of_a_csv_are_those_of_parquet(tmp_path: Path, words: tuple[str, str]) -> None:
+    flags = np.arange(40) % 3 == 0
+    frame = pd.DataFrame({"a": range(40), "flag": flags, "y": flags[::-1]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.replace({True: words[0], False: words[1]}).to_csv(tmp_path / "t.csv", index=False)
+    datasets = [load_dataset(name, target="y", directory=tmp_path) for name in ("t.parquet", "t.csv")]
+    assert datasets[0].digest == datasets[1].digest
+    assert datasets[0].class_names == ("False", "True")
+
+
 @pytest.mark.parametrize(
     ("name", "task", "n", "n_features", "n_classes"),
     [
