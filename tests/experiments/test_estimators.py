@@ -290,9 +290,9 @@ def test_data_that_cannot_be_fitted():
     X, y = load_iris(return_X_y=True)
     with pytest.raises(InputError, match=r"all labels are of one class, 0\..*Add examples"):
         DeepNetworkClassifier().fit(X[:50], y[:50])
-    with pytest.raises(InputError, match=r"X: feature 'x1' has values up to 2e\+200, too large"):
+    with pytest.raises(InputError, match=r"X: 'x1' has values up to 2e\+200, too large"):
         DeepNetworkClassifier().fit(X + np.array([0, 1e200, 0, 0]) * y[:, np.newaxis], y)
-    with pytest.raises(InputError, match=r"y: feature 'y0' has values up to 2e\+200, too large"):
+    with pytest.raises(InputError, match=r"y: 'y0' has values up to 2e\+200, too large"):
         DeepNetworkRegressor().fit(X, 1e200 * y)
     with pytest.raises(ValueError, match="could not convert string to float"):
         DeepNetworkRegressor().fit(pd.DataFrame({"city": ["Rome"] * 150}), y)
