@@ -82,8 +82,12 @@ class ArrayInputs:
 
         if self.feature_names:
             kinds: dict[str, Kind] = dict.fromkeys(self.feature_names, "number")
-            return conformed(frame, kinds, place).to_numpy()
-        columns = [as_kind(frame.iloc[:, j], "number", place) for j in range(frame.shape[1])]
+            table = conformed(frame, kinds, place)
+            columns = [table[name] for name in table]
+        else:
+            columns = [as_kind(frame.iloc[:, j], "number", place) for j in range(frame.shape[1])]
+        for column in columns:
+            _refuse_missing(column, place)
         array = np.column_stack(columns) if columns else np.empty((len(frame), 0))
         return array.astype(np.int64) if self.is_bytes and np.all(array == np.trunc(array)) else array
 
@@ -213,6 +217,17 @@ def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
             for column in saved["columns"]
         )
     )
+
+
+def _refuse_missing(column: pd.Series, place: str) -> None:
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise InputError(
+            f"{place}: column '{column.name}' has {len(missing)} missing values: rows {listed(missing)} "
+            "(counted from 0).",
+            "The model was trained on arrays without any, so it has nothing to fill in.",
+            "Fill them in, or remove these rows; a model that is trained on a table takes missing values.",
+        )
 
 
 def _categories(words: Iterable[str]) -> str:

@@ -198,6 +198,14 @@ def test_nan_in_an_array() -> None:
         Preprocessing.fit(dataset_of(np.eye(3))).transform(np.array([[0, np.nan, 0]]), "new.npz")
 
 
+@pytest.mark.parametrize("names", [("u", "v"), ()])
+def test_a_missing_value_in_a_table_for_a_model_of_arrays_names_its_column(names: tuple[str, ...]) -> None:
+    preprocessing = Preprocessing.fit(dataset_of(np.random.default_rng(0).normal(size=(6, 2)), names=names))
+    frame = pd.DataFrame({"u": ["1", "2"], "v": ["3", None]}, dtype="str")
+    with pytest.raises(InputError, match=r"new\.csv: column 'v' has 1 missing values: rows 1 .*trained on arrays"):
+        preprocessing.transform(frame, "new.csv")
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -1,5 +1,7 @@
 """Every file that a user can get wrong is answered with a message, and no format changes the content."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -321,12 +323,45 @@ def test_hdf5_without_any_array(tmp_path: Path) -> None:
     refused(tmp_path, "its arrays are none", write_h5(tmp_path / "a.h5"))
 
 
-def test_a_zip_archive_that_is_no_npz(tmp_path: Path) -> None:
-    import zipfile
+def zipped(path: Path, *members: str) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in members:
+            archive.writestr(member, "<x/>")
+    return path.name
 
-    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
-        archive.writestr("sheet.xml", "<x/>")
-    refused(tmp_path, "no examples found; its arrays are sheet.xml", "a.xlsx")
+
+def test_an_excel_workbook_is_called_by_its_name(tmp_path: Path) -> None:
+    name = zipped(tmp_path / "houses.xlsx", "[Content_Types].xml", "xl/workbook.xml")
+    refused(tmp_path, r"houses\.xlsx: this is an Excel workbook\..*Save its sheet as CSV", name, target="price")
+
+
+def test_a_zip_archive_that_is_no_npz(tmp_path: Path) -> None:
+    refused(tmp_path, "its extension '.zip' is of a known format", zipped(tmp_path / "a.zip", "sheet.xml"))
+    refused(tmp_path, "no examples found; its arrays are sheet.xml", zipped(tmp_path / "a.npz", "sheet.xml"))
+    write_npz(tmp_path / "b.npz", X=X, y=y)
+    (tmp_path / "b.npz").rename(tmp_path / "b.data")
+    assert load_dataset("b.data", directory=tmp_path).n_features == 3
+
+
+def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
+    refused(tmp_path, r"a\.csv: cannot be opened \(File name too long\)", "a" * 300 + "a.csv", target="y")
+
+
+def test_an_npz_whose_header_promises_more_than_any_memory(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**50, 3)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("X.npy", header.getvalue())
+        archive.writestr("y.npy", header.getvalue())
+    refused(tmp_path, "the NPZ file is truncated or damaged", "a.npz")
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/gone"), h5py.ExternalLink("gone.h5", "/X")])
+def test_a_link_to_an_array_that_is_not_there(tmp_path: Path, link: h5py.SoftLink | h5py.ExternalLink) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["X"] = link
+        file["y"] = y
+    refused(tmp_path, r"a\.h5: 'X' is a link to an array that is not there", "a.h5")
 
 
 def test_labels_without_examples_or_the_other_way_round(tmp_path: Path) -> None:
