@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import Architecture, Hyperparameters, Parameters, TrainingData, advance, finish, forward, initialize, start
-from experiments.errors import InputError
+from experiments.errors import InputError, listed
 from experiments.preparation import one_hot
 from experiments.preprocessing import FloatArray, standardization
 
@@ -91,6 +91,9 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """A[L] (n[L], m) of examples X (m, n[0]) as the user gives them.
 
         In float64 whatever the training's dtype, so that an example has one prediction, alone or among others.
+
+        Raises:
+            InputError: Values so large that outputs overflow; a decision would be the first class whatever they mean.
         """
         check_is_fitted(self)
         columns = self._columns(validate_data(self, X, reset=False, dtype=np.float64))
@@ -99,12 +102,23 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         parameters = Parameters.of_one_network(
             [W.astype(np.float64) for W in self.W_], [b.astype(np.float64) for b in self.b_]
         )
-        _, A = forward(parameters, columns, architecture)
-        return np.asarray(A[0], dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below, with the row
+            _, A = forward(parameters, columns, architecture)
+        outputs = np.asarray(A[0], dtype=np.float64)
+        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
+        if len(bad):
+            raise InputError(
+                f"{type(self).__name__}: {len(bad)} examples have no finite prediction: rows {listed(bad)} "
+                "(counted from 0).",
+                "Features must be in the range of the training examples' units.",
+                "Correct the very large values in these rows.",
+            )
+        return outputs
 
     def _columns(self, X: FloatArray) -> FloatArray:
         """(m, n[0]) to scaled columns (n[0], m)."""
-        columns: FloatArray = (X.T - self.input_offset_[:, np.newaxis]) / self.input_scale_[:, np.newaxis]
+        with np.errstate(over="ignore"):  # infinite columns have no finite cost, no finite prediction
+            columns: FloatArray = (X.T - self.input_offset_[:, np.newaxis]) / self.input_scale_[:, np.newaxis]
         return columns
 
     def _check_parameters(self) -> None:
@@ -115,9 +129,12 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise _not_allowed(
                 "hidden_units", self.hidden_units, "one whole number a hidden layer, () for none", "(16, 8)"
             ) from None
-        if not isinstance(self.learning_rate, Real):
+        if not isinstance(self.activation, str):
+            raise _not_allowed("activation", self.activation, "the name of one activation", "'relu'")
+        if not isinstance(self.learning_rate, Real) or isinstance(self.learning_rate, bool):
             raise _not_allowed("learning_rate", self.learning_rate, "a number above 0", "0.1")
-        if not isinstance(self.n_iterations, Integral) or self.n_iterations < 1:
+        is_whole = isinstance(self.n_iterations, Integral) and not isinstance(self.n_iterations, bool)
+        if not is_whole or self.n_iterations < 1:
             raise _not_allowed("n_iterations", self.n_iterations, "a whole number of 1 or more", "500")
         for name, allowed in (("scaling", ("standardize", "none")), ("dtype", ("float32", "float64"))):
             if getattr(self, name) not in allowed:
@@ -169,7 +186,8 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
     Raises
     ------
     ValueError
-        From `fit`: a parameter that is not allowed, fewer than two classes, or a cost that is not finite.
+        From `fit`: a parameter that is not allowed, fewer than two classes, or a cost that is not finite. From
+        `predict`: a prediction that is not finite.
     """
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
@@ -249,7 +267,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     ------
     ValueError
         From `fit`: a parameter that is not allowed, negative targets for `nonnegative_target`, or a cost that is not
-        finite.
+        finite. From `predict`: a prediction that is not finite.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.dataset import Dataset, split_off
 from experiments.errors import InputError
-from experiments.preprocessing import FloatArray, Preprocessing, Scaling
+from experiments.preprocessing import FloatArray, Preprocessing, Scaling, standardization
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def prepare(
 
     Raises:
         InputError: Both or neither of folds and validation_fraction, too few examples for them, scaling that
-            does not fit the data, or negative targets where they cannot be.
+            does not fit the data, targets too large for float64 arithmetic, or negative where they cannot be.
     """
     held_out = _held_out(dataset, folds, validation_fraction, seed)
     preprocessing = Preprocessing.fit(dataset, scaling)
@@ -170,10 +170,8 @@ def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetSca
                 "Targets must be 0 or more for a relu head.",
                 "Correct the targets, or allow negative predictions.",
             )
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler(with_mean=not nonnegative_target).fit(dataset.y_train[:, np.newaxis])
-    return TargetScaling(0.0 if nonnegative_target else float(scaler.mean_[0]), float(scaler.scale_[0]))
+    offset, scale = standardization(dataset.y_train[:, np.newaxis], [dataset.target or "y"], dataset.source)
+    return TargetScaling(0.0 if nonnegative_target else float(offset[0]), float(scale[0]))
 
 
 def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -> FloatArray:

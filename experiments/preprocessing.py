@@ -169,7 +169,7 @@ def standardization(
     too_large = np.flatnonzero(~np.isfinite(scaler.var_))  # scale_ would be 1, as if they were constant
     if len(too_large):
         raise InputError(
-            f"{place}: feature '{names[too_large[0]]}' has values up to "
+            f"{place}: '{names[too_large[0]]}' has values up to "
             f"{np.abs(rows[:, too_large[0]]).max():.3g}, too large to square.",
             "Numbers stay below 1e150.",
             "Correct them, or give them in a larger unit.",

@@ -104,23 +104,20 @@ def signature_of(model: Model) -> ModelSignature:
     """What the model takes and gives, in MLflow's terms.
 
     Columns of a table are of type "any": MLflow would refuse a column of integers where "double" is declared, and
-    truth values where "string" is; we accept both and say what is wrong in our own words.
+    truth values where "string" is; we accept both and say what is wrong in our own words. Of arrays no type
+    is declared for the same reason: MLflow would refuse every other one, and over HTTP cast to it, 0.5 to the byte 0.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
     from mlflow.types.schema import AnyType
 
-    example = input_example(model)
-    inputs: list[ColSpec | TensorSpec]
-    if isinstance(example, np.ndarray):
-        inputs = [TensorSpec(example.dtype, (-1, *example.shape[1:]))]
-    else:
-        inputs = [ColSpec(AnyType(), name) for name in example.columns]  # type: ignore[no-untyped-call]
+    names = column_names(model)
+    inputs = Schema([ColSpec(AnyType(), name) for name in names]) if names else None  # type: ignore[no-untyped-call]
     prediction = "string" if model.class_names else "double"
     outputs: list[ColSpec | TensorSpec] = [ColSpec(prediction, "prediction")]
     outputs += [ColSpec("double", f"probability_{name}", required=False) for name in model.class_names]
     params = ParamSchema([ParamSpec("proba", "boolean", False)])
-    return ModelSignature(Schema(inputs), Schema(outputs), params)
+    return ModelSignature(inputs, Schema(outputs), params)
 
 
 def column_names(model: Model) -> tuple[str, ...]:

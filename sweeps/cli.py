@@ -65,15 +65,18 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
     """Check everything that can be wrong; train nothing."""
     with reported_errors():
         from sweeps.config_file import check_variables, load_config
-        from sweeps.problem import load_data
+        from sweeps.problem import load_data, unseen_in_test
         from sweeps.summary import data_summary
 
         checked = load_config(config)
         check_variables(checked)
+        prepared = load_data(checked)
         document = {
             "config": checked.model_dump(mode="json", exclude_none=True),
-            "data": data_summary(load_data(checked)),
+            "data": data_summary(prepared),
         }
+        for note in unseen_in_test(prepared):
+            _say(note)
         typer.echo(json.dumps(document) if as_json else _as_lines(document))
 
 
@@ -170,11 +173,11 @@ def predict(
             check_out(out)
         found = find_model(model, Workspace(Path.cwd()), tracking_uri)
         if out is None:
-            typer.echo(predictions_as_text(found, inputs, proba=proba, keep=keep or ()), nl=False)
+            typer.echo(predictions_as_text(found, inputs, proba=proba, keep=keep or (), say=_say), nl=False)
             return
-        predictions = predict_files(found, inputs, proba=proba, keep=keep or ())
+        predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=_say)
         write(predictions, out)
-        typer.echo(f"Wrote {len(predictions)} predictions to {out}.", err=True)
+        _say(f"Wrote {len(predictions)} predictions to {out}.")
 
 
 def main() -> None:
@@ -230,8 +233,12 @@ def _exit_code_of(error: Exception) -> int | None:
     return error.exit_code if isinstance(error, InterruptedSweepError) else None
 
 
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
 def _leave(message: str, exit_code: int) -> None:
-    typer.echo(message, err=True)
+    _say(message)
     raise typer.Exit(exit_code) from None
 
 

@@ -1,7 +1,7 @@
 """`predict`: raw inputs from files, what a model makes of them, and how that is told."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,22 @@ OUT_SUFFIXES = (".csv", ".parquet")
 _N_IMAGES = 256  # files read at once
 
 
-def predictions_as_text(model: Model, paths: Sequence[Path], *, proba: bool, keep: Sequence[str]) -> str:
+def predictions_as_text(
+    model: Model,
+    paths: Sequence[Path],
+    *,
+    proba: bool,
+    keep: Sequence[str],
+    say: Callable[[str], None] = lambda text: None,
+) -> str:
     """What goes to stdout: a line an image, "kitten.jpg  cat (0.93)"; for tables, and with `proba`, CSV.
 
     Raises:
         InputError: As `predict_files`.
     """
     are_lines = not proba and all(input_format(path) == IMAGE for path in paths)
-    predictions = predict_files(model, paths, proba=proba or (are_lines and bool(model.class_names)), keep=keep)
+    with_proba = proba or (are_lines and bool(model.class_names))
+    predictions = predict_files(model, paths, proba=with_proba, keep=keep, say=say)
     if not are_lines:
         text: str = predictions.to_csv(index=False, lineterminator="\n")
         return text
@@ -38,7 +46,12 @@ def predictions_as_text(model: Model, paths: Sequence[Path], *, proba: bool, kee
 
 
 def predict_files(
-    model: Model, paths: Sequence[Path], *, proba: bool = False, keep: Sequence[str] = ()
+    model: Model,
+    paths: Sequence[Path],
+    *,
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
 ) -> "pd.DataFrame":
     """Predictions for all examples of all files, in order, in the bits of the sweep's own score (one BLAS thread).
 
@@ -47,6 +60,7 @@ def predict_files(
         paths: Images, or tables and files of arrays; at least one.
         proba: Add the probability of each class.
         keep: Columns of the tables to copy in front of the predictions.
+        say: Told of categories that the training examples did not have.
     Returns:
         `file` for images, and where there are several files; the kept columns; then as `Model.table`.
     Raises:
@@ -57,7 +71,7 @@ def predict_files(
     formats = [input_format(path) for path in paths]
     with one_blas_thread():
         if IMAGE not in formats:
-            tables = [_of_examples(model, *file, proba, keep) for file in zip(paths, formats, strict=True)]
+            tables = [_of_examples(model, *file, proba, keep, say) for file in zip(paths, formats, strict=True)]
             joined = pd.concat(tables, ignore_index=True)
             return joined if len(paths) > 1 else joined.drop(columns="file")
         if set(formats) == {IMAGE}:
@@ -140,7 +154,9 @@ def _of_images(model: Model, paths: Sequence[Path], proba: bool, keep: Sequence[
         yield predictions
 
 
-def _of_examples(model: Model, path: Path, file_format: str, proba: bool, keep: Sequence[str]) -> "pd.DataFrame":
+def _of_examples(
+    model: Model, path: Path, file_format: str, proba: bool, keep: Sequence[str], say: Callable[[str], None]
+) -> "pd.DataFrame":
     examples = read_inputs(path, file_format)
     if isinstance(examples, np.ndarray):
         if keep:
@@ -154,6 +170,8 @@ def _of_examples(model: Model, path: Path, file_format: str, proba: bool, keep: 
         aside = {model.target, *keep} - set(features)
         X = examples.drop(columns=[name for name in examples.columns if name in aside])
         predictions = model.table(X, proba=proba, place=str(path))
+        for note in model.preprocessing.inputs.unseen(X, str(path)):
+            say(note)
         for position, name in enumerate(keep):
             predictions.insert(position, name, examples[name])
     predictions.insert(0, "file", str(path))

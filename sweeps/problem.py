@@ -31,6 +31,12 @@ def load_data(config: Config) -> PreparedData:
     )
 
 
+def unseen_in_test(prepared: PreparedData) -> list[str]:
+    """What a person should know of the test examples' categories, a sentence a column; see `TableInputs.unseen`."""
+    dataset = prepared.dataset
+    return prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+
+
 def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """What every trial of the sweep is built for."""
     is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target

@@ -21,7 +21,7 @@ from sweeps.description import won
 from sweeps.executors import open_executor
 from sweeps.interrupts import Interrupts
 from sweeps.opening import open_study
-from sweeps.problem import load_data, problem_of
+from sweeps.problem import load_data, problem_of, unseen_in_test
 from sweeps.progress import Progress, SilentProgress
 from sweeps.record import Record
 from sweeps.report import REPORT_FILE, report_at_the_end
@@ -69,6 +69,8 @@ def run_sweep(
         ) as stored,
     ):
         folder = workspace.study_folder(stored.name)
+        for note in unseen_in_test(prepared):
+            progress.say(note)
         with Record(config, stored.name, prepared, workspace) as record:
 
             def trial_ended(result: TrialResult) -> None:

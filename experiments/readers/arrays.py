@@ -169,7 +169,7 @@ def _refuse_not_finite(X: NDArray[Any], place: str) -> None:
         f"{place} has {bad.sum()} values that are NaN or infinite: "
         f"in rows {listed(rows)}; in columns {listed(columns)} (counted from 0).",
         "All values must be finite.",
-        "Remove or fill them; missing values are accepted in CSV and Parquet tables.",
+        "Remove or fill them; train on a CSV or Parquet table if values are missing.",
     )
 
 

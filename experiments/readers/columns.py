@@ -1,12 +1,13 @@
 """The two kinds of column: numbers (float64, missing = NaN) and text (str, missing = NaN).
 
 A table is brought into this form when it is read, so that CSV and Parquet of the same values are the same
-table, and again when a saved model is asked to predict, so that 3 and "3" are the same category.
+table, and again when a saved model is asked to predict, so that 3 and "3" are the same category. A CSV holds text
+alone: the training examples decide a column's kind, never the rows that happen to be in another file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,11 +17,41 @@ from experiments.errors import InputError, listed, nearest
 
 Kind = Literal["number", "text"]
 
+# A missing number, in lower case. Among text they are words: a roof is of stone, of tiles or "none".
+MISSING_NUMBERS = frozenset(
+    {"", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "nan", "-nan", "null", "none"}
+    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+)
+_TRUTH_VALUES = {"true": "True", "false": "False"}
+
 
 def kind_of(series: pd.Series) -> Kind:
     """Numbers are numbers; text, categories and truth values are text."""
     is_number = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
     return "number" if is_number else "text"
+
+
+def written_kind(texts: pd.Series) -> Kind:
+    """The kind of a column of which only the text is known: numbers if every value that is there is one."""
+    numbers, is_other = parsed(texts)
+    is_number = not is_other.any() and (numbers.notna().any() or texts.isna().all())
+    return "number" if is_number else "text"
+
+
+def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Text as numbers.
+
+    Args:
+        texts: (m,) of dtype str.
+
+    Returns:
+        Numbers, (m,), NaN where there is none (integers where all are); and which texts are neither a number nor a
+        word for a missing one, (m,) bool.
+    """
+    numbers = pd.to_numeric(texts, errors="coerce")
+    is_other = numbers.isna() & texts.notna()
+    is_other[is_other] = ~texts[is_other].str.strip().str.lower().isin(MISSING_NUMBERS)
+    return numbers, is_other
 
 
 def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
@@ -33,9 +64,9 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
     return _as_numbers(series, where) if kind == "number" else _as_text(series, where)
 
 
-def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
+def kinds_of(frame: pd.DataFrame, kind: Callable[[pd.Series], Kind] = kind_of) -> dict[str, Kind]:
     """The kind of each column, in order."""
-    return {str(name): kind_of(frame[name]) for name in frame.columns}
+    return {str(name): kind(frame[name]) for name in frame.columns}
 
 
 def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
@@ -78,20 +109,29 @@ def _likeness(unknown: Sequence[str], missing: Sequence[str]) -> str:
     return next((phrase for name in unknown if (phrase := nearest(name, missing))), "")
 
 
-def _as_numbers(series: pd.Series, where: str) -> pd.Series:
+def numbers_of(series: pd.Series, where: str) -> pd.Series:
+    """A column of numbers, or of their text, as numbers; integers stay integers where none is missing.
+
+    Raises:
+        InputError: Some are not numbers.
+    """
     if kind_of(series) == "number":
-        numbers = series.astype("float64")
-    else:
-        numbers = pd.to_numeric(_as_text(series, where), errors="coerce").astype("float64")
-        refused = numbers.isna() & series.notna() & (series.astype(str) != "")
-        if refused.any():
-            row = int(np.flatnonzero(refused)[0])
-            raise InputError(
-                f"{where} has {int(refused.sum())} values that are not numbers, "
-                f"first '{series.iloc[row]}' in row {row} (counted from 0).",
-                "In the training examples this column holds numbers.",
-                "Write numbers, or leave the value empty if it is missing.",
-            )
+        return series
+    texts = series if isinstance(series.dtype, pd.StringDtype) else _as_text(series, where)
+    numbers, is_other = parsed(texts)
+    if is_other.any():
+        row = int(np.flatnonzero(is_other)[0])
+        raise InputError(
+            f"{where} has {int(is_other.sum())} values that are not numbers, "
+            f"first '{series.iloc[row]}' in row {row} (counted from 0).",
+            "In the training examples this column holds numbers.",
+            "Write numbers, or leave the value empty if it is missing.",
+        )
+    return numbers
+
+
+def _as_numbers(series: pd.Series, where: str) -> pd.Series:
+    numbers = numbers_of(series, where).astype("float64")
     infinite = np.flatnonzero(np.isinf(numbers.to_numpy()))
     if len(infinite):
         raise InputError(
@@ -115,7 +155,7 @@ def _as_text(series: pd.Series, where: str) -> pd.Series:
 
 def _text_of(value: object, where: str) -> str:
     if isinstance(value, str):
-        return value
+        return _TRUTH_VALUES.get(value.lower(), value)  # TRUE in a CSV is True in a Parquet file
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, int | np.integer):

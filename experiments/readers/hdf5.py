@@ -35,6 +35,12 @@ def take_from_hdf5(path: Path, place: str, take: Take[T]) -> T:
         with h5py.File(path, "r") as file:
 
             def read(key: str) -> NDArray[Any]:
+                if file.get(key) is None and not isinstance(file.get(key, getlink=True), h5py.HardLink):
+                    raise InputError(
+                        f"{place}: '{key}' is a link to an array that is not there.",
+                        "Examples and labels are arrays at the top of the file.",
+                        "Export the file again with the array itself under this name.",
+                    )
                 item = file[key]
                 if not isinstance(item, h5py.Dataset):
                     raise InputError(

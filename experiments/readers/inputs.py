@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.examples import Features
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_NUMERALS = 10  # categories of one column that may be written as numbers beside others that are not
 MISSING = ""  # the category of a missing value; the readers leave no empty text
 
 
@@ -52,6 +54,10 @@ class ArrayInputs:
             "feature_names": list(self.feature_names),
         }
 
+    def unseen(self, X: Features, place: str) -> list[str]:
+        """As `TableInputs.unseen`: arrays have no categories."""
+        return []
+
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
         """Check raw examples; (m, n), possibly a view of X."""
         if not isinstance(X, np.ndarray):
@@ -76,8 +82,12 @@ class ArrayInputs:
 
         if self.feature_names:
             kinds: dict[str, Kind] = dict.fromkeys(self.feature_names, "number")
-            return conformed(frame, kinds, place).to_numpy()
-        columns = [as_kind(frame.iloc[:, j], "number", place) for j in range(frame.shape[1])]
+            table = conformed(frame, kinds, place)
+            columns = [table[name] for name in table]
+        else:
+            columns = [as_kind(frame.iloc[:, j], "number", place) for j in range(frame.shape[1])]
+        for column in columns:
+            _refuse_missing(column, place)
         array = np.column_stack(columns) if columns else np.empty((len(frame), 0))
         return array.astype(np.int64) if self.is_bytes and np.all(array == np.trunc(array)) else array
 
@@ -125,18 +135,26 @@ class TableInputs:
         """All of it as JSON values; floats keep every digit."""
         return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
 
+    def unseen(self, X: Features, place: str) -> list[str]:
+        """What a person should know of categories that fitting did not meet: a sentence for each column with any."""
+        frame = self._conformed(X, place)
+        notes = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                continue
+            words = frame[column.name].fillna(MISSING)
+            unknown = words[~words.isin(column.categories)]
+            if len(unknown):
+                notes.append(
+                    f"{place}: column '{column.name}' has categories that are not among the training examples', in "
+                    f"{len(unknown)} of {len(words)} rows: {_categories(unknown.unique())}. They count as none of "
+                    f"{_categories(column.categories)}."
+                )
+        return notes
+
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
         """Impute and encode raw examples; (m, n), a new array."""
-        if isinstance(X, np.ndarray):
-            raise InputError(
-                f"{place} is an array of shape {X.shape}.",
-                f"The model was trained on a table with the columns {[c.name for c in self.columns]}.",
-                "Give a table with these columns.",
-            )
-        from experiments.readers.columns import Kind, conformed
-
-        kinds: dict[str, Kind] = {c.name: "number" if isinstance(c, NumberColumn) else "text" for c in self.columns}
-        frame = conformed(X, kinds, place)
+        frame = self._conformed(X, place)
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
         blocks: list[NDArray[np.float64]] = []
@@ -150,6 +168,18 @@ class TableInputs:
                 blocks.append((words[:, np.newaxis] == known[np.newaxis, :]).astype(np.float64))
         return np.hstack(blocks)
 
+    def _conformed(self, X: Features, place: str) -> pd.DataFrame:
+        if isinstance(X, np.ndarray):
+            raise InputError(
+                f"{place} is an array of shape {X.shape}.",
+                f"The model was trained on a table with the columns {[c.name for c in self.columns]}.",
+                "Give a table with these columns.",
+            )
+        from experiments.readers.columns import Kind, conformed
+
+        kinds: dict[str, Kind] = {c.name: "number" if isinstance(c, NumberColumn) else "text" for c in self.columns}
+        return conformed(X, kinds, place)
+
 
 Inputs: TypeAlias = ArrayInputs | TableInputs
 
@@ -158,7 +188,8 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inpu
     """Learn from the training examples what raw inputs look like, medians and categories.
 
     Raises:
-        InputError: A column without any value, or of text in which most values occur once.
+        InputError: A column without any value, of text in which most values occur once, or of numbers with text among
+            them.
     """
     if isinstance(X, np.ndarray):
         return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names)
@@ -188,6 +219,21 @@ def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
     )
 
 
+def _refuse_missing(column: pd.Series, place: str) -> None:
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise InputError(
+            f"{place}: column '{column.name}' has {len(missing)} missing values: rows {listed(missing)} "
+            "(counted from 0).",
+            "The model was trained on arrays without any, so it has nothing to fill in.",
+            "Fill them in, or remove these rows; a model that is trained on a table takes missing values.",
+        )
+
+
+def _categories(words: Iterable[str]) -> str:
+    return listed(repr(word) if word else "(missing)" for word in words)
+
+
 def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
     from sklearn.impute import SimpleImputer
 
@@ -196,21 +242,21 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
 
 
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
-    import pandas as pd
     from sklearn.preprocessing import OneHotEncoder
+
+    from experiments.readers.columns import parsed
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()
     distinct = texts.drop_duplicates()
+    numbers, is_other = parsed(distinct)
+    if numbers.notna().sum() > MAX_NUMERALS and is_other.any():
+        raise InputError(
+            f"{source}: column '{name}' is text because of '{distinct[is_other].iloc[0]}' among its numbers.",
+            "A column is all numbers or all text; a missing number is empty.",
+            "Correct it, or leave it empty; codes need a letter in front of each.",
+        )
     if len(distinct) > max(10, len(texts) // 2):
-        is_number = pd.to_numeric(distinct, errors="coerce").notna()
-        if is_number.mean() > 0.5 and not is_number.all():
-            intruder = distinct[~is_number].iloc[0]
-            raise InputError(
-                f"{source}: column '{name}' is text because of '{intruder}' among its numbers.",
-                "A column is all numbers or all text; a missing number is empty.",
-                "Correct it, or leave it empty.",
-            )
         raise InputError(
             f"{source}: column '{name}' holds {len(distinct)} different texts in {len(texts)} rows; "
             "it is an identifier or free text.",

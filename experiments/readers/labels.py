@@ -13,6 +13,7 @@ from experiments.readers.examples import Examples
 
 Task = Literal["binary", "multiclass", "regression"]
 MAX_INTEGER_CLASSES = 20
+MAX_INTEGER_LABEL = 2**53  # beyond it float64 skips integers
 
 
 def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
@@ -23,7 +24,7 @@ def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
         place: How messages name them.
 
     Returns:
-        (m,) of int64, float64, bool or text (dtype U).
+        (m,) of int64, float64 (also integers beyond int64), bool or text (dtype U).
 
     Raises:
         InputError: Another shape (one-hot), not labels at all, or some are missing or infinite.
@@ -37,6 +38,8 @@ def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
             "If they are one-hot rows, save y.argmax(axis=1).",
         )
     kind = values.dtype.kind
+    if kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
+        return values.astype(np.float64)
     if kind in "iu":
         return values.astype(np.int64)
     if kind == "f":
@@ -142,8 +145,10 @@ class Classes:
         """Code each label by its class, (m,) int64.
 
         Raises:
-            InputError: A label is of none of these classes, or not a whole number.
+            InputError: A label is of none of these classes, not a whole number, or a float beyond MAX_INTEGER_LABEL.
         """
+        if y.dtype.kind == "b" and self.written == ("0", "1"):
+            y = y.astype(np.int64)
         distinct, inverse = np.unique(_as_text(y, place), return_inverse=True)
         code_of = {written: code for code, written in enumerate(self.written)}
         unknown = [label for label in distinct.tolist() if label not in code_of]
@@ -166,6 +171,12 @@ def _as_text(y: NDArray[Any], place: str) -> NDArray[np.str_]:
                 f"{place} has labels that are not integers, such as {first}.",
                 "Class labels are integers, truth values or text.",
                 "Write whole labels, or set task = 'regression'.",
+            )
+        if np.abs(y).max() > MAX_INTEGER_LABEL:
+            raise InputError(
+                f"{place} has labels up to {np.abs(y).max():.17g}, which floats do not tell apart.",
+                f"Class labels that are floats stay below 2**53 = {MAX_INTEGER_LABEL}.",
+                "Write these labels as text, or set task = 'regression'.",
             )
         y = y.astype(np.int64)
     return y.astype(np.str_)

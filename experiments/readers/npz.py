@@ -51,7 +51,8 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
             return take(list(archive.files), read, place)
     except InputError:
         raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    # MemoryError: a damaged header may promise any shape.
+    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{place}: the NPZ file is truncated or damaged ({error}).",
             "All of it must be readable.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.errors import InputError, listed
-from experiments.readers.examples import Examples, Features
+from experiments.readers.examples import Examples
 from experiments.readers.source import SKLEARN_PREFIX, read_source, resolve
 
 
@@ -42,7 +42,7 @@ def read_pair(train: str, test: str | None, directory: Path, target: str | None)
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
-        tested = read_source(test, directory, target)
+        tested = read_source(test, directory, target, contents.train)
         sealed = tested.test or tested.train
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 
@@ -54,7 +54,7 @@ def _is_same(train: str, test: str, directory: Path) -> bool:
 
 
 def _alike(sealed: Examples, train: Examples) -> Examples:
-    """The test examples with the training examples' columns in their order and kinds."""
+    """The test examples, if they are of the training examples' kind."""
     if isinstance(train.X, np.ndarray) and isinstance(sealed.X, np.ndarray):
         if sealed.X.shape[1:] != train.X.shape[1:]:
             raise InputError(
@@ -69,21 +69,16 @@ def _alike(sealed: Examples, train: Examples) -> Examples:
                 "They must be on the same scale: both integers or both floats.",
                 "Export both the same way.",
             )
-        X: Features = sealed.X
     elif isinstance(train.X, np.ndarray) or isinstance(sealed.X, np.ndarray):
         raise InputError(
             f"{sealed.place}: one of train and test is a table, the other arrays.",
             "They must be of one kind.",
             "Export the test set in the format of the training set.",
         )
-    else:
-        from experiments.readers.columns import conformed, kinds_of
-
-        X = conformed(sealed.X, kinds_of(train.X), sealed.place)
     if sealed.listed_classes is not None and sealed.listed_classes != train.listed_classes:
         raise InputError(
             f"{sealed.y_place}: the test set lists the classes {listed(sealed.listed_classes)}.",
             f"The training set's are {listed(train.listed_classes or ('none',))}; they must be the same.",
             "Export both with the same list of classes.",
         )
-    return Examples(sealed.place, X, sealed.y, sealed.y_place)
+    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.readers.examples import Contents
+from experiments.readers.examples import Contents, Examples
 
 SKLEARN_PREFIX = "sklearn:"
 _ALLOWED = "Examples come from HDF5 (.h5), NPZ (.npz), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+_ZIP = b"PK\x03\x04"
 _EXTENSIONS = {
     "HDF5": (".h5", ".hdf5", ".he5", ".hdf"),
     "NPZ": (".npz",),
     "Parquet": (".parquet", ".pq"),
     "CSV": (".csv", ".tsv"),
 }
-_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"PK\x03\x04": "NPZ", b"PAR1": "Parquet"}
+_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet"}
 
 
-def read_source(source: str, directory: Path, target: str | None) -> Contents:
+def read_source(source: str, directory: Path, target: str | None, train: Examples | None = None) -> Contents:
     """Read the labelled examples of a file, or of a set inside scikit-learn.
 
     Args:
         source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
         directory: Where relative paths start.
         target: The column of labels; needed for tables, refused for everything else.
+        train: The training examples, if these are to test on; see `read_table`.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -40,7 +44,7 @@ def read_source(source: str, directory: Path, target: str | None) -> Contents:
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_table
 
-        return read_table(path, source, file_format, target)
+        return read_table(path, source, file_format, target, train)
 
     _refuse_target(source, target)
     if file_format == "HDF5":
@@ -85,9 +89,10 @@ def format_of(path: Path, source: str, home: str) -> str | None:
         home: What relative paths are relative to, in words.
 
     Raises:
-        InputError: No such file, a directory, unreadable, empty, or not of the format that its extension says.
+        InputError: No such file, a directory, unreadable, empty, an Excel workbook, or not of the format that its
+            extension says.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # False, where Path.is_dir raises, of a path that the system refuses
         raise InputError(f"{source}: this is a directory, not a file.", _ALLOWED, "Name a file inside it.")
     try:
         with path.open("rb") as file:
@@ -106,6 +111,8 @@ def format_of(path: Path, source: str, home: str) -> str | None:
 
     found = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
     suffix = path.suffix.lower()
+    if found == "NPZ" and suffix != ".npz" and not _holds_arrays(path, source):
+        found = None
     expected = next((name for name, suffixes in _EXTENSIONS.items() if suffix in suffixes), None)
     if found is None and expected == "HDF5":
         found = _hdf5_behind_user_block(path)
@@ -120,6 +127,22 @@ def format_of(path: Path, source: str, home: str) -> str | None:
             "Export the file again, or give it the extension of what it is.",
         )
     return found
+
+
+def _holds_arrays(path: Path, source: str) -> bool:
+    """Whether a ZIP archive is an NPZ under another name.
+
+    Raises:
+        InputError: It is an Excel workbook.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+    if any(name.startswith("xl/") for name in names):
+        raise InputError(f"{source}: this is an Excel workbook.", _ALLOWED, "Save its sheet as CSV (UTF-8).")
+    return any(name.endswith(".npy") for name in names)
 
 
 def _hdf5_behind_user_block(path: Path) -> str | None:

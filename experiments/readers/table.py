@@ -8,20 +8,28 @@ import numpy as np
 import pandas as pd
 
 from experiments.errors import InputError, listed, nearest
-from experiments.readers.columns import as_kind, kind_of
+from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_of, numbers_of, written_kind
 from experiments.readers.csv_form import check_column_names, check_csv_form, separator_of
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import label_array
 
 
-def read_table(path: Path, place: str, file_format: str, target: str | None) -> Contents:
+def read_table(path: Path, place: str, file_format: str, target: str | None, train: Examples | None = None) -> Contents:
     """Read a table and set its target column apart.
+
+    Args:
+        path: The file.
+        place: How messages name it.
+        file_format: "CSV" or "Parquet".
+        target: The column of labels.
+        train: Whose columns and kinds a table of test examples must have.
 
     Returns:
         X is a table in the form of `columns.py`; its missing values are kept as such.
 
     Raises:
-        InputError: Not a sound file, no or an unknown target, missing labels, no rows or no features.
+        InputError: Not a sound file, no or an unknown target, missing labels, no rows or no features; or other
+            columns than those of `train`.
     """
     frame = read_frame(path, place, file_format)
     names = [str(name) for name in frame.columns]
@@ -38,7 +46,7 @@ def read_table(path: Path, place: str, file_format: str, target: str | None) -> 
             f"Write one of these.{nearest(target, names)}",
         )
     y_place = f"{place}: column '{target}'"
-    y = _labels(frame[target], place, y_place)
+    kind = written_kind if file_format == "CSV" else kind_of
     features = frame.drop(columns=target)
     if features.shape[1] == 0:
         raise InputError(
@@ -46,12 +54,19 @@ def read_table(path: Path, place: str, file_format: str, target: str | None) -> 
             "At least one column of features is needed.",
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
-    X = pd.DataFrame({name: as_kind(features[name], kind_of(features[name]), place) for name in features})
+    if train is None or isinstance(train.X, np.ndarray):
+        kinds, label_kind = kinds_of(features, kind), kind(frame[target])
+    else:
+        kinds, label_kind = kinds_of(train.X), "number" if train.y.dtype.kind in "if" else "text"
+    X = conformed(features, kinds, place)
+    y = _labels(frame[target], label_kind, place, y_place)
     return Contents(Examples(place, X, y, y_place, feature_names=tuple(X.columns)))
 
 
 def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
     """Read a table as it stands in the file, with at least one row; its columns have names of their own.
+
+    All columns of a CSV are text: which of them are numbers, the training examples decide.
 
     Raises:
         InputError: Not a sound CSV or Parquet file.
@@ -59,25 +74,30 @@ def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
     return _read_csv(path, place) if file_format == "CSV" else _read_parquet(path, place)
 
 
-def _labels(column: pd.Series, file_place: str, place: str) -> np.ndarray:
-    missing = np.flatnonzero(column.isna())
+def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.ndarray:
+    labels = numbers_of(column, place) if kind == "number" else as_kind(column, kind, file_place)
+    missing = np.flatnonzero(labels.isna())
     if len(missing):
         raise InputError(
             f"{place} has {len(missing)} missing values: rows {listed(missing)} (counted from 0).",
             "Every example needs a label.",
             "Fill them in, or remove these rows.",
         )
-    if kind_of(column) == "number":
-        return label_array(column.to_numpy(), place)
-    if pd.api.types.is_bool_dtype(column.dtype):
-        return label_array(column.to_numpy(dtype=np.bool_), place)
-    return label_array(as_kind(column, "text", file_place).to_numpy(dtype=object), place)
+    return label_array(labels.to_numpy() if kind == "number" else labels.to_numpy(dtype=object), place)
 
 
 def _read_csv(path: Path, place: str) -> pd.DataFrame:
     check_csv_form(path, place)
     try:
-        return pd.read_csv(path, sep=separator_of(path), encoding="utf-8-sig", index_col=False, low_memory=False)
+        return pd.read_csv(
+            path,
+            sep=separator_of(path),
+            encoding="utf-8-sig",
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+        )
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise InputError(
             f"{place}: cannot be read as CSV ({error}).",

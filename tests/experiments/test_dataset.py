@@ -74,6 +74,21 @@ def test_listed_classes_name_the_codes(tmp_path: Path) -> None:
     assert digits.class_names == ("3", "5")
 
 
+def test_truth_values_are_the_two_listed_classes(tmp_path: Path) -> None:
+    y = np.arange(60) % 3 == 0
+    dataset = load(tmp_path, y, classes=np.array(["non-cat", "cat"]), X_test=X[:2], y_test=np.array([True, False]))
+    assert dataset.class_names == ("non-cat", "cat")
+    np.testing.assert_array_equal(dataset.y_train, y)
+    assert dataset.y_test.tolist() == [1, 0]
+
+
+def test_unsigned_targets_beyond_int64_stay_positive(tmp_path: Path) -> None:
+    y = np.uint64(2**63) + np.arange(60, dtype=np.uint64) * np.uint64(10**15)
+    dataset = load(tmp_path, y)
+    assert dataset.task == "regression"
+    assert dataset.y_train.min() >= 2.0**63
+
+
 # --- the sealed test set
 
 
@@ -179,6 +194,11 @@ def test_text_targets_in_regression(tmp_path: Path) -> None:
 
 def test_labels_that_are_not_integers_in_classification(tmp_path: Path) -> None:
     refused("labels that are not integers, such as 0.5", tmp_path, np.arange(60) % 2 * 0.5, task="binary")
+
+
+@pytest.mark.parametrize("labels", [[1e300, 2e300], [2.0**53, 2.0**53 + 2]])
+def test_labels_beyond_the_integers_that_floats_tell_apart(tmp_path: Path, labels: list[float]) -> None:
+    refused("which floats do not tell apart.*as text", tmp_path, np.array(labels)[np.arange(60) % 2])
 
 
 def test_three_classes_in_a_binary_task(tmp_path: Path) -> None:

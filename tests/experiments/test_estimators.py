@@ -270,6 +270,9 @@ def test_in_a_grid_search_it_is_a_fit_that_failed():
         ({"hidden_units": (16, 2.5)}, "hidden_units = .* one whole number a hidden layer"),
         ({"hidden_units": (16, 0)}, "Every layer needs at least one unit"),
         ({"activation": "rely"}, "'rely' is unknown.*relu"),
+        ({"activation": ["relu"]}, r"activation = \['relu'\] is not allowed.*name of one activation"),
+        ({"learning_rate": True}, "learning_rate = True is not allowed.*number above 0"),
+        ({"n_iterations": True}, "n_iterations = True is not allowed.*whole number of 1 or more"),
         ({"learning_rate": "constant"}, "learning_rate = 'constant' is not allowed.*number above 0"),
         ({"learning_rate": 0}, "learning_rate = 0.*above 0"),
         ({"n_iterations": 0}, "n_iterations = 0 is not allowed.*whole number of 1 or more"),
@@ -286,13 +289,23 @@ def test_parameters_are_refused_in_three_parts(estimator, parameters, message):
         clone(estimator).set_params(**parameters).fit(X, y)
 
 
+@pytest.mark.parametrize("estimator", [DeepNetworkClassifier(), DeepNetworkRegressor()])
+@pytest.mark.parametrize("hidden_units", [(), (4,)])
+def test_an_example_without_a_finite_output_is_refused_and_not_answered_with_a_class(estimator, hidden_units):
+    X, y = load_iris(return_X_y=True)
+    fitted = clone(estimator).set_params(hidden_units=hidden_units, n_iterations=20, random_state=0).fit(X, y)
+    X[[1, 4]] = [1e308, -1e308, 1e308, -1e308]
+    with pytest.raises(InputError, match=r"2 examples have no finite prediction: rows 1, 4 \(counted from 0\)"):
+        fitted.predict(X)
+
+
 def test_data_that_cannot_be_fitted():
     X, y = load_iris(return_X_y=True)
     with pytest.raises(InputError, match=r"all labels are of one class, 0\..*Add examples"):
         DeepNetworkClassifier().fit(X[:50], y[:50])
-    with pytest.raises(InputError, match=r"X: feature 'x1' has values up to 2e\+200, too large"):
+    with pytest.raises(InputError, match=r"X: 'x1' has values up to 2e\+200, too large"):
         DeepNetworkClassifier().fit(X + np.array([0, 1e200, 0, 0]) * y[:, np.newaxis], y)
-    with pytest.raises(InputError, match=r"y: feature 'y0' has values up to 2e\+200, too large"):
+    with pytest.raises(InputError, match=r"y: 'y0' has values up to 2e\+200, too large"):
         DeepNetworkRegressor().fit(X, 1e200 * y)
     with pytest.raises(ValueError, match="could not convert string to float"):
         DeepNetworkRegressor().fit(pd.DataFrame({"city": ["Rome"] * 150}), y)

@@ -46,6 +46,13 @@ def test_regression_targets_are_standardized_and_come_back() -> None:
         np.testing.assert_allclose(prepared.target_scaling.to_original(Y)[0], y, rtol=1e-14)
 
 
+@pytest.mark.parametrize("is_nonnegative", [False, True])
+def test_targets_too_large_to_square(is_nonnegative: bool) -> None:
+    dataset = dataset_of(np.arange(20.0) * 1e200, "regression")
+    with pytest.raises(InputError, match=r"d\.npz: 'y' has values up to 1\.9e\+201, too large to square"):
+        prepare(dataset, nonnegative_target=is_nonnegative)
+
+
 def test_a_nonnegative_target_keeps_its_zero() -> None:
     prepared = prepare(dataset_of(np.array([0.0, 1, 2, 3, 4] * 4), "regression"), nonnegative_target=True)
     assert prepared.target_scaling.offset == 0

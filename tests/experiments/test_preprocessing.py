@@ -99,6 +99,17 @@ def test_an_unknown_category_is_all_zeros_and_a_missing_one_has_its_own_place() 
     assert [rows[f"town={town}"].tolist() for town in ("Ulm", "Köln", "(missing)")] == [[0, 0], [0, 0], [0, 1]]
 
 
+def test_unseen_categories_are_told_a_column_at_a_time() -> None:
+    inputs = Preprocessing.fit(dataset_of(table())).inputs
+    assert inputs.unseen(table(), "new.csv") == []
+    (note,) = inputs.unseen(table()[:3].assign(garden=["no", None, "True"]), "new.csv")
+    assert note == (
+        "new.csv: column 'garden' has categories that are not among the training examples', in 2 of 3 rows: "
+        "'no', (missing). They count as none of 'False', 'True'."
+    )
+    assert Preprocessing.fit(dataset_of(np.eye(3))).inputs.unseen(np.eye(3), "new.npz") == []
+
+
 def test_the_test_set_does_not_reach_the_fit() -> None:
     dataset = load_dataset("sklearn:wine")
     preprocessing = Preprocessing.fit(dataset)
@@ -187,6 +198,14 @@ def test_nan_in_an_array() -> None:
         Preprocessing.fit(dataset_of(np.eye(3))).transform(np.array([[0, np.nan, 0]]), "new.npz")
 
 
+@pytest.mark.parametrize("names", [("u", "v"), ()])
+def test_a_missing_value_in_a_table_for_a_model_of_arrays_names_its_column(names: tuple[str, ...]) -> None:
+    preprocessing = Preprocessing.fit(dataset_of(np.random.default_rng(0).normal(size=(6, 2)), names=names))
+    frame = pd.DataFrame({"u": ["1", "2"], "v": ["3", None]}, dtype="str")
+    with pytest.raises(InputError, match=r"new\.csv: column 'v' has 1 missing values: rows 1 .*trained on arrays"):
+        preprocessing.transform(frame, "new.csv")
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -233,6 +252,21 @@ def test_numbers_with_one_misspelt_among_them(tmp_path: Path) -> None:
         Preprocessing.fit(dataset)
 
 
+def test_a_question_mark_among_numbers_that_mostly_repeat() -> None:
+    pounds = pd.Series([str(80 + i % 30) for i in range(390)] + ["NA", "?"], dtype="str")
+    with pytest.raises(InputError, match=r"column 'horsepower' is text because of '\?' among its numbers"):
+        Preprocessing.fit(dataset_of(pd.DataFrame({"horsepower": pounds})))
+
+
+def test_a_few_codes_may_look_like_numbers() -> None:
+    codes = pd.Series(["01", "02", "A3"] * 10, dtype="str")
+    assert Preprocessing.fit(dataset_of(pd.DataFrame({"zip": codes}))).feature_names_out == (
+        "zip=01",
+        "zip=02",
+        "zip=A3",
+    )
+
+
 def test_numbers_too_large_to_square() -> None:
-    with pytest.raises(InputError, match=r"feature 'x1' has values up to 1e\+300"):
+    with pytest.raises(InputError, match=r"'x1' has values up to 1e\+300"):
         Preprocessing.fit(dataset_of(np.array([[0, 1e300], [1, -1e300]])))

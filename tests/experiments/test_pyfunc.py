@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.dataset import load_dataset
 from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
+from experiments.preparation import prepare
 from experiments.pyfunc import CODE, MODEL_FILE, REQUIREMENTS, column_names, save_pyfunc
-from tests.experiments.models import KINDS, model_of
+from tests.experiments.models import KINDS, model_of, untrained
 from tests.experiments.test_delivery import free_port, wait_until
 
 
@@ -52,6 +54,33 @@ def test_mlflow_loads_it_and_predicts_what_the_model_predicts(kind, tmp_path):
     assert loaded.metadata.metadata == {
         "study": model.study, "task": model.task, "class_names": list(model.class_names), "test_scores": {},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.float64, np.uint8])
+def test_arrays_are_taken_in_the_type_they_were_trained_on_and_in_others(dtype, tmp_path):
+    prepare_environment()
+    X = np.random.default_rng(0).integers(0, 256, (40, 5)).astype(dtype)
+    np.savez(tmp_path / "a.npz", X=X, y=np.arange(40) % 2)
+    model = untrained(prepare(load_dataset("a.npz", directory=tmp_path)))
+    model.save(tmp_path / "winner.h5")
+    save_pyfunc(tmp_path / "winner.h5", tmp_path / "pyfunc")
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "pyfunc"))
+    for other in (dtype, np.int32):
+        pd.testing.assert_frame_equal(loaded.predict(X.astype(other)), model.table(X))
+    assert len(loaded.predict(loaded.input_example)) == 1
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"examples have shape \(4,\)\. The training examples"):
+        loaded.predict(X[:, :4])
+
+
+def test_pixels_between_0_and_1_are_refused_for_bytes_and_not_rounded(tmp_path):
+    X, _, folder = saved("images", tmp_path)
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"training examples are bytes: .* Give the raw bytes"):
+        loaded.predict(X / 255)
 
 
 def test_a_table_is_taken_as_people_have_it(tmp_path):
@@ -210,6 +239,9 @@ def test_mlflow_serves_unscaled_pixels_over_http_with_probabilities_on_request(t
         assert ask_server({"inputs": X[:3].tolist()})[1]["predictions"] == [
             {"prediction": name} for name in model.predict(X[:3])
         ]
+        status, message = ask_server({"inputs": (X[:3] / 255).tolist()})
+        assert status == 400
+        assert "The training examples are bytes: whole numbers 0..255" in message
         status, message = ask_server({"inputs": X[:3, :4].tolist()})
         assert status == 400
         assert "shape" in message

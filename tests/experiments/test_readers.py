@@ -1,5 +1,7 @@
 """Every file that a user can get wrong is answered with a message, and no format changes the content."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,6 +165,61 @@ def test_blank_lines_in_a_csv_are_skipped(tmp_path: Path) -> None:
     assert dataset.n_train + dataset.n_test == 20
 
 
+MIXED_ROWS = ["01,TRUE,None,1.5,01\n", "02,FALSE,NA,NA,02\n", "A3,maybe,tiles,,A3\n"]
+
+
+def write_mixed(directory: Path) -> None:
+    """Text that looks like numbers, truth values and missing values but for one row in three; and a part of it."""
+    write_text(directory / "train.csv", "code,flag,roof,size,y\n" + "".join(MIXED_ROWS * 10))
+    write_text(directory / "part.csv", "code,flag,roof,size,y\n" + "".join(MIXED_ROWS[:2] * 3))
+
+
+def test_the_training_table_decides_what_a_column_of_another_csv_holds(tmp_path: Path) -> None:
+    write_mixed(tmp_path)
+    dataset = load_dataset("train.csv", test="part.csv", target="y", directory=tmp_path)
+    assert dataset.class_names == ("01", "02", "A3")
+    assert dataset.y_test.tolist() == [0, 1] * 3
+    assert isinstance(dataset.X_test, pd.DataFrame)
+    assert dataset.X_test["code"].tolist() == ["01", "02"] * 3
+    assert dataset.X_test["flag"].tolist() == ["True", "False"] * 3
+
+
+def test_words_for_missing_are_missing_among_numbers_and_words_among_text(tmp_path: Path) -> None:
+    write_mixed(tmp_path)
+    dataset = load_dataset("train.csv", test="part.csv", target="y", directory=tmp_path)
+    assert isinstance(dataset.X_train, pd.DataFrame)
+    assert dataset.X_train["size"].tolist()[0] == 1.5
+    assert dataset.X_train["size"].isna().tolist() == [False, True, True] * 10
+    assert set(dataset.X_train["roof"]) == {"None", "NA", "tiles"}
+    rows = "".join(f"{i},{('None', 'Stone', 'null')[i % 3]}\n" for i in range(30))
+    walls = load_dataset(write_text(tmp_path / "walls.csv", "x,wall\n" + rows), target="wall", directory=tmp_path)
+    assert walls.class_names == ("None", "Stone", "null")
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "NULL", "None", "N/A", " ", "#N/A"])
+def test_a_missing_number_may_be_a_word(tmp_path: Path, word: str) -> None:
+    frame = pd.DataFrame({"a": [str(i) for i in range(20)], "b": [0, 1] * 10})
+    frame.loc[3, "a"] = word
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    dataset = load_dataset("t.csv", test="t.tsv", target="b", directory=tmp_path)
+    for X in (dataset.X_train, dataset.X_test):
+        assert isinstance(X, pd.DataFrame)
+        np.testing.assert_array_equal(X["a"], [np.nan if i == 3 else i for i in range(20)])
+    refused(tmp_path, "column 'a' has 1 missing values: rows 3", "t.csv", target="a")
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
+def test_truth_values_of_a_csv_are_those_of_parquet(tmp_path: Path, words: tuple[str, str]) -> None:
+    flags = np.arange(40) % 3 == 0
+    frame = pd.DataFrame({"a": range(40), "flag": flags, "y": flags[::-1]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.replace({True: words[0], False: words[1]}).to_csv(tmp_path / "t.csv", index=False)
+    datasets = [load_dataset(name, target="y", directory=tmp_path) for name in ("t.parquet", "t.csv")]
+    assert datasets[0].digest == datasets[1].digest
+    assert datasets[0].class_names == ("False", "True")
+
+
 @pytest.mark.parametrize(
     ("name", "task", "n", "n_features", "n_classes"),
     [
@@ -266,12 +323,45 @@ def test_hdf5_without_any_array(tmp_path: Path) -> None:
     refused(tmp_path, "its arrays are none", write_h5(tmp_path / "a.h5"))
 
 
-def test_a_zip_archive_that_is_no_npz(tmp_path: Path) -> None:
-    import zipfile
+def zipped(path: Path, *members: str) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in members:
+            archive.writestr(member, "<x/>")
+    return path.name
 
-    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
-        archive.writestr("sheet.xml", "<x/>")
-    refused(tmp_path, "no examples found; its arrays are sheet.xml", "a.xlsx")
+
+def test_an_excel_workbook_is_called_by_its_name(tmp_path: Path) -> None:
+    name = zipped(tmp_path / "houses.xlsx", "[Content_Types].xml", "xl/workbook.xml")
+    refused(tmp_path, r"houses\.xlsx: this is an Excel workbook\..*Save its sheet as CSV", name, target="price")
+
+
+def test_a_zip_archive_that_is_no_npz(tmp_path: Path) -> None:
+    refused(tmp_path, "its extension '.zip' is of a known format", zipped(tmp_path / "a.zip", "sheet.xml"))
+    refused(tmp_path, "no examples found; its arrays are sheet.xml", zipped(tmp_path / "a.npz", "sheet.xml"))
+    write_npz(tmp_path / "b.npz", X=X, y=y)
+    (tmp_path / "b.npz").rename(tmp_path / "b.data")
+    assert load_dataset("b.data", directory=tmp_path).n_features == 3
+
+
+def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
+    refused(tmp_path, r"a\.csv: cannot be opened \(File name too long\)", "a" * 300 + "a.csv", target="y")
+
+
+def test_an_npz_whose_header_promises_more_than_any_memory(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**50, 3)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("X.npy", header.getvalue())
+        archive.writestr("y.npy", header.getvalue())
+    refused(tmp_path, "the NPZ file is truncated or damaged", "a.npz")
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/gone"), h5py.ExternalLink("gone.h5", "/X")])
+def test_a_link_to_an_array_that_is_not_there(tmp_path: Path, link: h5py.SoftLink | h5py.ExternalLink) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["X"] = link
+        file["y"] = y
+    refused(tmp_path, r"a\.h5: 'X' is a link to an array that is not there", "a.h5")
 
 
 def test_labels_without_examples_or_the_other_way_round(tmp_path: Path) -> None:

@@ -134,6 +134,21 @@ def test_validate_json_is_one_object_and_nothing_is_written(bare):
     assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
 
 
+def test_categories_that_only_the_test_examples_have_are_told_on_stderr(sweeps):
+    rows = "".join(f"{i % 7},{('red', 'blue')[i % 2]},{i % 2}\n" for i in range(40))
+    (sweeps.directory / "train.csv").write_text("n,colour,y\n" + rows)
+    (sweeps.directory / "test.csv").write_text("n,colour,y\n" + rows.replace("6,red", "6,green"))
+    data = {"train": "train.csv", "test": "test.csv", "target": "y", "folds": 2}
+    search = {"learning_rate": 0.1, "n_iterations": 10, "depth": 0, "activation": "tanh"}
+    name = sweeps.write("t.toml", {**changed(IRIS, sweep={"n_trials": 1}), "data": data, "search": search})
+    told = "train.csv (test examples): column 'colour' has categories that are not among the training examples'"
+    for command in ("validate", "run"):
+        done = sweeps.run(command, name, "--json")
+        assert done.returncode == 0, done.stderr
+        assert [told in line for line in done.stderr.splitlines()].count(True) == 1
+        json.loads(done.stdout)
+
+
 def test_sync_json_is_one_object_when_there_is_nothing_to_do(finished):
     here, _ = finished
     assert here.json("sync") == {"n_pending": 0, "studies": {}}

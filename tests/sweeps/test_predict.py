@@ -12,13 +12,15 @@ import pytest
 from PIL import Image
 
 from engine.threads import one_blas_thread
+from experiments.dataset import load_dataset
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
+from experiments.preparation import prepare
 from sweeps.named_model import find_model
 from sweeps.predict import check_out, predict_files, predictions_as_text, write
 from sweeps.workspace import Workspace
-from tests.experiments.models import KINDS, model_of
+from tests.experiments.models import KINDS, model_of, untrained
 from tests.experiments.models import houses as write_houses
 from tests.sweeps.small import CommandLine
 
@@ -75,6 +77,33 @@ def test_columns_can_be_kept_beside_the_predictions(houses):
     assert list(table) == ["id", "rooms", "price", "prediction"]
     assert table["id"].tolist() == list(range(100, 100 + len(X)))
     np.testing.assert_array_equal(table["prediction"], predict_files(model, paths("new.csv"))["prediction"])
+
+
+def test_what_is_kept_of_a_csv_is_copied_as_it_is_written(houses):
+    model, X = houses
+    X.assign(id=[f"{i:03d}" for i in range(len(X))]).to_csv("new.csv", index=False)
+    text = predictions_as_text(model, paths("new.csv"), proba=False, keep=("id", "rooms"))
+    assert [line.split(",")[0] for line in text.splitlines()[:3]] == ["id", "000", "001"]
+
+
+def test_a_row_has_one_prediction_alone_or_among_others(inputs):
+    rows = ["01,TRUE,1\n", "02,FALSE,2\n", "A3,maybe,3\n"]
+    (inputs / "codes.csv").write_text("code,flag,y\n" + "".join(rows * 20))
+    model = untrained(prepare(load_dataset("codes.csv", target="y", task="regression")))
+    (inputs / "all.csv").write_text("code,flag\n01,TRUE\n02,FALSE\nA3,maybe\n")
+    (inputs / "alone.csv").write_text("code,flag\n01,TRUE\n")
+    alone, among = (predict_files(model, paths(name))["prediction"] for name in ("alone.csv", "all.csv"))
+    assert alone[0] == pytest.approx(among[0], rel=1e-6)  # BLAS sums one column in another order
+    assert abs(among[1] - among[0]) > 0.01
+
+
+def test_categories_that_training_had_not_are_told(houses):
+    model, X = houses
+    X.assign(place="west").to_csv("new.csv", index=False)
+    said = []
+    predict_files(model, paths("new.csv"), say=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("new.csv: column 'place' has categories that are not among the training examples', in 12")
 
 
 def test_several_files_give_one_table_that_names_them(houses):
@@ -349,6 +378,15 @@ def test_with_out_stdout_stays_empty_and_stderr_says_what_was_written(finished):
     done = here.run("predict", "houses", "new.csv", "--keep", "rooms", "--out", "prices.csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "Wrote 60 predictions to prices.csv.\n")
     assert (here.directory / "prices.csv").read_text().startswith("rooms,prediction\n")
+
+
+def test_categories_that_training_had_not_are_told_on_stderr(finished):
+    here, _ = finished
+    pd.read_csv(here.directory / "new.csv").assign(place="west").to_csv(here.directory / "west.csv", index=False)
+    done = here.run("predict", "houses", "west.csv")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 61)
+    assert done.stderr.startswith("west.csv: column 'place' has categories that are not among")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
