@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.errors import InputError
 
 ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]

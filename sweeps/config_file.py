@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
 from sweeps.config import Config
 

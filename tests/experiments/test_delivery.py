@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from experiments.delivery import Delivery, deliver, mask_password
+from experiments.delivery import Delivery, deliver
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import prepare_environment
 from experiments.outbox import Outbox
@@ -507,22 +507,6 @@ def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path,
         listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
         with urllib.request.urlopen(listing) as response:
             assert response.read() == b'name = "cats"\n'
-
-
-@pytest.mark.parametrize(
-    ("uri", "masked"),
-    [
-        ("postgresql://ada:hunter2@db/mlflow", "postgresql://ada:***@db/mlflow"),
-        ("https://ada:p@ss:w@host:5000/x", "https://ada:***@host:5000/x"),
-        ("https://:token@host", "https://:***@host"),
-        ("postgresql://db/mlflow?user=ada&password=hunter2&x=1", "postgresql://db/mlflow?user=ada&password=***&x=1"),
-        ("http://host/?access_token=abc", "http://host/?access_token=***"),
-        ("sqlite:////home/a:b/mlflow.db", "sqlite:////home/a:b/mlflow.db"),
-        ("could not reach http://a:b@c and http://d:e@f", "could not reach http://a:***@c and http://d:***@f"),
-    ],
-)
-def test_passwords_and_tokens_are_masked(uri: str, masked: str):
-    assert mask_password(uri) == masked
 
 
 def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPatch):
