@@ -163,7 +163,8 @@ class _Session:
         started = self._outbox.first()
         if not isinstance(started, SweepStarted):
             raise ValueError(f"{self._outbox.path}: begins with {started.key!r}; it must begin with 'started'.")
-        record = MlflowRecord(self._tracking_uri, started)
+        record = MlflowRecord(self._tracking_uri, started, self._outbox.run_id)
+        self._outbox.keep_run_id(record.run_id)  # before anything is written into it
         self.experiment_id, self.run_id = record.experiment_id, record.run_id
         if not record.is_new:
             pending = (fact for _, fact in self._outbox.pending())

@@ -1,7 +1,7 @@
 """The outbox: a study's facts on local disk, written before they are delivered, delivered from there.
 
     cats.outbox            one fact a line (`facts.to_json`), append-only, fsynced
-    cats.outbox.delivered  which of them MLflow has, replaced atomically after every delivery
+    cats.outbox.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
 
 One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
 Losing the second file is harmless: delivery is idempotent and starts over. Delete it to deliver everything again,
@@ -33,7 +33,7 @@ class Outbox:
         OSError: the file cannot be read.
     """
 
-    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_starts", "path")
+    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_run_id", "_starts", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,6 +43,7 @@ class Outbox:
         self._end = 0  # bytes of whole lines
         self._delivered_until = 0  # everything up to this position was delivered ...
         self._delivered_also: set[int] = set()  # ... and these beyond it
+        self._run_id: str | None = None
         self.refresh()
         self.reload_delivered()
 
@@ -56,6 +57,11 @@ class Outbox:
         """Facts that were not delivered yet."""
         with self._lock:
             return len(self._starts) - self._delivered_until - len(self._delivered_also)
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's id of the run that facts were delivered to; None while there is none."""
+        return self._run_id
 
     @property
     def n_finished(self) -> int:
@@ -158,24 +164,36 @@ class Outbox:
             while self._delivered_until + 1 in self._delivered_also:
                 self._delivered_until += 1
                 self._delivered_also.remove(self._delivered_until)
-            document = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
-        replacement = self._delivered_path.with_name(self._delivered_path.name + ".new")
-        with open(replacement, "wb", opener=_open_private) as file:
-            file.write(json.dumps(document).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        replacement.replace(self._delivered_path)
+        self._write_delivered()
+
+    def keep_run_id(self, run_id: str) -> None:
+        """Remember, durably, which run of MLflow's is the study's."""
+        if run_id != self._run_id:
+            self._run_id = run_id
+            self._write_delivered()
 
     def reload_delivered(self) -> None:
         """Take notice of what another process delivered from this outbox."""
         try:
             document = json.loads(self._delivered_path.read_bytes())
             until, also = int(document["delivered_until"]), set(map(int, document["also"]))
+            self._run_id = document.get("run_id")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            until, also = 0, set()  # unknown: delivering again is harmless
+            until, also, self._run_id = 0, set(), None  # unknown: delivering again is harmless
         with self._lock:
             self._delivered_until = min(until, len(self._starts))
             self._delivered_also = {position for position in also if position <= len(self._starts)}
+
+    def _write_delivered(self) -> None:
+        with self._lock:
+            delivered = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
+        document = delivered | {"run_id": self._run_id}
+        replacement = self._delivered_path.with_name(self._delivered_path.name + ".new")
+        with open(replacement, "wb", opener=_open_private) as file:
+            file.write(json.dumps(document).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        replacement.replace(self._delivered_path)
 
     @property
     def _delivered_path(self) -> Path:
