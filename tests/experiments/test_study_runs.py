@@ -2,14 +2,14 @@
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from experiments.delivery import Delivery, DeliveryResult, deliver
+from experiments.delivery import DeliveryResult, deliver
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect
 from experiments.outbox import Outbox
@@ -55,11 +55,6 @@ def outbox(tmp_path: Path) -> Outbox:
     return outbox
 
 
-@pytest.fixture(autouse=True)
-def settles_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.study_runs._SECONDS_TO_SETTLE", 0.0)
-
-
 class SlowServer:
     """Does not answer the first call that creates the run of a name, and obeys it whenever `obey` is called."""
 
@@ -69,17 +64,18 @@ class SlowServer:
         from mlflow.exceptions import MlflowException
 
         create = MlflowClient.create_run
-        self.asked = threading.Event()
+        self.is_asked = False
 
         def slow(client: MlflowClient, *args: Any, run_name: str) -> Any:
-            if run_name != name or self.asked.is_set():
+            if run_name != name or self.is_asked:
                 return create(client, *args, run_name=run_name)
             self.obey = lambda: create(client, *args, run_name=run_name)
-            self.asked.set()
+            self.is_asked = True
             raise MlflowException("API request failed") from requests.exceptions.ReadTimeout("timeout=10")
 
         self.obey: Callable[[], Any]
         monkeypatch.setattr(MlflowClient, "create_run", slow)
+        monkeypatch.setattr("experiments.study_runs._SECONDS_TO_SETTLE", 0.0)
 
 
 def delivered(outbox: Outbox, uri: str, *facts: TrialFinished | SweepFinished) -> DeliveryResult:
@@ -106,22 +102,18 @@ def assert_one_of_each(uri: str, result: DeliveryResult, n_trials: int) -> None:
     assert query(uri, f"{parents} = 'active'") == [(result.run_id,)] * n_trials
 
 
-def test_what_a_slow_server_creates_in_the_end_is_found_and_not_created_again(
-    uri: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", [STUDY, "trial-0001"])
+def test_what_a_slow_server_creates_while_we_wait_is_found_and_not_created_again(
+    uri: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, name: str
 ):
-    monkeypatch.setattr("experiments.study_runs._SECONDS_TO_SETTLE", 1.0)
-    monkeypatch.setattr("experiments.delivery._FIRST_PAUSE_SECONDS", 0.0)
-    server = SlowServer(monkeypatch, "trial-0001")
-    for number in range(3):
-        outbox.append(trial(number))
-    delivery = Delivery(outbox, uri)
-    delivery.start()
-    assert server.asked.wait(60)
-    server.obey()
-    outbox.append(finished())
-    delivery.notify()
-    assert_one_of_each(uri, delivery.close(60), 3)
-    assert query(uri, "SELECT count(*) FROM runs") == [(4,)]
+    server = SlowServer(monkeypatch, name)
+    waited: list[float] = []
+    clock = SimpleNamespace(sleep=lambda seconds: (waited.append(seconds), server.obey()))
+    monkeypatch.setattr("experiments.study_runs.time", clock)
+    assert delivered(outbox, uri, trial(0), trial(1)).n_pending > 0
+    assert len(waited) == 1
+    assert_one_of_each(uri, delivered(outbox, uri, finished()), 2)
+    assert query(uri, "SELECT count(*) FROM runs") == [(3,)]
 
 
 def test_a_study_whose_run_a_slow_server_creates_again_and_again_goes_on_in_the_one_it_began_in(
@@ -147,10 +139,13 @@ def test_a_second_run_of_a_trial_is_deleted_in_the_end_and_never_comes_back(
     for _ in range(4):
         server.obey()
     assert_one_of_each(uri, delivered(outbox, uri, finished()), 3)
+    complete = "SELECT run_uuid FROM runs WHERE status = 'FINISHED' ORDER BY name"
+    before = query(uri, complete)
     for _ in range(2):
         server.obey()
     outbox.path.with_name("cats.outbox.delivered").unlink()  # deliver everything again
     assert_one_of_each(uri, delivered(outbox, uri), 3)
+    assert query(uri, complete) == before
     assert_one_of_each(uri, delivered(outbox, uri, trial(3), finished(2)), 4)
 
 
