@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterator
 
-_PASSWORD = re.compile(r"(?P<user>://[^/?#\s:@]*):[^/?#\s]*@")
+_AFTER_USER = re.compile(r"(?P<user>://[^/?#\s:@]*):(?P<rest>(?:(?![^\w\s+.-][\w+.-]+://)\S)*)")
+"""What follows `://user:` up to a space or the next URI. It matches without an @ too: to search for one would take
+quadratic time, and texts come from servers."""
+
 _SECRET_PARAMETER = re.compile(
     r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|key|sig|signature)=)[^&\s'\"]+"
 )
@@ -11,8 +14,11 @@ _LENGTH = 250  # characters
 
 
 def mask_password(uri: str) -> str:
-    """`uri`, or a text with URIs in it, with passwords and tokens replaced by ***."""
-    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", uri))
+    """`uri`, or a text with URIs in it, with passwords and tokens replaced by ***.
+
+    A password ends at the last @: what should have been quoted in it is part of it too.
+    """
+    return _SECRET_PARAMETER.sub(r"\1***", _AFTER_USER.sub(_without_password, uri))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -40,3 +46,8 @@ def in_one_line(error: BaseException) -> str:
     """What the error is and says: "ConnectionRefusedError: [Errno 111] Connection refused"."""
     text = " ".join(mask_password(str(error)).split())
     return f"{type(error).__name__}: {text}"[:_LENGTH]
+
+
+def _without_password(match: re.Match[str]) -> str:
+    _, at, host = match["rest"].rpartition("@")
+    return f"{match['user']}:***@{host}" if at else match[0]

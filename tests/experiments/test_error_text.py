@@ -16,11 +16,21 @@ from experiments.error_text import in_one_line, mask_password, root_cause
         ("postgresql://db/mlflow?user=ada&password=hunter2&x=1", "postgresql://db/mlflow?user=ada&password=***&x=1"),
         ("http://host/?access_token=abc", "http://host/?access_token=***"),
         ("sqlite:////home/a:b/mlflow.db", "sqlite:////home/a:b/mlflow.db"),
+        ("https://ada:pa/s?s#w@rd@host:5000/x", "https://ada:***@host:5000/x"),
+        ("https://ada:1/2#3@host", "https://ada:***@host"),
+        ("postgresql+psycopg://ada:1/2@db/mlflow", "postgresql+psycopg://ada:***@db/mlflow"),
+        ("postgresql://ada:x://y@db", "postgresql://ada:***@db"),
+        ("://ada:hunter2@db", "://ada:***@db"),
+        ("no answer from http://host:5000/a?b, ask ada@example.com", None),
+        ("http://host/x:y@z", None),
+        ("models:/cats@candidate of http://host:5000", None),
+        ("('http://a:b/@c','https://d:e@f','ada@x.org')", "('http://a:***@c','https://d:***@x.org')"),
+        ("http://a:b@c,postgresql://d:e/f@g", "http://a:***@c,postgresql://d:***@g"),
         ("could not reach http://a:b@c and http://d:e@f", "could not reach http://a:***@c and http://d:***@f"),
     ],
 )
-def test_passwords_and_tokens_are_masked(uri: str, masked: str):
-    assert mask_password(uri) == masked
+def test_passwords_and_tokens_are_masked(uri: str, masked: str | None):
+    assert mask_password(uri) == (uri if masked is None else masked)
 
 
 def raised(*chain: Exception) -> Exception:
