@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import InputError
+from experiments.mlflow_connection import sqlite_uri
 from sweeps.config_file import expand_uri
 from sweeps.database import open_database
 from sweeps.journal import Journal
@@ -110,7 +111,7 @@ class Workspace:
         kept = self.study_folder(study_name) / "tracking_uri"
         if kept.exists():
             return expand_uri(kept.read_text("utf-8"), "[tracking] uri")
-        return f"sqlite:///{self.directory.resolve() / 'mlflow.db'}"
+        return sqlite_uri(self.directory.resolve() / "mlflow.db")
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""

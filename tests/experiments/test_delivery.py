@@ -20,7 +20,7 @@ import pytest
 
 from experiments.delivery import Delivery, deliver
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
-from experiments.mlflow_connection import prepare_environment
+from experiments.mlflow_connection import prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 
 # MLflow 3.17's own, under SQLAlchemy 2.1
@@ -496,6 +496,19 @@ def test_a_server_that_is_down_at_first_gets_everything_exactly_once(
         with urllib.request.urlopen(listing) as response:
             assert response.read() == b'name = "cats"\n'
     assert_exactly_once(uri, 20, 20)
+
+
+@pytest.mark.parametrize("name", ["my sweeps", "p%41q?x"])
+def test_a_database_and_its_artifacts_are_in_their_folder_whatever_its_name(tmp_path: Path, outbox: Outbox, name: str):
+    folder = tmp_path / name
+    folder.mkdir()
+    fill(outbox, 1)
+    result = deliver(outbox, sqlite_uri(folder / "mlflow.db"))
+    assert (result.n_pending, result.error) == (0, None)
+    assert statuses(f"sqlite:///{folder}/mlflow.db") == {STUDY: "RUNNING", "trial-0000": "FINISHED"}
+    files = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert sorted(files) == [".mlflow.db.lock", "config.toml", "mlflow.db"]
+    assert not (tmp_path / "my%20sweeps").exists()
 
 
 @pytest.mark.slow
