@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
+from experiments.whole_file import write_durably
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
@@ -187,13 +188,7 @@ class Outbox:
     def _write_delivered(self) -> None:
         with self._lock:
             delivered = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
-        document = delivered | {"run_id": self._run_id}
-        replacement = self._delivered_path.with_name(self._delivered_path.name + ".new")
-        with open(replacement, "wb", opener=_open_private) as file:
-            file.write(json.dumps(document).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        replacement.replace(self._delivered_path)
+        write_durably(self._delivered_path, json.dumps(delivered | {"run_id": self._run_id}).encode())
 
     @property
     def _delivered_path(self) -> Path:
@@ -208,7 +203,7 @@ class Outbox:
     def _write(self, line: bytes) -> None:
         """Append `line` after the whole lines, or leave the file as it was."""
         is_new = not self.path.exists()
-        descriptor = _open_private(self.path, os.O_WRONLY | os.O_CREAT)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, _PRIVATE)
         try:
             os.ftruncate(descriptor, self._end)  # cuts the torn line of an earlier process
             try:
@@ -231,10 +226,6 @@ class Outbox:
             with self.path.open("rb") as file:
                 file.seek(self._starts[position - 1])
                 yield position, from_json(file.readline().decode())
-
-
-def _open_private(path: str | Path, flags: int) -> int:
-    return os.open(path, flags, _PRIVATE)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
