@@ -5,7 +5,6 @@ the rest, and after an error it starts over with a fresh connection, later and l
 What could not be delivered stays in the outbox for the next run or for `sweeps sync`.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
+from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.facts import Fact, SweepStarted, TrialFinished
 from experiments.mlflow_connection import prepare_environment, quiet_logging
 from experiments.mlflow_record import ArtifactsPending, MlflowRecord
@@ -20,12 +20,7 @@ from experiments.outbox import Outbox
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
-_PASSWORD = re.compile(r"(?P<user>://[^/?#\s:@]*):[^/?#\s]*@")
-_SECRET_PARAMETER = re.compile(
-    r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|key|sig|signature)=)[^&\s'\"]+"
-)
 _CREDENTIALS = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and run again."
-_MESSAGE_LENGTH = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +37,6 @@ class DeliveryResult:
     error: str | None
     experiment_id: str | None
     run_id: str | None
-
-
-def mask_password(uri: str) -> str:
-    """`uri`, or a text with URIs in it, with passwords and tokens replaced by ***."""
-    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", uri))
 
 
 def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
@@ -173,7 +163,8 @@ class _Session:
         started = self._outbox.first()
         if not isinstance(started, SweepStarted):
             raise ValueError(f"{self._outbox.path}: begins with {started.key!r}; it must begin with 'started'.")
-        record = MlflowRecord(self._tracking_uri, started)
+        record = MlflowRecord(self._tracking_uri, started, self._outbox.run_id)
+        self._outbox.keep_run_id(record.run_id)  # before anything is written into it
         self.experiment_id, self.run_id = record.experiment_id, record.run_id
         if not record.is_new:
             pending = (fact for _, fact in self._outbox.pending())
@@ -224,19 +215,5 @@ def _one_line(error: Exception, tracking_uri: str) -> str:
     uri = mask_password(tracking_uri)
     if _http_status(error) in {401, 403}:
         return f"{uri}: refused the credentials ({_http_status(error)}). {_CREDENTIALS}"
-    if not isinstance(error, ArtifactsPending):
-        error = _root(error)
-    text = " ".join(mask_password(str(error)).split())
-    return f"{uri}: {type(error).__name__}: {text}"[:_MESSAGE_LENGTH]
-
-
-def _root(error: Exception) -> Exception:
-    """The operating system's, the database's or urllib3's own words, where there are any: shorter and clearer."""
-    root = error
-    cause = error.__cause__ or error.__context__
-    while isinstance(cause, Exception):
-        has_errno = isinstance(cause, OSError) and cause.errno is not None
-        if has_errno or type(cause).__module__.partition(".")[0] in {"sqlite3", "urllib3"}:
-            root = cause
-        cause = cause.__cause__ or cause.__context__
-    return root
+    told = error if isinstance(error, ArtifactsPending) else root_cause(error)
+    return f"{uri}: {in_one_line(told)}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from filelock import FileLock
 
@@ -109,6 +109,14 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     return (database.parent / "mlruns" / folder).as_uri()
 
 
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite store in the file `path`.
+
+    No more is quoted than SQLAlchemy would misread: MLflow makes the folder that the URI names before it is unquoted.
+    """
+    return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
+
+
 def sqlite_file(tracking_uri: str) -> Path | None:
     """The file of a SQLite store; None for other stores."""
     return _database_path(tracking_uri) if tracking_uri.startswith(_SQLITE) else None
@@ -118,8 +126,8 @@ def _is_database(tracking_uri: str) -> bool:
     return tracking_uri.partition(":")[0].partition("+")[0] in {"sqlite", "postgresql", "mysql", "mssql"}
 
 
-def _database_path(sqlite_uri: str) -> Path:
-    return Path(unquote(sqlite_uri.removeprefix(_SQLITE).partition("?")[0]))
+def _database_path(uri: str) -> Path:
+    return Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
 
 
 def _create_database(path: Path) -> None:
@@ -135,7 +143,7 @@ def _create_database(path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.new")
     for leftover in path.parent.glob(f"{unfinished.name}*"):  # and SQLite's own journal of it
         leftover.unlink()
-    MlflowClient(tracking_uri=_SQLITE + quote(str(unfinished))).search_experiments(max_results=1)
+    MlflowClient(tracking_uri=sqlite_uri(unfinished)).search_experiments(max_results=1)
     unfinished.replace(path)
 
 

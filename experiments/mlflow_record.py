@@ -6,9 +6,10 @@
       └ the winner as a logged model    registered under the experiment's name, alias `candidate` (`registry.py`)
 
 Nothing here happens twice however often it is repeated, because (a) a run is looked for by its tags before it is
-created, (b) start times, steps and timestamps come from the fact, never from the clock, and MLflow's stores ignore a
-metric row that they already have, and (c) a trial's status is written last, so a run that is no longer RUNNING is
-complete. One process at a time (`delivery.py` holds a lock).
+created, and a second one that a slow server made is deleted in the end (`study_runs.py`), (b) start times, steps and
+timestamps come from the fact, never from the clock, and MLflow's stores ignore a metric row that they already have, and
+(c) a trial's status is written last, so a run that is no longer RUNNING is complete. One process at a time
+(`delivery.py` holds a lock).
 
 MLflow is imported when a record is opened, not before: it takes seconds.
 """
@@ -22,13 +23,13 @@ from typing import TYPE_CHECKING
 from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect, find_or_create_experiment
 from experiments.registry import publish_model
+from experiments.study_runs import StudyRuns, time_to_settle
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Run
 
 _STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
 _DIGEST_LENGTH = 36  # mlflow.utils.validation.MAX_DATASET_DIGEST_SIZE
-_N_RUNS_PER_PAGE = 1000
 
 
 class ArtifactsPending(Exception):  # noqa: N818 - a state, not only an error
@@ -54,13 +55,18 @@ class MlflowRecord:
         "_is_parent_running",
         "_runs",
         "_started",
+        "_trials",
         "experiment_id",
         "is_new",
         "run_id",
     )
 
-    def __init__(self, tracking_uri: str, started: SweepStarted) -> None:
-        """Connect; find, restore or create the experiment and the parent run."""
+    def __init__(self, tracking_uri: str, started: SweepStarted, run_id: str | None = None) -> None:
+        """Connect; find, restore or create the experiment and the parent run.
+
+        Args:
+            run_id: The parent run of an earlier record, which is taken again if it is there.
+        """
         self._client = connect(tracking_uri)
         self._started = started
         self._inputs = _dataset_inputs(started)
@@ -68,11 +74,12 @@ class MlflowRecord:
             key: value for key, value in started.tags.items() if key.startswith(("mlflow.user", "mlflow.source."))
         }
         self.experiment_id = find_or_create_experiment(self._client, tracking_uri, started.experiment)
-        self._runs: dict[str, Run] = {}
-        found = self._find_parent()
+        self._runs = StudyRuns(self._client, self.experiment_id, started.study, _milliseconds(started.started_at))
+        self._trials: dict[int, Run] = {}
+        found = self._runs.parent(run_id)
         self.is_new = found is None
         parent = found or self._create_parent()
-        self.run_id: str = parent.info.run_id
+        self.run_id: str = self._active(parent)
         self._is_parent_running = parent.info.status == "RUNNING"
 
     def find_trials(self, since: float | None) -> None:
@@ -81,13 +88,8 @@ class MlflowRecord:
         Args:
             since: Unix time, seconds: when the earliest trial started that will be written. None: there is none.
         """
-        if since is None:
-            return
-        condition = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-        for run in self._search(f"{condition} AND attributes.start_time >= {_milliseconds(since)}"):
-            number = run.data.tags.get("sweeps.trial_number")
-            if number is not None:
-                self._runs[f"trial-{int(number):04d}"] = run
+        if since is not None:
+            self._trials = self._runs.trials(self.run_id, f"attributes.start_time >= {_milliseconds(since)}")
 
     def write_started(self, started: SweepStarted) -> None:
         """Configuration, data set and description of the study.
@@ -109,16 +111,14 @@ class MlflowRecord:
         """One nested run: three or four calls, the status last."""
         from mlflow.entities import Param
 
-        run = self._runs.get(trial.key)
+        run = self._trials.get(trial.number)
         if run is not None and run.info.status != "RUNNING":
             return  # complete: the status is written last
         if is_sweep_running:
             self._reopen_parent()
         if run is None:
-            run = self._client.create_run(
-                self.experiment_id, _milliseconds(trial.started_at), self._trial_tags(trial), run_name=trial.key
-            )
-            self._runs[trial.key] = run
+            run = self._runs.create(_milliseconds(trial.started_at), self._trial_tags(trial), trial.key)
+            self._trials[trial.number] = run
         run_id = self._active(run)
         params = [Param(key, str(value)) for key, value in trial.params.items()]
         self._client.log_batch(run_id, metrics=_points(trial), params=params)
@@ -127,7 +127,7 @@ class MlflowRecord:
         self._client.set_terminated(run_id, status, _milliseconds(trial.ended_at))
 
     def write_finished(self, finished: SweepFinished, folder: Path) -> None:
-        """The study's end: results, description, status, and then files and the model.
+        """The study's end: results, description, status, nothing double, and then files and the model.
 
         Args:
             folder: Where the fact's relative paths begin.
@@ -144,22 +144,16 @@ class MlflowRecord:
         self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         self._client.set_terminated(self.run_id, finished.state, ended_at)
         self._is_parent_running = False
+        self._runs.delete_doubles(self.run_id)
         failures = self._store_files({target: folder / source for target, source in finished.artifacts.items()})
         if finished.state == "FINISHED" and finished.model_file is not None:
             model_file = folder / finished.model_file
             try:
-                publish_model(self._client, self.run_id, self._started.experiment, finished, model_file)
+                with time_to_settle():
+                    publish_model(self._client, self.run_id, self._started.experiment, finished, model_file)
             except Exception as error:  # of the artifact store, the registry or the file
                 failures.append(("the model", error))
         _say_what_is_pending(failures)
-
-    def _find_parent(self) -> "Run | None":
-        started_at = _milliseconds(self._started.started_at)
-        for run in self._search(f"tags.`sweeps.kind` = 'study' AND attributes.start_time = {started_at}"):
-            if run.data.tags.get("sweeps.study") == self._started.study:
-                self._active(run)
-                return run
-        return None
 
     def _create_parent(self) -> "Run":
         tags = {
@@ -169,21 +163,7 @@ class MlflowRecord:
             "mlflow.note.content": self._started.description,
         }
         started_at = _milliseconds(self._started.started_at)
-        return self._client.create_run(self.experiment_id, started_at, tags, run_name=self._started.study)
-
-    def _search(self, condition: str) -> "list[Run]":
-        from mlflow.entities import ViewType
-
-        runs: list[Run] = []
-        token: str | None = None
-        while True:
-            page = self._client.search_runs(
-                [self.experiment_id], condition, ViewType.ALL, max_results=_N_RUNS_PER_PAGE, page_token=token
-            )
-            runs.extend(page)
-            token = page.token
-            if not token:
-                return runs
+        return self._runs.create(started_at, tags, self._started.study)
 
     def _active(self, run: "Run") -> str:
         """The run's id, after bringing back a run that somebody deleted and that we still have to write to."""
@@ -195,7 +175,8 @@ class MlflowRecord:
     def _reopen_parent(self) -> None:
         """A continued study is RUNNING again, whatever its first end said."""
         if not self._is_parent_running:
-            self._client.update_run(self.run_id, status="RUNNING")
+            with time_to_settle():  # else it may come after the end
+                self._client.update_run(self.run_id, status="RUNNING")
             self._is_parent_running = True
 
     def _trial_tags(self, trial: TrialFinished) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from experiments.delivery import mask_password
+from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.errors import InputError, listed, nearest
 from experiments.mlflow_connection import connect, prepare_environment, quiet_logging, sqlite_file
 from experiments.model import Model
@@ -86,7 +86,7 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
         raise
     except Exception as error:  # of MLflow, SQLAlchemy, requests or the operating system
         raise InputError(
-            f"{place}: cannot be reached ({_in_short(error)}).",
+            f"{place}: cannot be reached ({in_one_line(root_cause(error))}).",
             "The tracking server must answer, with credentials in MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD or in MLFLOW_TRACKING_TOKEN if it wants any.",
             "Try again when it does, or name the file: .sweeps/<sweep>/<time>/model.h5",
@@ -95,20 +95,10 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
         return _downloaded(location, tracking_uri, folder)
     except Exception as error:  # the artifact store is a system of its own, with errors of its own
         raise InputError(
-            f"{location}: {MODEL_FILE} cannot be fetched ({_in_short(error)}).",
+            f"{location}: {MODEL_FILE} cannot be fetched ({in_one_line(root_cause(error))}).",
             "A model that a sweep logged has this file.",
             "Name a model of a sweep, or look whether its files are still there.",
         ) from error
-
-
-def _in_short(error: BaseException) -> str:
-    """The operating system's own words where there are any, else MLflow's."""
-    cause: BaseException | None = error
-    while cause is not None and not (isinstance(cause, OSError) and cause.errno is not None):
-        cause = cause.__cause__ or cause.__context__
-    told = cause or error
-    text = " ".join(mask_password(str(told)).split())
-    return f"{type(told).__name__}: {text}"[:300]
 
 
 def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> str:

@@ -1,7 +1,7 @@
 """The outbox: a study's facts on local disk, written before they are delivered, delivered from there.
 
     cats.outbox            one fact a line (`facts.to_json`), append-only, fsynced
-    cats.outbox.delivered  which of them MLflow has, replaced atomically after every delivery
+    cats.outbox.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
 
 One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
 Losing the second file is harmless: delivery is idempotent and starts over. Delete it to deliver everything again,
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
+from experiments.whole_file import write_durably
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
@@ -33,7 +34,7 @@ class Outbox:
         OSError: the file cannot be read.
     """
 
-    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_starts", "path")
+    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_run_id", "_starts", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,6 +44,7 @@ class Outbox:
         self._end = 0  # bytes of whole lines
         self._delivered_until = 0  # everything up to this position was delivered ...
         self._delivered_also: set[int] = set()  # ... and these beyond it
+        self._run_id: str | None = None
         self.refresh()
         self.reload_delivered()
 
@@ -56,6 +58,11 @@ class Outbox:
         """Facts that were not delivered yet."""
         with self._lock:
             return len(self._starts) - self._delivered_until - len(self._delivered_also)
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's id of the run that facts were delivered to; None while there is none."""
+        return self._run_id
 
     @property
     def n_finished(self) -> int:
@@ -158,24 +165,30 @@ class Outbox:
             while self._delivered_until + 1 in self._delivered_also:
                 self._delivered_until += 1
                 self._delivered_also.remove(self._delivered_until)
-            document = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
-        replacement = self._delivered_path.with_name(self._delivered_path.name + ".new")
-        with open(replacement, "wb", opener=_open_private) as file:
-            file.write(json.dumps(document).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        replacement.replace(self._delivered_path)
+        self._write_delivered()
+
+    def keep_run_id(self, run_id: str) -> None:
+        """Remember, durably, which run of MLflow's is the study's."""
+        if run_id != self._run_id:
+            self._run_id = run_id
+            self._write_delivered()
 
     def reload_delivered(self) -> None:
         """Take notice of what another process delivered from this outbox."""
         try:
             document = json.loads(self._delivered_path.read_bytes())
             until, also = int(document["delivered_until"]), set(map(int, document["also"]))
+            self._run_id = document.get("run_id")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            until, also = 0, set()  # unknown: delivering again is harmless
+            until, also, self._run_id = 0, set(), None  # unknown: delivering again is harmless
         with self._lock:
             self._delivered_until = min(until, len(self._starts))
             self._delivered_also = {position for position in also if position <= len(self._starts)}
+
+    def _write_delivered(self) -> None:
+        with self._lock:
+            delivered = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
+        write_durably(self._delivered_path, json.dumps(delivered | {"run_id": self._run_id}).encode())
 
     @property
     def _delivered_path(self) -> Path:
@@ -190,7 +203,7 @@ class Outbox:
     def _write(self, line: bytes) -> None:
         """Append `line` after the whole lines, or leave the file as it was."""
         is_new = not self.path.exists()
-        descriptor = _open_private(self.path, os.O_WRONLY | os.O_CREAT)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, _PRIVATE)
         try:
             os.ftruncate(descriptor, self._end)  # cuts the torn line of an earlier process
             try:
@@ -213,10 +226,6 @@ class Outbox:
             with self.path.open("rb") as file:
                 file.seek(self._starts[position - 1])
                 yield position, from_json(file.readline().decode())
-
-
-def _open_private(path: str | Path, flags: int) -> int:
-    return os.open(path, flags, _PRIVATE)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

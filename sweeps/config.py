@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.errors import InputError
 
 ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
@@ -164,7 +164,8 @@ class SearchSection(Section):
 def _check_no_password(uri: str) -> str:
     without_secrets = re.sub(r":(\$\{\w+\})+@", "@", uri)
     without_variables = re.sub(r"\$\{\w+\}", "", without_secrets)
-    if mask_password(without_variables) != without_variables:
+    without_spaces = re.sub(r"\s", "", without_variables)  # in a password too
+    if mask_password(without_spaces) != without_spaces:
         raise InputError(
             "the URI holds a password or a token.",
             "A configuration is stored and logged, so secrets come from the environment.",

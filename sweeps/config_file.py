@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
 from sweeps.config import Config
 
@@ -117,11 +118,13 @@ def parse_config(values: dict[str, Any], *, source: str, directory: Path) -> Con
 
 
 def expand_uri(uri: str, source: str) -> str:
-    """Replace ${NAME} by the environment variable NAME.
+    """Replace ${NAME} by the environment variable NAME; in the place of a password, quoted as a URI needs it.
 
     Raises:
         InputError: The variable is not set; its name is shown, no value ever is.
     """
+
+    password = re.search(r"://[^/?#\s:@]*:((?:\$\{\w+\})+)@", uri)
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -131,6 +134,8 @@ def expand_uri(uri: str, source: str) -> str:
                 "Variables in a URI must be set where sweeps runs.",
                 f"Type: export {name}=...",
             )
+        if password and password.start(1) <= match.start() < password.end(1):
+            return quote(os.environ[name], safe="%")  # somebody may have quoted it already
         return os.environ[name]
 
     return re.sub(r"\$\{(\w+)\}", value, uri)

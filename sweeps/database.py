@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 
-from experiments.delivery import mask_password
+from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.errors import InputError
 
 SECONDS_TO_CONNECT = 10
@@ -38,17 +38,19 @@ def open_database(url: str) -> BaseStorage:
         return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": options}))
     except ImportError as error:
         package = driver if driver not in ("", "psycopg") else _DRIVERS.get(dialect, f"a driver of {dialect}")
+        missing = in_one_line(error.__cause__ or error)
         is_mysql = dialect in ("mysql", "mariadb") and not driver
         raise InputError(
-            f"[study] storage {mask_password(url)}: its driver is not installed ({_root(error)}).",
+            f"[study] storage {mask_password(url)}: its driver is not installed ({missing}).",
             "A database is reached through a Python package; 'sweeps[postgres]' brings PostgreSQL's.",
             f"Type: pip install '{package}'" + (f", and write {dialect}+pymysql:// in the URL." if is_mysql else ""),
         ) from error
     except Exception as error:  # any driver's own: all of them mean that this URL does not work
+        reason = in_one_line(root_cause(error))
         raise InputError(
-            f"[study] storage {mask_password(url)}: cannot be opened ({_reason(error, url)}).",
+            f"[study] storage {mask_password(url)}: cannot be opened ({reason}).",
             "It must be the URL of a database that answers, such as postgresql+psycopg://user:${PASSWORD}@host/name.",
-            next((fix for pattern, fix in _FIXES.items() if re.search(pattern, str(_root(error)))), "Correct the URL."),
+            next((fix for pattern, fix in _FIXES.items() if re.search(pattern, reason)), "Correct the URL."),
         ) from error
 
 
@@ -65,19 +67,7 @@ def answering(url: str | None) -> Iterator[None]:
         if url is None:
             raise
         raise StorageLostError(
-            f"[study] storage {mask_password(url)}: stopped answering ({_reason(error, url)}).",
+            f"[study] storage {mask_password(url)}: stopped answering ({in_one_line(root_cause(error))}).",
             "All that was recorded is safe in it, and training goes no further without it.",
             "When it answers again, type the same command to continue.",
         ) from error
-
-
-def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
-
-
-def _reason(error: BaseException, url: str) -> str:
-    """The driver's own words, in one line, without the password."""
-    text = " ".join(str(_root(error)).split()) or type(error).__name__
-    return mask_password(text.replace(url, mask_password(url)))[:200]

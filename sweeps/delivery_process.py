@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from experiments.delivery import Delivery, DeliveryResult, mask_password
+from experiments.delivery import Delivery, DeliveryResult
+from experiments.error_text import mask_password
 from experiments.outbox import Outbox
 from sweeps.spawning import start_of_ours
 

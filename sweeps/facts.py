@@ -9,7 +9,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from engine import Curve
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.preparation import PreparedData
 from sweeps.config import Config

@@ -1,6 +1,5 @@
 """`predict`: raw inputs from files, what a model makes of them, and how that is told."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from experiments.pyfunc import column_names
 from experiments.readers.images import read_images
 from experiments.readers.inputs import ArrayInputs
 from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
+from experiments.whole_file import unfinished_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,15 +108,11 @@ def write(predictions: "pd.DataFrame", path: Path) -> None:
     Raises:
         OSError: The folder is not writable or the disk is full.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
+    with unfinished_file(path) as unfinished:
         if path.suffix.lower() == ".csv":
             predictions.to_csv(unfinished, index=False, lineterminator="\n")
         else:
             predictions.to_parquet(unfinished, index=False)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _answer(row: "pd.Series") -> str:

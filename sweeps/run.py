@@ -13,7 +13,7 @@ import numpy as np
 
 from engine import TrainingData
 from engine.threads import one_blas_thread
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from sweeps.checkpoint import Checkpoint
 from sweeps.config import Config
 from sweeps.config_file import check_variables, scheduler_of

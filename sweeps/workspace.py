@@ -7,7 +7,6 @@ mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks f
 """
 
 import glob
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import InputError
+from experiments.mlflow_connection import sqlite_uri
+from experiments.whole_file import write_durably
 from sweeps.config_file import expand_uri
 from sweeps.database import open_database
 from sweeps.journal import Journal
@@ -103,14 +104,14 @@ class Workspace:
     def keep_tracking_uri(self, study_name: str, uri: str | None) -> None:
         """Remember where a study's facts go, for `sync`: as configured, variables not expanded."""
         if uri is not None:
-            _keep(self.study_folder(study_name) / "tracking_uri", uri)
+            write_durably(self.study_folder(study_name) / "tracking_uri", uri.encode())
 
     def tracking_uri(self, study_name: str) -> str:
         """Where a study's facts go: what was kept, expanded, or the database that a bare `mlflow ui` shows."""
         kept = self.study_folder(study_name) / "tracking_uri"
         if kept.exists():
             return expand_uri(kept.read_text("utf-8"), "[tracking] uri")
-        return f"sqlite:///{self.directory.resolve() / 'mlflow.db'}"
+        return sqlite_uri(self.directory.resolve() / "mlflow.db")
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""
@@ -136,7 +137,7 @@ class Workspace:
         if url is not None:
             folder = self.study_folder(study_name)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _keep(folder / "storage", url)
+            write_durably(folder / "storage", url.encode())  # half of it would be another address
 
     def storages(self, sweep_name: str | None = None) -> list[BaseStorage]:
         """The storages of the studies of this folder (of one sweep), for reading: no lease is needed.
@@ -157,16 +158,6 @@ class Workspace:
 
 def _pattern(sweep_name: str | None) -> str:
     return "*" if sweep_name is None else glob.escape(sweep_name)
-
-
-def _keep(file: Path, text: str) -> None:
-    """Write the file whole or not at all: half an address would be another one."""
-    temporary = file.with_name(file.name + ".new")
-    with temporary.open("w", encoding="utf-8") as written:
-        written.write(text)
-        written.flush()
-        os.fsync(written.fileno())
-    temporary.replace(file)
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from experiments.delivery import Delivery, deliver, mask_password
+from experiments.delivery import Delivery, deliver
 from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
-from experiments.mlflow_connection import prepare_environment
+from experiments.mlflow_connection import prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 
 # MLflow 3.17's own, under SQLAlchemy 2.1
@@ -498,6 +498,19 @@ def test_a_server_that_is_down_at_first_gets_everything_exactly_once(
     assert_exactly_once(uri, 20, 20)
 
 
+@pytest.mark.parametrize("name", ["my sweeps", "p%41q?x"])
+def test_a_database_and_its_artifacts_are_in_their_folder_whatever_its_name(tmp_path: Path, outbox: Outbox, name: str):
+    folder = tmp_path / name
+    folder.mkdir()
+    fill(outbox, 1)
+    result = deliver(outbox, sqlite_uri(folder / "mlflow.db"))
+    assert (result.n_pending, result.error) == (0, None)
+    assert statuses(f"sqlite:///{folder}/mlflow.db") == {STUDY: "RUNNING", "trial-0000": "FINISHED"}
+    files = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert sorted(files) == [".mlflow.db.lock", "config.toml", "mlflow.db"]
+    assert not (tmp_path / "my%20sweeps").exists()
+
+
 @pytest.mark.slow
 def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path, uri: str, outbox: Outbox):
     fill(outbox, 1)
@@ -507,22 +520,6 @@ def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path,
         listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
         with urllib.request.urlopen(listing) as response:
             assert response.read() == b'name = "cats"\n'
-
-
-@pytest.mark.parametrize(
-    ("uri", "masked"),
-    [
-        ("postgresql://ada:hunter2@db/mlflow", "postgresql://ada:***@db/mlflow"),
-        ("https://ada:p@ss:w@host:5000/x", "https://ada:***@host:5000/x"),
-        ("https://:token@host", "https://:***@host"),
-        ("postgresql://db/mlflow?user=ada&password=hunter2&x=1", "postgresql://db/mlflow?user=ada&password=***&x=1"),
-        ("http://host/?access_token=abc", "http://host/?access_token=***"),
-        ("sqlite:////home/a:b/mlflow.db", "sqlite:////home/a:b/mlflow.db"),
-        ("could not reach http://a:b@c and http://d:e@f", "could not reach http://a:***@c and http://d:***@f"),
-    ],
-)
-def test_passwords_and_tokens_are_masked(uri: str, masked: str):
-    assert mask_password(uri) == masked
 
 
 def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPatch):

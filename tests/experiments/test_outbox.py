@@ -56,6 +56,25 @@ def test_what_was_delivered_is_remembered_also_out_of_order(tmp_path: Path):
     assert [position for position, _ in outbox.pending()] == [4]
 
 
+def test_the_run_that_facts_go_to_is_remembered_with_them(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 2)
+    assert outbox.run_id is None
+    outbox.keep_run_id("a1b2")
+    outbox.mark_delivered(1)
+    again = Outbox(tmp_path / "outbox")
+    assert (again.run_id, again.n_pending) == ("a1b2", 1)
+    (tmp_path / "outbox.delivered").unlink()
+    again.reload_delivered()
+    assert again.run_id is None
+
+
+def test_a_memory_of_deliveries_from_before_runs_were_remembered_is_read(tmp_path: Path):
+    filled(tmp_path / "outbox", 2)
+    (tmp_path / "outbox.delivered").write_text('{"delivered_until": 1, "also": []}')
+    outbox = Outbox(tmp_path / "outbox")
+    assert (outbox.run_id, outbox.n_pending) == (None, 1)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"delivered_until":"many","also":[]}', b"[]", b"null"])
 def test_a_damaged_memory_of_deliveries_means_deliver_again(tmp_path: Path, content: bytes):
     filled(tmp_path / "outbox", 2).mark_delivered(1)

@@ -193,6 +193,10 @@ SECRETS = [
     "postgresql://ada:hunter2@db/optuna",
     "postgresql://ada:${USER}hunter2@db/optuna",
     "mysql+pymysql://:hunter2@db/optuna",
+    "postgresql+psycopg://ada:s3/hunter2@db/optuna",
+    "https://ada:?hunter2#@mlflow.example",
+    "https://ada:5/hunter2#@mlflow.example",
+    "https://ada:my hunter2@mlflow.example",
     "https://mlflow.example?token=hunter2",
     "https://mlflow.example?a=1&password=hunter2",
 ]
@@ -225,6 +229,8 @@ def test_a_password_in_a_value_of_the_wrong_type_is_not_shown_either(value):
         "${EVERYTHING}",
         "https://mlflow.example?token=${TOKEN}",
         "sqlite:///optuna.db",
+        "sqlite:////my sweeps/ada@home:x/optuna.db",
+        "http://mlflow.example:5000/ada",
     ],
 )
 def test_a_uri_without_a_password_is_kept_as_it_is_written(uri):

@@ -3,7 +3,10 @@
 import tomllib
 
 import pytest
+import requests
+import sqlalchemy
 
+from experiments.error_text import mask_password
 from experiments.errors import InputError
 from sweeps.config_file import as_toml, expand_uri, load_config, override, parse_config, ready_made
 from tests.sweeps.small import IRIS, small_config, toml
@@ -117,6 +120,27 @@ def test_a_bad_option_is_refused_as_one_of_the_command_line(file):
 def test_a_variable_in_a_uri_is_expanded(monkeypatch):
     monkeypatch.setenv("SWEEPS_TEST_PASSWORD", "hunter2")
     assert expand_uri("postgresql://a:${SWEEPS_TEST_PASSWORD}@b/c", "x") == "postgresql://a:hunter2@b/c"
+
+
+@pytest.mark.parametrize("password", ["hunter2", "p@ss/w?rd #1:&+'", "100%", "p\u00e4ss", "://"])
+def test_a_password_from_a_variable_arrives_as_it_is_and_is_masked_whatever_is_in_it(monkeypatch, password):
+    monkeypatch.setenv("SWEEPS_TEST_PASSWORD", password)
+    for scheme in ("postgresql+psycopg", "https"):
+        uri = expand_uri(f"{scheme}://ada:${{SWEEPS_TEST_PASSWORD}}@host:5000/x", "x")
+        assert sqlalchemy.make_url(uri).password == password
+        assert requests.utils.get_auth_from_url(uri) == ("ada", password)
+        assert mask_password(uri) == f"{scheme}://ada:***@host:5000/x"
+
+
+def test_a_password_that_is_quoted_already_is_not_quoted_again(monkeypatch):
+    monkeypatch.setenv("SWEEPS_TEST_PASSWORD", "p%40ss")
+    assert expand_uri("https://${SWEEPS_TEST_PASSWORD}:${SWEEPS_TEST_PASSWORD}@b", "x") == "https://p%40ss:p%40ss@b"
+
+
+def test_a_variable_in_another_place_than_the_password_s_is_taken_as_it_is(monkeypatch):
+    monkeypatch.setenv("SWEEPS_TEST_HOST", "host:80/a@b")
+    for uri in ("${SWEEPS_TEST_HOST}", "http://${SWEEPS_TEST_HOST}", "http://h:80/${SWEEPS_TEST_HOST}@x"):
+        assert expand_uri(uri, "x") == uri.replace("${SWEEPS_TEST_HOST}", "host:80/a@b")
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch):

@@ -20,6 +20,7 @@ from experiments.outbox import Outbox
 from experiments.scores import decided, scores
 from sweeps.config_file import override, parse_config
 from sweeps.interrupts import InterruptedSweepError
+from sweeps.named_model import find_model
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
 from sweeps.run import run_sweep
@@ -321,6 +322,16 @@ def test_when_a_study_ends_nothing_of_its_running_trials_is_left(finished):
     left = {path.name for path in (directory / ".sweeps" / result.study).iterdir()}
     assert left >= {"outbox.jsonl", "model.h5"}
     assert not {name for name in left if "checkpoint" in name or name.endswith(".new")}
+
+
+@pytest.mark.parametrize("name", ["my sweeps", pytest.param("p%41q?x", marks=pytest.mark.slow)])
+def test_a_folder_may_have_any_name(tmp_path, empty_store, name):
+    directory = make_folder(tmp_path, name, empty_store)
+    result = run_sweep(iris(sweep={"name": "small", "n_trials": 2}), directory=directory)
+    assert (result.exit_code, result.delivery.error) == (0, None)
+    assert len(mlflow_runs(directory / "mlflow.db")) == 3
+    assert find_model("small@candidate", Workspace(directory)).class_names
+    assert {path.name for path in tmp_path.iterdir() if any(path.iterdir())} == {name}
 
 
 def test_a_regression_is_scored_in_original_units(folder):

@@ -1,0 +1,53 @@
+"""The text of other people's errors, fit to be shown: their root cause, in one line, without passwords."""
+
+import re
+from collections.abc import Iterator
+
+_AFTER_USER = re.compile(r"(?P<user>://[^/?#\s:@]*):(?P<rest>(?:(?![^\w\s+.-][\w+.-]+://)\S)*)")
+"""What follows `://user:` up to a space or the next URI. It matches without an @ too: to search for one would take
+quadratic time, and texts come from servers."""
+
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|key|sig|signature)=)[^&\s'\"]+"
+)
+_LENGTH = 250  # characters
+
+
+def mask_password(uri: str) -> str:
+    """`uri`, or a text with URIs in it, with passwords and tokens replaced by ***.
+
+    A password ends at the last @: what should have been quoted in it is part of it too.
+    """
+    return _SECRET_PARAMETER.sub(r"\1***", _AFTER_USER.sub(_without_password, uri))
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from or while handling, and so on down."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The operating system's, the database's or urllib3's own words, where there are any: shorter and clearer."""
+    root = error
+    for cause in causes(error):
+        of_driver = getattr(cause, "orig", None)  # of SQLAlchemy's errors
+        has_errno = isinstance(cause, OSError) and cause.errno is not None
+        if has_errno or type(cause).__module__.partition(".")[0] in {"sqlite3", "urllib3"}:
+            root = cause
+        elif isinstance(of_driver, BaseException):
+            root = of_driver
+    return root
+
+
+def in_one_line(error: BaseException) -> str:
+    """What the error is and says: "ConnectionRefusedError: [Errno 111] Connection refused"."""
+    text = " ".join(mask_password(str(error)).split())
+    return f"{type(error).__name__}: {text}"[:_LENGTH]
+
+
+def _without_password(match: re.Match[str]) -> str:
+    _, at, host = match["rest"].rpartition("@")
+    return f"{match['user']}:***@{host}" if at else match[0]
