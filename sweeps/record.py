@@ -1,21 +1,21 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from experiments.delivery import DeliveryResult
+from experiments.errors import InputError
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
 from sweeps.config import Config
-from sweeps.delivery_process import DeliveryProcess
+from sweeps.delivery_process import Delivered, DeliveryProcess, OtherOutbox
 from sweeps.facts import sweep_finished, sweep_started, trial_finished
 from sweeps.trial import TrialResult
 from sweeps.winner import Winner
 from sweeps.workspace import Workspace
 
 SECONDS_TO_DELIVER = 30.0
-"""How long the end of a sweep waits for MLflow; the rest is delivered by the next run or by `sync`."""
+"""How long the end of a sweep waits for MLflow; the rest is delivered by the folder's next run or by `sync`."""
 
 SECONDS_TO_DELIVER_INTERRUPTED = 5.0
 
@@ -26,6 +26,7 @@ class Record:
     def __init__(self, config: Config, study_name: str, prepared: PreparedData, workspace: Workspace) -> None:
         self._study_name = study_name
         self._prepared = prepared
+        self._workspace = workspace
         folder = workspace.study_folder(study_name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._outbox = Outbox(folder / "outbox.jsonl")
@@ -34,7 +35,7 @@ class Record:
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(study_name)
         self._is_finished = False
-        self.delivered: DeliveryResult | None = None
+        self.delivered: Delivered | None = None
 
     def __enter__(self) -> Self:
         self._delivery = DeliveryProcess(self._outbox, self._tracking_uri)
@@ -57,8 +58,23 @@ class Record:
         if not self._is_finished:
             self._stop("KILLED", None)
         self.delivered = self._delivery.close(
-            SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED
+            SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED, list(self._others())
         )
+
+    def _others(self) -> Iterator[OtherOutbox]:
+        """The outboxes of the folder that nobody else is at work on, the newest first."""
+        sweep = self._study_name.partition("/")[0]
+        is_alive = {sweep: False}  # the lease is ours
+        for name, path in sorted(self._workspace.outboxes(), key=lambda found: found[1].parent.name, reverse=True):
+            other = name.partition("/")[0]
+            if other not in is_alive:
+                is_alive[other] = self._workspace.is_leased(other)
+            if name == self._study_name or is_alive[other]:
+                continue
+            try:
+                yield OtherOutbox(name, path, self._workspace.tracking_uri(name))
+            except InputError as error:  # a variable of its URI is not set
+                yield OtherOutbox(name, path, None, str(error))
 
     def _stop(
         self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None

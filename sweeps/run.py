@@ -124,7 +124,8 @@ def run_sweep(
         report_file=str((folder / REPORT_FILE).relative_to(workspace.directory)) if report else None,
         folder=folder.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
-        delivery=record.delivered,
+        delivery=record.delivered.own,
+        older_pending=record.delivered.others,
         elapsed_seconds=time.monotonic() - began_at,
     )
 

@@ -101,9 +101,8 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
 def sync_all(workspace: Workspace) -> list[tuple[str, DeliveryResult]]:
     """Deliver every outbox of the folder that has something pending."""
     deliveries = []
-    for path in sorted(workspace.root.glob("*/*/outbox.jsonl")):
+    for study_name, path in workspace.outboxes():
         outbox = Outbox(path)
         if outbox.n_pending:
-            study_name = f"{path.parent.parent.name}/{path.parent.name}"
             deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
     return deliveries

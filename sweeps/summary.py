@@ -29,8 +29,12 @@ def summary(result: SweepResult) -> str:
     if result.delivery.n_pending:
         parts.append(
             f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}\n"
-            "They are kept. The next run delivers them, or: python -m sweeps sync"
+            "They are kept. The next run in this folder delivers them, or: python -m sweeps sync"
         )
+    if result.older_pending:
+        study, why = next(iter(result.older_pending.items()))
+        more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
+        parts.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}\nType: python -m sweeps sync")
     ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
     next_steps = [
         f"See every trial and its curves:  {ui}",

@@ -112,6 +112,11 @@ class Workspace:
             return expand_uri(kept.read_text("utf-8"), "[tracking] uri")
         return f"sqlite:///{self.directory.resolve() / 'mlflow.db'}"
 
+    def outboxes(self) -> list[tuple[str, Path]]:
+        """(study, its outbox) of every study that was recorded here."""
+        paths = sorted(self.root.glob("*/*/outbox.jsonl"))
+        return [(f"{path.parent.parent.name}/{path.parent.name}", path) for path in paths]
+
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""
         while True:

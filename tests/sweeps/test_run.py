@@ -24,6 +24,7 @@ from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
 from sweeps.run import run_sweep
 from sweeps.status import all_studies, find_study, study_statuses, trials_of
+from sweeps.summary import summary
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.experiments.models import houses as table_with_text_and_missing_values
 from tests.sweeps.small import mlflow_runs, small_config, table
@@ -393,6 +394,28 @@ def test_an_interrupted_sweep_is_killed_in_mlflow_and_running_trials_are_not_the
     runs = mlflow_runs(folder / "mlflow.db")
     assert [(run, status) for run, status, of in runs if of is None] == [(name, "FINISHED")]
     assert len(runs) == 9
+
+
+def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypatch):
+    config = iris(sweep={"n_trials": 2}, tracking={"uri": "${SWEEPS_WHERE}"})
+    monkeypatch.setenv("SWEEPS_WHERE", "http://127.0.0.1:9")
+    lost = run_sweep(config, directory=folder)
+    again = run_sweep(config, directory=folder)
+    assert (lost.exit_code, again.exit_code) == (4, 4)
+    assert lost.study in again.older_pending
+    assert f"Of earlier studies, {lost.study} are not wholly in MLflow: http://127.0.0.1:9: " in summary(again)
+    here = iris(sweep={"name": "another", "n_trials": 2})
+    third = run_sweep(here, directory=folder)
+    assert third.exit_code == 0, "its own record is complete, and the exit code speaks of no other"
+    assert set(third.older_pending) == {lost.study, again.study}
+    monkeypatch.setenv("SWEEPS_WHERE", f"sqlite:///{folder}/mlflow.db")
+    with Workspace(folder).lease("small"):
+        assert run_sweep(here, directory=folder).older_pending == {}
+    assert lost.study not in [name for name, _, _ in mlflow_runs(folder / "mlflow.db")], "a run alive delivers itself"
+    last = run_sweep(here, directory=folder)
+    assert last.older_pending == {}
+    runs = {name: status for name, status, parent in mlflow_runs(folder / "mlflow.db") if parent is None}
+    assert runs[lost.study] == runs[again.study] == "FINISHED"
 
 
 def test_new_starts_afresh_and_leaves_the_interrupted_sweep_to_be_continued_later(finished, folder):
