@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult, mask_password
+from experiments.errors import InputError
 from experiments.outbox import Outbox
 from sweeps.spawning import start_of_ours
 
@@ -136,7 +137,7 @@ def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[t
     for other in others:
         try:
             outbox = Outbox(other.path)
-        except ValueError as error:  # damaged: it keeps nobody else back
+        except InputError as error:  # damaged: it keeps nobody else back
             yield other.study, str(error)
             continue
         if outbox.n_pending == 0:

@@ -408,6 +408,24 @@ def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps,
     assert sweeps.json("sync", SWEEPS_TRACKING=here) == {"n_pending": 0, "studies": {}}
 
 
+def test_sync_delivers_the_others_where_one_record_is_damaged_or_its_uri_is_unknown(sweeps, tmp_path):
+    first = sweeps.json("run", sweeps.write(), "--quiet")["study"]
+    nowhere = changed(IRIS, sweep={"name": "lost", "n_trials": 1}, tracking={"uri": "${SWEEPS_TRACKING}"})
+    dead = {"SWEEPS_TRACKING": "http://127.0.0.1:9"}
+    lost = json.loads(sweeps.run("run", sweeps.write("lost.toml", nowhere), "--json", **dead).stdout)["study"]
+    records = sweeps.directory / ".sweeps"
+    (records / first / "outbox.jsonl.delivered").unlink()
+    (records / "a" / "1").mkdir(parents=True)
+    (records / "a" / "1" / "outbox.jsonl").write_bytes(b"damaged\ndamaged\n")
+    done = sweeps.run("sync", "--json")
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"a/1: .*outbox.jsonl line 1: damaged .* Restore the file from a backup", done.stderr)
+    assert f"{first}: all delivered" in done.stderr
+    assert re.search(rf"{lost}: .*SWEEPS_TRACKING.* is not set .* export SWEEPS_TRACKING=", done.stderr)
+    assert json.loads(done.stdout)["studies"] == {"a/1": 1, first: 0, lost: 3}
+
+
 LONG = {
     "sweep": {"name": "long", "n_trials": 16},
     "data": {"train": "sklearn:digits", "folds": 2},
