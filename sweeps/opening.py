@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from engine.threads import machine_kind
+from experiments.errors import InputError
 from sweeps.config import Config
 from sweeps.config_file import expand_uri
 from sweeps.database import answering
 from sweeps.interrupts import Interrupts
+from sweeps.record import close_record
 from sweeps.study import StoredStudy
 from sweeps.study_lease import StudyLease, place_of
 from sweeps.workspace import Workspace
@@ -54,10 +56,12 @@ def find_or_create(
     kind = machine_kind()
     for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
         attributes = stored.attributes
-        if is_new or attributes["sweeps.state"] == "FINISHED":
+        if attributes["sweeps.state"] == "FINISHED":
             continue
-        if attributes["sweeps.fingerprint"] != fingerprint:
-            say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+        if is_new or attributes["sweeps.fingerprint"] != fingerprint:
+            if not is_new:
+                say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+            _leave(stored.name, workspace, say)
             continue
         if attributes["sweeps.machine"] != kind:
             say(
@@ -86,3 +90,10 @@ def find_or_create(
     workspace.keep_storage(stored.name, config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
+
+
+def _leave(study_name: str, workspace: Workspace, say: Callable[[str], None]) -> None:
+    try:
+        close_record(workspace, study_name)
+    except InputError as error:  # damaged; it keeps no other study from being run
+        say(str(error))

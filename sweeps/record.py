@@ -84,3 +84,16 @@ class Record:
             sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
         )
         self._delivery.notify()
+
+
+def close_record(workspace: Workspace, study_name: str) -> None:
+    """Write down that a study was interrupted, where a killed run had no time to. The sweep's lease must be held.
+
+    MLflow would show it as RUNNING until it is continued, perhaps for ever.
+
+    Raises:
+        InputError: Its record is damaged.
+    """
+    outbox = Outbox(workspace.study_folder(study_name) / "outbox.jsonl")
+    if outbox.position_of_last_finish() < outbox.n_facts:
+        outbox.append(sweep_finished(study_name, "KILLED", None, outbox.n_finished + 1))

@@ -442,6 +442,36 @@ def test_a_sweep_with_another_configuration_leaves_the_interrupted_one_alone(fol
     assert table(study_of(folder, name)) == before
 
 
+@pytest.mark.parametrize("how", ["another configuration", "--new"])
+def test_a_killed_sweep_that_is_left_does_not_stay_running_in_mlflow(folder, monkeypatch, how):
+    monkeypatch.setenv("SWEEPS_WHERE", "http://127.0.0.1:9")
+    config = iris(tracking={"uri": "${SWEEPS_WHERE}"})
+    name = interrupted(config, folder)
+    record = folder / ".sweeps" / name / "outbox.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(b"".join(lines[:-1]))  # as after kill -9
+    monkeypatch.setenv("SWEEPS_WHERE", f"sqlite:///{folder}/mlflow.db")
+    other = override(config, sweep={"n_trials": 2, "seed": 2 if how == "another configuration" else 1})
+    run_sweep(other, directory=folder, is_new=how == "--new")
+    runs = mlflow_runs(folder / "mlflow.db")
+    assert [status for run, status, _ in runs if run == name] == ["KILLED"]
+    assert "RUNNING" not in {status for _, status, _ in runs}
+    assert Outbox(record).last_finish().state == "KILLED"
+    assert run_sweep(config, directory=folder).study == name, "it can be continued all the same"
+    assert Outbox(record).last_finish().state == "FINISHED"
+
+
+def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(folder):
+    name = interrupted(iris(), folder)
+    record = folder / ".sweeps" / name / "outbox.jsonl"
+    record.write_bytes(b"damaged\n" + record.read_bytes())
+    progress = InterruptAfter(99)
+    assert run_sweep(iris(sweep={"n_trials": 2}), directory=folder, is_new=True, progress=progress).exit_code == 0
+    assert f"{record} line 1: damaged" in progress.said[0]
+    with pytest.raises(InputError, match=r"line 1: damaged .*Restore the file"):
+        run_sweep(iris(), directory=folder)
+
+
 def test_an_interrupted_sweep_may_be_given_more_trials(folder):
     config = iris()
     name = interrupted(config, folder)
