@@ -48,7 +48,7 @@ def run(
     with reported_errors():
         from sweeps.config_file import load_config, override
         from sweeps.run import run_sweep
-        from sweeps.summary import summary
+        from sweeps.summary import summary, what_is_pending
 
         checked = override(
             load_config(config),
@@ -57,6 +57,8 @@ def run(
         )
         result = run_sweep(checked, is_new=new, progress=_progress(quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
+        if as_json and (left := what_is_pending(result)):
+            typer.echo(left, err=True)
         raise typer.Exit(result.exit_code)
 
 

@@ -1,8 +1,8 @@
 """Delivery to MLflow in a process of its own: what MLflow computes takes no time from the coordinator's interpreter.
 
 The outbox is what the two share: the coordinator appends to it, the other process reads it, delivers, and notes how far
-it is. Of the pipe only its end matters to the record: when the coordinator is gone, so is the other process, and
-wherever that happens the next run or `sweeps sync` goes on from the outbox.
+it is. The pipe wakes it up and tells the coordinator how things are; to the record only its end matters: when the
+coordinator is gone, so is the other process, and wherever that happens the next run or `sweeps sync` goes on from the outbox.
 
 When a sweep ends and its own facts are delivered, what is left of the time is for the other studies of its folder that
 have something pending: each goes where its own facts go.
@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
@@ -29,6 +29,8 @@ _ITS_END_IS_GONE = (EOFError, OSError)
 _GRACE_SECONDS = 5.0
 _LATEST_START_SECONDS = 3.0
 """Importing MLflow takes two seconds of a core: workers, which start at the same time, need it more."""
+_LOOK_SECONDS = 0.5
+"""How often to look whether there is an error to tell of."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -88,23 +90,34 @@ class DeliveryProcess:
         with suppress(*_ITS_END_IS_GONE):  # then `close` says so; the fact is in the outbox
             self._pipe.send(None)
 
-    def close(self, timeout_seconds: float, others: Sequence[OtherOutbox] = ()) -> Delivered:
+    def first_error(self) -> str | None:
+        """Why the first attempt that failed did so, once; None while there is none, and ever after."""
+        with suppress(*_ITS_END_IS_GONE):
+            if self._pipe.poll():
+                error: str = self._pipe.recv()
+                return error
+        return None
+
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
         """Deliver what is left, then what is left of others, and stop, all of it within the given time."""
         ends_at = time.monotonic() + timeout_seconds + _GRACE_SECONDS
         own: DeliveryResult | None = None
-        errors: dict[str, str] = {}
-        is_answered = False
-        with suppress(*_ITS_END_IS_GONE):
-            self._pipe.send(_End(timeout_seconds, others))
-            if self._pipe.poll(ends_at - time.monotonic()):
-                own = self._pipe.recv()
-                is_answered = self._pipe.poll(max(0.0, ends_at - time.monotonic()))
-                errors = self._pipe.recv() if is_answered else {}
-        self._pipe.close()
-        if not is_answered:
-            self._process.kill()
-        self._process.join()
-        return Delivered(own or self._unanswered(), errors)
+        errors: dict[str, str] | None = None
+        try:
+            with suppress(*_ITS_END_IS_GONE):
+                self._pipe.send(_End(timeout_seconds, tuple(others)))
+                while errors is None and self._pipe.poll(max(0.0, ends_at - time.monotonic())):
+                    message = self._pipe.recv()  # or a first error, which the result knows too
+                    if isinstance(message, DeliveryResult):
+                        own = message
+                    elif isinstance(message, dict):
+                        errors = message
+        finally:
+            self._pipe.close()
+            if errors is None:
+                self._process.kill()
+            self._process.join()
+        return Delivered(own or self._unanswered(), errors or {})
 
     def _unanswered(self) -> DeliveryResult:
         self._outbox.reload_delivered()
@@ -122,7 +135,15 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
     pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer
     delivery.start()
     with suppress(*_ITS_END_IS_GONE):
-        while (end := pipe.recv()) is None:
+        has_said_error = False
+        while True:
+            if delivery.error is not None and not has_said_error:
+                pipe.send(delivery.error)
+                has_said_error = True
+            if not pipe.poll(None if has_said_error else _LOOK_SECONDS):
+                continue
+            if (end := pipe.recv()) is not None:
+                break
             outbox.refresh()
             delivery.notify()
         ends_at = time.monotonic() + end.timeout_seconds

@@ -1,9 +1,10 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
+from experiments.delivery import mask_password
 from experiments.errors import InputError
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
@@ -21,16 +22,34 @@ SECONDS_TO_DELIVER_INTERRUPTED = 5.0
 
 
 class Record:
-    """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted."""
+    """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted.
 
-    def __init__(self, config: Config, study_name: str, prepared: PreparedData, workspace: Workspace) -> None:
+    Args:
+        config: Of the run.
+        study_name: Of the study.
+        prepared: Its data.
+        workspace: Of the run; the sweep's lease must be held.
+        say: Told what a person should know.
+    Raises:
+        InputError: What is there of the record already is damaged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        study_name: str,
+        prepared: PreparedData,
+        workspace: Workspace,
+        say: Callable[[str], None],
+    ) -> None:
         self._study_name = study_name
         self._prepared = prepared
         self._workspace = workspace
+        self._say = say
         folder = workspace.study_folder(study_name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._outbox = Outbox(folder / "outbox.jsonl")
-        workspace.keep_tracking_uri(study_name, config.tracking.uri)  # before there is anything to deliver
+        self._keep_tracking_uri(config.tracking.uri)  # before there is anything to deliver
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(study_name)
@@ -40,6 +59,12 @@ class Record:
     def __enter__(self) -> Self:
         self._delivery = DeliveryProcess(self._outbox, self._tracking_uri)
         return self
+
+    def look(self) -> None:
+        """Say why MLflow has nothing yet, the first time that it is so: the end of the run may be hours away."""
+        error = self._delivery.first_error()
+        if error is not None:
+            self._say(f"MLflow does not take the record now: {error} The sweep goes on and keeps what is pending.")
 
     def trial_ended(self, result: TrialResult) -> None:
         """Write a trial down."""
@@ -55,11 +80,23 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self._is_finished:
-            self._stop("KILLED", None)
-        self.delivered = self._delivery.close(
-            SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED, list(self._others())
-        )
+        try:
+            if not self._is_finished:
+                self._stop("KILLED", None)
+        finally:  # on a full disk too: a process that is left behind would keep the program from ending
+            self.delivered = self._delivery.close(
+                SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED, self._others()
+            )
+
+    def _keep_tracking_uri(self, uri: str | None) -> None:
+        """Where facts go from now on. Another server than before is told everything, not only what comes."""
+        kept = self._workspace.kept_tracking_uri(self._study_name)
+        if kept != uri and self._outbox.n_facts:
+            self._outbox.forget_delivered()  # first: after a kill in between, the old one is told again what it knows
+        self._workspace.keep_tracking_uri(self._study_name, uri)
+        if kept != uri and self._outbox.n_facts:
+            was, now = (mask_password(text or "the default mlflow.db") for text in (kept, uri))
+            self._say(f"{self._study_name}: its record went to {was} before; all of it is delivered again, to {now}.")
 
     def _others(self) -> Iterator[OtherOutbox]:
         """The outboxes of the folder that nobody else is at work on, the newest first."""

@@ -187,6 +187,7 @@ class SweepResult:
                 "experiment_id": self.delivery.experiment_id,
                 "run_id": self.delivery.run_id,
                 "n_pending": self.delivery.n_pending,
+                "error": self.delivery.error,
                 "older_pending": self.older_pending,
             },
             "elapsed_seconds": self.elapsed_seconds,

@@ -69,7 +69,8 @@ def run_sweep(
         ) as stored,
     ):
         folder = workspace.study_folder(stored.name)
-        with Record(config, stored.name, prepared, workspace) as record:
+        with Record(config, stored.name, prepared, workspace, progress.say) as record:
+            interrupts.also(record.look)
 
             def trial_ended(result: TrialResult) -> None:
                 record.trial_ended(result)

@@ -26,15 +26,8 @@ def summary(result: SweepResult) -> str:
         parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
         parts.append(_winner(result))
-    if result.delivery.n_pending:
-        parts.append(
-            f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}\n"
-            "They are kept. The next run in this folder delivers them, or: python -m sweeps sync"
-        )
-    if result.older_pending:
-        study, why = next(iter(result.older_pending.items()))
-        more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
-        parts.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}\nType: python -m sweeps sync")
+    if left := what_is_pending(result):
+        parts.append(left)
     ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
     next_steps = [
         f"See every trial and its curves:  {ui}",
@@ -46,6 +39,20 @@ def summary(result: SweepResult) -> str:
         next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
     parts.append("\n".join(next_steps))
     return "\n\n".join(parts)
+
+
+def what_is_pending(result: SweepResult) -> str:
+    """What MLflow does not have yet, of this study and of earlier ones, and why; empty when it has everything."""
+    lines = []
+    if result.delivery.n_pending:
+        lines.append(f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}")
+    if result.older_pending:
+        study, why = next(iter(result.older_pending.items()))
+        more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
+        lines.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}")
+    if lines:
+        lines.append("All of it is kept. The next run in this folder delivers it, or: python -m sweeps sync")
+    return "\n".join(lines)
 
 
 def leaderboard_table(rows: Sequence[LeaderboardRow]) -> str:

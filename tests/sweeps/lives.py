@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,7 +145,10 @@ class _Nowhere:
             for position, _ in list(self._outbox.pending()):
                 self._outbox.mark_delivered(position)
 
-    def close(self, timeout_seconds: float, others: Sequence[OtherOutbox] = ()) -> Delivered:
+    def first_error(self) -> None:
+        return None
+
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
         self.notify()
         return Delivered(DeliveryResult(self._outbox.n_pending, None, None, None))
 

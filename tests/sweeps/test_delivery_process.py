@@ -100,6 +100,24 @@ def test_at_the_end_it_delivers_what_other_studies_have_pending_to_where_they_be
     assert Outbox(tmp_path / "late" / "outbox.jsonl").n_pending == 0
 
 
+def test_the_first_error_is_told_at_once_and_once_however_often_it_is_notified(outbox):
+    delivery = DeliveryProcess(outbox, "http://127.0.0.1:9")
+    told = []
+
+    def is_told():
+        delivery.notify()
+        told.extend(filter(None, [delivery.first_error()]))
+        return told
+
+    wait_until(is_told)
+    assert told[0].startswith("http://127.0.0.1:9: ")
+    ends_at = time.monotonic() + 2
+    wait_until(lambda: is_told() and time.monotonic() > ends_at)
+    result = delivery.close(timeout_seconds=30).own
+    assert len(told) == 1
+    assert (result.n_pending, result.error is None) == (1, False)
+
+
 def test_one_that_is_killed_loses_nothing_and_says_so_at_the_end(outbox, uri):
     delivery = DeliveryProcess(outbox, uri)
     delivery._process.kill()

@@ -1,5 +1,6 @@
 """`run_sweep` as a library: real data, real MLflow, in this process."""
 
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from sweeps.config_file import override, parse_config
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
+from sweeps.record import Record
 from sweeps.run import run_sweep
 from sweeps.status import all_studies, find_study, study_statuses, trials_of
 from sweeps.summary import summary
@@ -470,6 +472,67 @@ def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(
     assert f"{record} line 1: damaged" in progress.said[0]
     with pytest.raises(InputError, match=r"line 1: damaged .*Restore the file"):
         run_sweep(iris(), directory=folder)
+
+
+def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_from_its_beginning(folder, tmp_path):
+    name = interrupted(iris(), folder)
+    there = f"sqlite:///{tmp_path}/there.db"
+    progress = InterruptAfter(99)
+    result = run_sweep(iris(tracking={"uri": there}), directory=folder, progress=progress)
+    assert (result.study, result.exit_code, result.tracking_uri) == (name, 0, there)
+    assert f"{name}: its record went to the default mlflow.db before; all of it is delivered again, to {there}." in (
+        progress.said
+    )
+    assert len(mlflow_runs(tmp_path / "there.db")) == 9
+    assert Workspace(folder).tracking_uri(name) == there
+
+
+def test_taking_the_tracking_uri_out_brings_the_record_back_to_the_default(folder):
+    name = interrupted(iris(tracking={"uri": "http://127.0.0.1:9"}), folder)
+    result = run_sweep(iris(), directory=folder)
+    assert (result.study, result.exit_code) == (name, 0)
+    assert len(mlflow_runs(folder / "mlflow.db")) == 9
+
+
+def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypatch):
+    monkeypatch.setenv("SWEEPS_PASSWORD", "hunter2")
+    config = iris(tracking={"uri": "http://ada:${SWEEPS_PASSWORD}@127.0.0.1:9"}, sweep={"n_trials": 10_000})
+    progress = InterruptWhenSaid("MLflow")
+    with pytest.raises(InterruptedSweepError, match="SIGINT"):
+        run_sweep(config, directory=folder, progress=progress)
+    (line,) = [line for line in progress.said if "MLflow" in line]
+    assert line.startswith("MLflow does not take the record now: http://ada:***@127.0.0.1:9: ")
+    assert "hunter2" not in line
+
+
+class InterruptWhenSaid(SilentProgress):
+    """Ctrl-C when a word is said."""
+
+    def __init__(self, word):
+        self.word, self.said = word, []
+
+    def say(self, text):
+        self.said.append(text)
+        if self.word in text:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
+    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), print)
+    monkeypatch.setattr("sweeps.record.sweep_finished", no_space)
+    with pytest.raises(OSError, match="No space left"), record:
+        process = record._delivery._process
+    assert not is_running(process)
+    assert record.delivered is not None
+
+
+def no_space(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def is_running(process):
+    process.join(timeout=0)
+    return process.is_alive()
 
 
 def test_an_interrupted_sweep_may_be_given_more_trials(folder):
