@@ -29,6 +29,7 @@ from sweeps.result import SweepResult, leaderboard
 from sweeps.rungs import Rungs
 from sweeps.schedule import Hooks, Plan, Schedule
 from sweeps.study import LiveStudy
+from sweeps.study_lease import place_of
 from sweeps.trial import TrialResult
 from sweeps.winner import crown
 from sweeps.workspace import Workspace
@@ -86,7 +87,7 @@ def run_sweep(
                     data,
                     folder=folder,
                     scheduler=scheduler_of(config),
-                    study=stored.name,
+                    data_name=f"{stored.name} of {place_of(workspace)}",
                     trials_in_flight=config.study.trials_in_flight,
                     say=progress.say,
                 ) as (executor, run_rung),
