@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import optuna
+
+from engine.remote import software
 from engine.threads import machine_kind
 from experiments.errors import InputError
 from sweeps.config import Config
@@ -68,6 +71,13 @@ def find_or_create(
                 f"{stored.name} began on another kind of machine ({attributes['sweeps.machine']}); this is {kind}. "
                 "The last bits of its costs may differ."
             )
+        for what, key, now in (
+            ("another engine", "sweeps.engine", software()["engine"]),
+            ("another Optuna", "sweeps.optuna", optuna.__version__),
+        ):
+            began = attributes.get(key, now)  # a study from before it was noted cannot say
+            if began != now:
+                say(f"{stored.name} began with {what} ({began}); this is {now}. Its trials may differ from here on.")
         say(f"Continuing {stored.name}.")
         n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
         stored.set_attribute("sweeps.n_trials", n_trials)
@@ -80,6 +90,8 @@ def find_or_create(
             "sweeps.name": config.sweep.name,
             "sweeps.fingerprint": fingerprint,
             "sweeps.machine": kind,
+            "sweeps.engine": software()["engine"],
+            "sweeps.optuna": optuna.__version__,
             "sweeps.search": config.search.model_dump(mode="json"),
             "sweeps.n_trials": config.sweep.n_trials,
             "sweeps.started_at": time.time(),

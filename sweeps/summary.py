@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,9 +29,8 @@ def summary(result: SweepResult) -> str:
         parts.append(_winner(result))
     if left := what_is_pending(result):
         parts.append(left)
-    ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
     next_steps = [
-        f"See every trial and its curves:  {ui}",
+        f"See every trial and its curves:  {_mlflow_page(result)}",
         f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}",
     ]
     if result.report_file is not None:
@@ -115,6 +115,16 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "class_balance": class_balance(prepared),
         "digest": dataset.digest,
     }
+
+
+def _mlflow_page(result: SweepResult) -> str:
+    """What to type or open to see the record. A bare `mlflow ui` shows the mlflow.db of its folder and no other."""
+    uri = result.tracking_uri
+    if uri == f"sqlite:///{result.folder.parents[2] / 'mlflow.db'}":
+        return "mlflow ui"
+    if uri.startswith(("http://", "https://")):
+        return f"open {uri}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def _winner(result: SweepResult) -> str:

@@ -7,11 +7,14 @@ import shutil
 import signal
 import sqlite3
 import tomllib
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 
 from engine import TrainingData, advance, finish, load_weights, start
+from engine.remote import software
 from engine.threads import one_blas_thread
 from engine.worker import initial_parameters
 from experiments.errors import InputError
@@ -418,6 +421,35 @@ def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypat
     assert last.older_pending == {}
     runs = {name: status for name, status, parent in mlflow_runs(folder / "mlflow.db") if parent is None}
     assert runs[lost.study] == runs[again.study] == "FINISHED"
+
+
+def test_a_sweep_that_is_continued_with_another_engine_or_optuna_says_so(folder, monkeypatch):
+    name = interrupted(iris(), folder)
+    began = software()["engine"]
+    monkeypatch.setattr("sweeps.opening.software", lambda: {"engine": "0123456789ab"})
+    monkeypatch.setattr("optuna.__version__", "9.9.9")
+    progress = InterruptAfter(99)
+    assert run_sweep(iris(), directory=folder, progress=progress).study == name
+    assert progress.said[:3] == [
+        f"{name} began with another engine ({began}); this is 0123456789ab. Its trials may differ from here on.",
+        f"{name} began with another Optuna ({version('optuna')}); this is 9.9.9. Its trials may differ from here on.",
+        f"Continuing {name}.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        (None, "mlflow ui\n"),
+        ("http://ada:***@host:5000", "open http://ada:***@host:5000\n"),
+        ("sqlite:///other place.db", "mlflow ui --backend-store-uri 'sqlite:///other place.db'\n"),
+        ("postgresql://ada:***@db/x", "mlflow ui --backend-store-uri 'postgresql://ada:***@db/x'\n"),
+    ],
+)
+def test_the_summary_says_how_to_see_the_record_where_it_is(finished, uri, page):
+    result, _, _ = finished
+    result = replace(result, tracking_uri=uri or result.tracking_uri)
+    assert f"See every trial and its curves:  {page}" in summary(result)
 
 
 def test_new_starts_afresh_and_leaves_the_interrupted_sweep_to_be_continued_later(finished, folder):
