@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 EXIT_INPUT = 2
-EXIT_RECORD_PENDING = 4
 EXIT_LEASE_HELD = 75
 
 app = typer.Typer(
@@ -64,14 +63,19 @@ def run(
 
 @app.command()
 def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None:
-    """Check everything that can be wrong; train nothing."""
+    """Check configuration, data, packages and the study's database; train nothing, write nothing.
+
+    Whether MLflow and a Dask scheduler answer is not checked: the first may be away, the second comes for a sweep.
+    """
     with reported_errors():
         from sweeps.config_file import check_variables, load_config
+        from sweeps.needs import check_needs
         from sweeps.problem import load_data
         from sweeps.summary import data_summary
 
         checked = load_config(config)
         check_variables(checked)
+        check_needs(checked)
         document = {
             "config": checked.model_dump(mode="json", exclude_none=True),
             "data": data_summary(load_data(checked)),
@@ -131,6 +135,7 @@ def report(
 def sync(as_json: JsonOption = False) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
+        from sweeps.result import EXIT_RECORD_PENDING
         from sweeps.status import sync_all
         from sweeps.workspace import Workspace
 
@@ -221,11 +226,11 @@ def reported_errors() -> Iterator[None]:
 
 def _exit_code_of(error: Exception) -> int | None:
     """For errors whose modules only a command that got that far has imported."""
-    from engine.errors import EngineError
+    from engine.errors import WeightsFileError
     from sweeps.interrupts import InterruptedSweepError
     from sweeps.workspace import LeaseHeldError
 
-    if isinstance(error, EngineError):
+    if isinstance(error, WeightsFileError):  # the one error of the engine that input reaches past our own checks
         return EXIT_INPUT
     if isinstance(error, LeaseHeldError):
         return EXIT_LEASE_HELD

@@ -2,7 +2,8 @@
 
 The outbox is what the two share: the coordinator appends to it, the other process reads it, delivers, and notes how far
 it is. The pipe wakes it up and tells the coordinator how things are; to the record only its end matters: when the
-coordinator is gone, so is the other process, and wherever that happens the next run or `sweeps sync` goes on from the outbox.
+coordinator is gone, so is the other process, and wherever that happens the next run or `sweeps sync` goes on from the
+outbox.
 
 When a sweep ends and its own facts are delivered, what is left of the time is for the other studies of its folder that
 have something pending: each goes where its own facts go.

@@ -15,7 +15,10 @@ import tomllib
 import h5py
 import numpy as np
 import pytest
+import typer
 
+from engine.errors import ShapeError, WeightsFileError
+from sweeps.cli import reported_errors
 from sweeps.workspace import Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import IRIS, CommandLine, changed, mlflow_runs, toml
@@ -278,6 +281,35 @@ def test_a_bad_configuration_ends_with_one_message_and_nothing_written(bare, com
 
 def test_a_configuration_that_is_not_there_is_answered_with_those_that_are(bare):
     assert_message(bare.run("run", "digit"), r"digit: no such configuration. Did you mean 'digits'\?")
+
+
+def test_validate_notices_a_database_that_does_not_answer_and_makes_none(bare):
+    storage = "sqlite:///nowhere/optuna.db"
+    assert_message(
+        bare.run("validate", bare.write(values=changed(IRIS, study={"storage": storage}))),
+        r"\[study\] storage sqlite:///nowhere/optuna.db: cannot be opened",
+    )
+    assert bare.json("validate", bare.write(values=changed(IRIS, study={"storage": "sqlite:///optuna.db"})))
+    assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
+
+
+def test_validate_notices_a_package_that_is_missing(bare, tmp_path):
+    (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError('gone', name='distributed')\n")
+    done = bare.run(
+        "validate",
+        bare.write(values=changed(IRIS, execution={"executor": "dask"})),
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}",
+    )
+    assert_message(done, r"the package distributed is not installed.* Type: pip install 'sweeps\[dask\]'")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"), [(WeightsFileError("model.h5: damaged."), 2), (ShapeError("a bug of ours"), None)]
+)
+def test_of_the_engines_errors_only_a_bad_file_is_the_users(error, exit_code):
+    with pytest.raises((typer.Exit, ShapeError), match=r"^(2|0|a bug of ours|)$") as caught, reported_errors():
+        raise error
+    assert getattr(caught.value, "exit_code", None) == exit_code
 
 
 def test_a_bad_option_is_the_users_input_too(bare):

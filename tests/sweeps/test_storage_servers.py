@@ -23,7 +23,6 @@ from sweeps.run import run_sweep
 from sweeps.status import find_study, study_statuses, trials_of
 from sweeps.study import StoredStudy
 from sweeps.study_lease import StudyLease, place_of
-from sweeps.workspace import Workspace
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import (
