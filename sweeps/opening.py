@@ -56,7 +56,6 @@ def find_or_create(
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
     storage = workspace.open_storage(config.sweep.name, url)
     fingerprint = config.fingerprint(data_digest)
-    kind = machine_kind()
     for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
         attributes = stored.attributes
         if attributes["sweeps.state"] == "FINISHED":
@@ -66,18 +65,7 @@ def find_or_create(
                 say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
             _leave(stored.name, workspace, say)
             continue
-        if attributes["sweeps.machine"] != kind:
-            say(
-                f"{stored.name} began on another kind of machine ({attributes['sweeps.machine']}); this is {kind}. "
-                "The last bits of its costs may differ."
-            )
-        for what, key, now in (
-            ("another engine", "sweeps.engine", software()["engine"]),
-            ("another Optuna", "sweeps.optuna", optuna.__version__),
-        ):
-            began = attributes.get(key, now)  # a study from before it was noted cannot say
-            if began != now:
-                say(f"{stored.name} began with {what} ({began}); this is {now}. Its trials may differ from here on.")
+        _say_what_has_changed(stored, say)
         say(f"Continuing {stored.name}.")
         n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
         stored.set_attribute("sweeps.n_trials", n_trials)
@@ -89,7 +77,7 @@ def find_or_create(
         {
             "sweeps.name": config.sweep.name,
             "sweeps.fingerprint": fingerprint,
-            "sweeps.machine": kind,
+            "sweeps.machine": machine_kind(),
             "sweeps.engine": software()["engine"],
             "sweeps.optuna": optuna.__version__,
             "sweeps.search": config.search.model_dump(mode="json"),
@@ -102,6 +90,18 @@ def find_or_create(
     workspace.keep_storage(stored.name, config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
+
+
+def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:
+    """Since the study began: nothing of it is an error, and all of it may change numbers."""
+    for what, key, now, outcome in (
+        ("on another kind of machine", "sweeps.machine", machine_kind(), "The last bits of its costs may differ."),
+        ("with another engine", "sweeps.engine", software()["engine"], "Its trials may differ from here on."),
+        ("with another Optuna", "sweeps.optuna", optuna.__version__, "Its trials may differ from here on."),
+    ):
+        began = stored.attributes.get(key, now)  # a study from before it was noted cannot say
+        if began != now:
+            say(f"{stored.name} began {what} ({began}); this is {now}. {outcome}")
 
 
 def _leave(study_name: str, workspace: Workspace, say: Callable[[str], None]) -> None:

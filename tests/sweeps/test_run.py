@@ -15,7 +15,7 @@ import pytest
 
 from engine import TrainingData, advance, finish, load_weights, start
 from engine.remote import software
-from engine.threads import one_blas_thread
+from engine.threads import machine_kind, one_blas_thread
 from engine.worker import initial_parameters
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
@@ -423,14 +423,17 @@ def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypat
     assert runs[lost.study] == runs[again.study] == "FINISHED"
 
 
-def test_a_sweep_that_is_continued_with_another_engine_or_optuna_says_so(folder, monkeypatch):
+def test_a_sweep_that_is_continued_on_another_machine_or_with_another_engine_or_optuna_says_so(folder, monkeypatch):
     name = interrupted(iris(), folder)
     began = software()["engine"]
+    here = machine_kind()
+    monkeypatch.setattr("sweeps.opening.machine_kind", lambda: "PDP-11")
     monkeypatch.setattr("sweeps.opening.software", lambda: {"engine": "0123456789ab"})
     monkeypatch.setattr("optuna.__version__", "9.9.9")
     progress = InterruptAfter(99)
     assert run_sweep(iris(), directory=folder, progress=progress).study == name
-    assert progress.said[:3] == [
+    assert progress.said[:4] == [
+        f"{name} began on another kind of machine ({here}); this is PDP-11. The last bits of its costs may differ.",
         f"{name} began with another engine ({began}); this is 0123456789ab. Its trials may differ from here on.",
         f"{name} began with another Optuna ({version('optuna')}); this is 9.9.9. Its trials may differ from here on.",
         f"Continuing {name}.",
