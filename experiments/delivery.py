@@ -71,6 +71,11 @@ class Delivery:
         prepare_environment()
         self._thread.start()
 
+    @property
+    def error(self) -> str | None:
+        """Why the latest attempt failed, in one line; None when it did not."""
+        return self._error
+
     def notify(self) -> None:
         """Say that a fact was appended. Returns at once, whatever MLflow does."""
         with self._condition:

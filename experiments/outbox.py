@@ -4,8 +4,7 @@
     cats.outbox.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
 
 One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
-Losing the second file is harmless: delivery is idempotent and starts over. Delete it to deliver everything again,
-to another server for instance.
+Losing the second file is harmless: delivery is idempotent and starts over.
 """
 
 import json
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.errors import InputError
 from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
 from experiments.whole_file import write_durably
 
@@ -30,7 +30,7 @@ class Outbox:
     line that a kill or a power cut left is ignored from then on and cut off by the next `append`.
 
     Raises:
-        ValueError: a line other than the last is damaged.
+        InputError: a line other than the last is damaged.
         OSError: the file cannot be read.
     """
 
@@ -92,7 +92,7 @@ class Outbox:
         """Take notice of what another process appended.
 
         Raises:
-            ValueError: a line other than the last is damaged.
+            InputError: a line other than the last is damaged.
         """
         with self._lock:
             if not self.path.exists():
@@ -173,6 +173,11 @@ class Outbox:
             self._run_id = run_id
             self._write_delivered()
 
+    def forget_delivered(self) -> None:
+        """Deliver everything again, to another server for instance."""
+        self._delivered_path.unlink(missing_ok=True)
+        self.reload_delivered()
+
     def reload_delivered(self) -> None:
         """Take notice of what another process delivered from this outbox."""
         try:
@@ -194,10 +199,11 @@ class Outbox:
     def _delivered_path(self) -> Path:
         return self.path.with_name(self.path.name + ".delivered")
 
-    def _damaged(self, line: bytes) -> ValueError:
-        return ValueError(
-            f"{self.path} line {len(self._starts) + 1}: damaged ({line[:40]!r}). Every line but the last must hold a "
-            "fact; restore the file from a backup, or delete the line if you can do without it."
+    def _damaged(self, line: bytes) -> InputError:
+        return InputError(
+            f"{self.path} line {len(self._starts) + 1}: damaged ({line[:40]!r}).",
+            "Every line but the last must hold a fact.",
+            "Restore the file from a backup, or delete the line if you can do without it.",
         )
 
     def _write(self, line: bytes) -> None:

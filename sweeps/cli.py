@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 EXIT_INPUT = 2
-EXIT_RECORD_PENDING = 4
 EXIT_LEASE_HELD = 75
 
 app = typer.Typer(
@@ -48,7 +47,7 @@ def run(
     with reported_errors():
         from sweeps.config_file import load_config, override
         from sweeps.run import run_sweep
-        from sweeps.summary import summary
+        from sweeps.summary import summary, what_is_pending
 
         checked = override(
             load_config(config),
@@ -57,19 +56,26 @@ def run(
         )
         result = run_sweep(checked, is_new=new, progress=_progress(quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
+        if as_json and (left := what_is_pending(result)):
+            typer.echo(left, err=True)
         raise typer.Exit(result.exit_code)
 
 
 @app.command()
 def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None:
-    """Check everything that can be wrong; train nothing."""
+    """Check configuration, data, packages and the study's database; train nothing, write nothing.
+
+    Whether MLflow and a Dask scheduler answer is not checked: the first may be away, the second comes for a sweep.
+    """
     with reported_errors():
         from sweeps.config_file import check_variables, load_config
+        from sweeps.needs import check_needs
         from sweeps.problem import load_data, unseen_in_test
         from sweeps.summary import data_summary
 
         checked = load_config(config)
         check_variables(checked)
+        check_needs(checked)
         prepared = load_data(checked)
         document = {
             "config": checked.model_dump(mode="json", exclude_none=True),
@@ -132,6 +138,7 @@ def report(
 def sync(as_json: JsonOption = False) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
+        from sweeps.result import EXIT_RECORD_PENDING
         from sweeps.status import sync_all
         from sweeps.workspace import Workspace
 
@@ -222,11 +229,11 @@ def reported_errors() -> Iterator[None]:
 
 def _exit_code_of(error: Exception) -> int | None:
     """For errors whose modules only a command that got that far has imported."""
-    from engine.errors import EngineError
+    from engine.errors import WeightsFileError
     from sweeps.interrupts import InterruptedSweepError
     from sweeps.workspace import LeaseHeldError
 
-    if isinstance(error, EngineError):
+    if isinstance(error, WeightsFileError):  # the one error of the engine that input reaches past our own checks
         return EXIT_INPUT
     if isinstance(error, LeaseHeldError):
         return EXIT_LEASE_HELD

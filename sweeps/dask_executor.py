@@ -9,8 +9,8 @@ before its trial fails.
 """
 
 import logging
-import os
 import re
+import ssl
 import tempfile
 import threading
 import time
@@ -29,7 +29,7 @@ from engine.remote import RemoteResult, UnfitWorkerError, forget, receive, run_r
 from engine.worker import Rung, RungResult
 from experiments.errors import InputError
 from sweeps.dask_workers import check_workers, joined_unfit, other_kind
-from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, WorkerDiedError
+from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, WorkerDiedError, n_cores
 
 try:
     import dask
@@ -197,7 +197,7 @@ class DaskExecutor(RungExecutor):
 
 @contextmanager
 def open_dask_executor(
-    n_workers: int, data: TrainingData, *, scheduler: str | None, study: str, say: Callable[[str], None]
+    n_workers: int, data: TrainingData, *, scheduler: str | None, data_name: str, say: Callable[[str], None]
 ) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
     """Connect to a scheduler, or start a cluster on this machine; check the workers, send them the data.
 
@@ -205,18 +205,19 @@ def open_dask_executor(
         n_workers: Of a cluster on this machine; 0 is one per core.
         data: What rungs train on.
         scheduler: Address of one that runs, such as tcp://10.0.0.5:8786; None starts one.
-        study: Names the data on the workers: an interrupted sweep that continues replaces its own copy.
+        data_name: What the data are called on the workers. An interrupted sweep that continues has the same, and
+            replaces its own copy; another one must have another, or it would train on these data.
         say: Told of what a person should know.
     Raises:
         InputError: The scheduler does not answer, or a worker has other versions.
     """
-    data_name = f"sweeps-{study or uuid.uuid4().hex}"
+    data_name = f"sweeps-{data_name or uuid.uuid4().hex}"
     with ExitStack() as stack:
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))  # what matters is in our messages
         # The state of a large network may travel with a rung: that is meant.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if scheduler is None:
-            client = stack.enter_context(_local_client(n_workers or os.cpu_count() or 1))
+            client = stack.enter_context(_local_client(n_workers or n_cores()))
         else:
             client = stack.enter_context(_connect(scheduler, say))
         check_workers(client, scheduler or "executor", say)
@@ -265,6 +266,13 @@ def _connect(scheduler: str, say: Callable[[str], None]) -> Iterator[Any]:
         warnings.simplefilter("always")
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (TypeError, ValueError, ImportError, FileNotFoundError, ssl.SSLError) as error:
+            raise InputError(
+                f"{scheduler}: Dask cannot speak this protocol here ({' '.join(str(error).split())}).",
+                "tls:// and wss:// need certificates, ucx:// its package.",
+                "Name the files: export DASK_DISTRIBUTED__COMM__TLS__CA_FILE=... and ..._TLS__CLIENT__CERT, "
+                "..._TLS__CLIENT__KEY likewise; or use tcp://.",
+            ) from error
         except OSError as error:
             raise InputError(
                 f"{scheduler}: no Dask scheduler answers there within {CONNECT_SECONDS} seconds.",

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.errors import InputError
@@ -32,10 +35,32 @@ def open_database(url: str) -> BaseStorage:
     Raises:
         InputError: No such driver, no such database, wrong password, no answer.
     """
+    with _explained(url):
+        return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": _options(url)}))
+
+
+def check_database(url: str) -> None:
+    """Connect to it and write nothing.
+
+    Raises:
+        InputError: As `open_database`.
+    """
+    with _explained(url):
+        engine = create_engine(url, connect_args=_options(url), poolclass=NullPool)
+        file = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+        if file is None or file.is_file() or not file.parent.is_dir():  # else SQLite would make the file
+            engine.connect().close()
+
+
+def _options(url: str) -> dict[str, int]:
+    return {"connect_timeout": SECONDS_TO_CONNECT} if url.partition(":")[0].partition("+")[0] in _DRIVERS else {}
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
     dialect, _, driver = url.partition(":")[0].partition("+")
-    options = {"connect_timeout": SECONDS_TO_CONNECT} if dialect in _DRIVERS else {}
     try:
-        return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": options}))
+        yield
     except ImportError as error:
         package = driver if driver not in ("", "psycopg") else _DRIVERS.get(dialect, f"a driver of {dialect}")
         missing = in_one_line(error.__cause__ or error)

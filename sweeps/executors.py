@@ -21,6 +21,7 @@ from engine import TrainingData
 from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker, serve
 from experiments.errors import InputError
 from sweeps.spawning import start_of_ours
+from sweeps.workspace import WORKER_DATA_PREFIX
 
 MAX_ATTEMPTS = 3
 """A rung whose worker died is given to another at most this many times in all."""
@@ -196,6 +197,13 @@ def _died() -> WorkerDiedError:
     )
 
 
+def n_cores() -> int:
+    """Cores that this process may use: taskset, Slurm or a container may leave it fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def open_executor(
     name: str,
@@ -204,7 +212,7 @@ def open_executor(
     *,
     folder: Path | None = None,
     scheduler: str | None = None,
-    study: str = "",
+    data_name: str = "",
     trials_in_flight: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
@@ -216,7 +224,7 @@ def open_executor(
         data: What rungs train on.
         folder: Where workers of this machine find the data while they run; None is a temporary one.
         scheduler: Of a Dask cluster that runs; None starts one on this machine.
-        study: Name of the study, which is the name of its data on a cluster.
+        data_name: What the data are called on a cluster that others use too: of one study in one place.
         trials_in_flight: Of the schedule; twice as many as workers keep them busy.
         say: Told what a person should know about the workers.
     Yields:
@@ -227,20 +235,20 @@ def open_executor(
     if name == "dask":
         from sweeps.dask_executor import open_dask_executor  # Dask is an extra, and takes a second to import
 
-        with open_dask_executor(n_workers, data, scheduler=scheduler, study=study, say=say) as opened:
+        with open_dask_executor(n_workers, data, scheduler=scheduler, data_name=data_name, say=say) as opened:
             yield opened
         return
     if name == "serial":
         yield SerialExecutor(), lambda rung: run_rung(rung, data)
         return
-    n_workers = n_workers or os.cpu_count() or 1
+    n_workers = n_workers or n_cores()
     if trials_in_flight is not None and 2 * n_workers > trials_in_flight:
         say(
             f"{n_workers} workers and study.trials_in_flight = {trials_in_flight}: workers will wait for each other. "
             f"Twice as many trials keep them busy; set trials_in_flight = {2 * n_workers}, or --workers "
             f"{max(1, trials_in_flight // 2)}."
         )
-    with tempfile.TemporaryDirectory(prefix="worker-data-", dir=folder) as directory:  # readable by this user only
+    with tempfile.TemporaryDirectory(prefix=WORKER_DATA_PREFIX, dir=folder) as directory:  # readable by this user only
         try:
             data.save(Path(directory))
         except OSError as error:  # NumPy gives a short write no errno

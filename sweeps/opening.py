@@ -4,11 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import optuna
+
+from engine.remote import software
 from engine.threads import machine_kind
+from experiments.errors import InputError
 from sweeps.config import Config
 from sweeps.config_file import expand_uri
 from sweeps.database import answering
 from sweeps.interrupts import Interrupts
+from sweeps.record import close_record
 from sweeps.study import StoredStudy
 from sweeps.study_lease import StudyLease, place_of
 from sweeps.workspace import Workspace
@@ -51,19 +56,16 @@ def find_or_create(
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
     storage = workspace.open_storage(config.sweep.name, url)
     fingerprint = config.fingerprint(data_digest)
-    kind = machine_kind()
     for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
         attributes = stored.attributes
-        if is_new or attributes["sweeps.state"] == "FINISHED":
+        if attributes["sweeps.state"] == "FINISHED":
             continue
-        if attributes["sweeps.fingerprint"] != fingerprint:
-            say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+        if is_new or attributes["sweeps.fingerprint"] != fingerprint:
+            if not is_new:
+                say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+            _leave(stored.name, workspace, say)
             continue
-        if attributes["sweeps.machine"] != kind:
-            say(
-                f"{stored.name} began on another kind of machine ({attributes['sweeps.machine']}); this is {kind}. "
-                "The last bits of its costs may differ."
-            )
+        _say_what_has_changed(stored, say)
         say(f"Continuing {stored.name}.")
         n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
         stored.set_attribute("sweeps.n_trials", n_trials)
@@ -75,7 +77,9 @@ def find_or_create(
         {
             "sweeps.name": config.sweep.name,
             "sweeps.fingerprint": fingerprint,
-            "sweeps.machine": kind,
+            "sweeps.machine": machine_kind(),
+            "sweeps.engine": software()["engine"],
+            "sweeps.optuna": optuna.__version__,
             "sweeps.search": config.search.model_dump(mode="json"),
             "sweeps.n_trials": config.sweep.n_trials,
             "sweeps.started_at": time.time(),
@@ -86,3 +90,22 @@ def find_or_create(
     workspace.keep_storage(stored.name, config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
+
+
+def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:
+    """Since the study began: nothing of it is an error, and all of it may change numbers."""
+    for what, key, now, outcome in (
+        ("on another kind of machine", "sweeps.machine", machine_kind(), "The last bits of its costs may differ."),
+        ("with another engine", "sweeps.engine", software()["engine"], "Its trials may differ from here on."),
+        ("with another Optuna", "sweeps.optuna", optuna.__version__, "Its trials may differ from here on."),
+    ):
+        began = stored.attributes.get(key, now)  # a study from before it was noted cannot say
+        if began != now:
+            say(f"{stored.name} began {what} ({began}); this is {now}. {outcome}")
+
+
+def _leave(study_name: str, workspace: Workspace, say: Callable[[str], None]) -> None:
+    try:
+        close_record(workspace, study_name)
+    except InputError as error:  # damaged; it keeps no other study from being run
+        say(str(error))

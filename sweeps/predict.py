@@ -88,13 +88,17 @@ def check_out(path: Path) -> None:
     """Refuse a file that predictions cannot be written to, before they are made.
 
     Raises:
-        InputError: Its extension is unknown, or there is no such folder.
+        InputError: Its extension is unknown, there is no such folder, or it is a folder itself.
     """
     if path.suffix.lower() not in OUT_SUFFIXES:
         raise InputError(
             f"--out {path}: unknown extension '{path.suffix}'.",
             f"It must be one of {', '.join(OUT_SUFFIXES)}.",
             f"Write, for example, --out {path.with_suffix('.csv')}",
+        )
+    if path.is_dir():
+        raise InputError(
+            f"--out {path}: is a folder.", "It must be a file.", f"Write, for example, --out {path / 'predictions.csv'}"
         )
     if not path.parent.is_dir():
         raise InputError(

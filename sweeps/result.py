@@ -107,6 +107,8 @@ class SweepResult:
         report_file: Where the report is; None without one.
         folder: Of the study: its record, its model, its report.
         delivery: What MLflow has, and what it does not have yet.
+        older_pending: Earlier studies of the folder that MLflow has not everything of either, and why. They are not
+            this sweep's: the exit code does not speak of them.
     """
 
     sweep: str
@@ -121,6 +123,7 @@ class SweepResult:
     folder: Path
     tracking_uri: str
     delivery: DeliveryResult
+    older_pending: dict[str, str]
     elapsed_seconds: float
 
     @property
@@ -184,6 +187,8 @@ class SweepResult:
                 "experiment_id": self.delivery.experiment_id,
                 "run_id": self.delivery.run_id,
                 "n_pending": self.delivery.n_pending,
+                "error": self.delivery.error,
+                "older_pending": self.older_pending,
             },
             "elapsed_seconds": self.elapsed_seconds,
             "exit_code": self.exit_code,

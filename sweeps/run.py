@@ -29,6 +29,7 @@ from sweeps.result import SweepResult, leaderboard
 from sweeps.rungs import Rungs
 from sweeps.schedule import Hooks, Plan, Schedule
 from sweeps.study import LiveStudy
+from sweeps.study_lease import place_of
 from sweeps.trial import TrialResult
 from sweeps.winner import crown
 from sweeps.workspace import Workspace
@@ -71,7 +72,8 @@ def run_sweep(
         folder = workspace.study_folder(stored.name)
         for note in unseen_in_test(prepared):
             progress.say(note)
-        with Record(config, stored.name, prepared, workspace) as record:
+        with Record(config, stored.name, prepared, workspace, progress.say) as record:
+            interrupts.also(record.look)
 
             def trial_ended(result: TrialResult) -> None:
                 record.trial_ended(result)
@@ -87,7 +89,7 @@ def run_sweep(
                     data,
                     folder=folder,
                     scheduler=scheduler_of(config),
-                    study=stored.name,
+                    data_name=f"{stored.name} of {place_of(workspace)}",
                     trials_in_flight=config.study.trials_in_flight,
                     say=progress.say,
                 ) as (executor, run_rung),
@@ -133,7 +135,8 @@ def run_sweep(
         report_file=str((folder / REPORT_FILE).relative_to(workspace.directory)) if report else None,
         folder=folder.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
-        delivery=record.delivered,
+        delivery=record.delivered.own,
+        older_pending=record.delivered.others,
         elapsed_seconds=time.monotonic() - began_at,
     )
 

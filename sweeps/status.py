@@ -99,11 +99,15 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
 
 
 def sync_all(workspace: Workspace) -> list[tuple[str, DeliveryResult]]:
-    """Deliver every outbox of the folder that has something pending."""
+    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back."""
     deliveries = []
-    for path in sorted(workspace.root.glob("*/*/outbox.jsonl")):
-        outbox = Outbox(path)
-        if outbox.n_pending:
-            study_name = f"{path.parent.parent.name}/{path.parent.name}"
-            deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
+    for study_name, path in workspace.outboxes():
+        n_pending = 1  # at least; a damaged outbox cannot say
+        try:
+            outbox = Outbox(path)
+            n_pending = outbox.n_pending
+            if n_pending:
+                deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
+        except InputError as error:
+            deliveries.append((study_name, DeliveryResult(n_pending, str(error), None, None)))
     return deliveries

@@ -103,5 +103,11 @@ class StudyLease:
 
 
 def place_of(workspace: Workspace) -> str:
-    """Machine and folder."""
-    return f"{platform.node()}:{workspace.directory.resolve()}"
+    """Machine and folder.
+
+    A machine is its name and the address of its network hardware: clones have one name and one `/etc/machine-id`.
+    """
+    address = uuid.getnode()
+    is_made_up = bool(address >> 40 & 1)  # where there is no hardware; then it is another one in each process
+    machine = platform.node() if is_made_up else f"{platform.node()}-{address:012x}"
+    return f"{machine}:{workspace.directory.resolve()}"

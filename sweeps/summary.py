@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,14 +27,10 @@ def summary(result: SweepResult) -> str:
         parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
         parts.append(_winner(result))
-    if result.delivery.n_pending:
-        parts.append(
-            f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}\n"
-            "They are kept. The next run delivers them, or: python -m sweeps sync"
-        )
-    ui = "mlflow ui" if result.tracking_uri.startswith("sqlite") else f"open {result.tracking_uri}"
+    if left := what_is_pending(result):
+        parts.append(left)
     next_steps = [
-        f"See every trial and its curves:  {ui}",
+        f"See every trial and its curves:  {_mlflow_page(result)}",
         f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}",
     ]
     if result.report_file is not None:
@@ -42,6 +39,20 @@ def summary(result: SweepResult) -> str:
         next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
     parts.append("\n".join(next_steps))
     return "\n\n".join(parts)
+
+
+def what_is_pending(result: SweepResult) -> str:
+    """What MLflow does not have yet, of this study and of earlier ones, and why; empty when it has everything."""
+    lines = []
+    if result.delivery.n_pending:
+        lines.append(f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}")
+    if result.older_pending:
+        study, why = next(iter(result.older_pending.items()))
+        more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
+        lines.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}")
+    if lines:
+        lines.append("All of it is kept. The next run in this folder delivers it, or: python -m sweeps sync")
+    return "\n".join(lines)
 
 
 def leaderboard_table(rows: Sequence[LeaderboardRow]) -> str:
@@ -104,6 +115,16 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "class_balance": class_balance(prepared),
         "digest": dataset.digest,
     }
+
+
+def _mlflow_page(result: SweepResult) -> str:
+    """What to type or open to see the record. A bare `mlflow ui` shows the mlflow.db of its folder and no other."""
+    uri = result.tracking_uri
+    if uri == f"sqlite:///{result.folder.parents[2] / 'mlflow.db'}":
+        return "mlflow ui"
+    if uri.startswith(("http://", "https://")):
+        return f"open {uri}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def _winner(result: SweepResult) -> str:

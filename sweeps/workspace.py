@@ -103,15 +103,33 @@ class Workspace:
 
     def keep_tracking_uri(self, study_name: str, uri: str | None) -> None:
         """Remember where a study's facts go, for `sync`: as configured, variables not expanded."""
+        file = self._tracking_uri_file(study_name)
         if uri is not None:
-            write_durably(self.study_folder(study_name) / "tracking_uri", uri.encode())
+            write_durably(file, uri.encode())
+        else:
+            file.unlink(missing_ok=True)
+
+    def kept_tracking_uri(self, study_name: str) -> str | None:
+        """What was kept; None is the default."""
+        try:
+            return self._tracking_uri_file(study_name).read_text("utf-8")
+        except FileNotFoundError:
+            return None
 
     def tracking_uri(self, study_name: str) -> str:
         """Where a study's facts go: what was kept, expanded, or the database that a bare `mlflow ui` shows."""
-        kept = self.study_folder(study_name) / "tracking_uri"
-        if kept.exists():
-            return expand_uri(kept.read_text("utf-8"), "[tracking] uri")
+        kept = self.kept_tracking_uri(study_name)
+        if kept is not None:
+            return expand_uri(kept, "[tracking] uri")
         return sqlite_uri(self.directory.resolve() / "mlflow.db")
+
+    def _tracking_uri_file(self, study_name: str) -> Path:
+        return self.study_folder(study_name) / "tracking_uri"
+
+    def outboxes(self) -> list[tuple[str, Path]]:
+        """(study, its outbox) of every study that was recorded here."""
+        paths = sorted(self.root.glob("*/*/outbox.jsonl"))
+        return [(f"{path.parent.parent.name}/{path.parent.name}", path) for path in paths]
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.errors import InputError
 from experiments.facts import SweepFinished, TrialFinished
 from experiments.outbox import Outbox
 
@@ -109,7 +110,7 @@ def test_damage_in_the_middle_is_reported_with_its_line(tmp_path: Path):
     filled(path, 3)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"garbage\n" + lines[2])
-    with pytest.raises(ValueError, match="outbox line 2: damaged"):
+    with pytest.raises(InputError, match=r"outbox line 2: damaged .* Restore the file from a backup"):
         Outbox(path)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from experiments.delivery import DeliveryResult
 from experiments.outbox import Outbox
+from sweeps.delivery_process import Delivered, OtherOutbox
 from tests.conftest import REPOSITORY
 from tests.sweeps.disk import Fault, watch
 
@@ -144,9 +145,12 @@ class _Nowhere:
             for position, _ in list(self._outbox.pending()):
                 self._outbox.mark_delivered(position)
 
-    def close(self, timeout_seconds: float) -> DeliveryResult:
+    def first_error(self) -> None:
+        return None
+
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
         self.notify()
-        return DeliveryResult(self._outbox.n_pending, None, None, None)
+        return Delivered(DeliveryResult(self._outbox.n_pending, None, None, None))
 
 
 def serve() -> None:

@@ -15,7 +15,10 @@ import tomllib
 import h5py
 import numpy as np
 import pytest
+import typer
 
+from engine.errors import ShapeError, WeightsFileError
+from sweeps.cli import reported_errors
 from sweeps.workspace import Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import IRIS, CommandLine, changed, mlflow_runs, toml
@@ -295,6 +298,35 @@ def test_a_configuration_that_is_not_there_is_answered_with_those_that_are(bare)
     assert_message(bare.run("run", "digit"), r"digit: no such configuration. Did you mean 'digits'\?")
 
 
+def test_validate_notices_a_database_that_does_not_answer_and_makes_none(bare):
+    storage = "sqlite:///nowhere/optuna.db"
+    assert_message(
+        bare.run("validate", bare.write(values=changed(IRIS, study={"storage": storage}))),
+        r"\[study\] storage sqlite:///nowhere/optuna.db: cannot be opened",
+    )
+    assert bare.json("validate", bare.write(values=changed(IRIS, study={"storage": "sqlite:///optuna.db"})))
+    assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
+
+
+def test_validate_notices_a_package_that_is_missing(bare, tmp_path):
+    (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError('gone', name='distributed')\n")
+    done = bare.run(
+        "validate",
+        bare.write(values=changed(IRIS, execution={"executor": "dask"})),
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}",
+    )
+    assert_message(done, r"the package distributed is not installed.* Type: pip install 'sweeps\[dask\]'")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"), [(WeightsFileError("model.h5: damaged."), 2), (ShapeError("a bug of ours"), None)]
+)
+def test_of_the_engines_errors_only_a_bad_file_is_the_users(error, exit_code):
+    with pytest.raises((typer.Exit, ShapeError), match=r"^(2|0|a bug of ours|)$") as caught, reported_errors():
+        raise error
+    assert getattr(caught.value, "exit_code", None) == exit_code
+
+
 def test_a_bad_option_is_the_users_input_too(bare):
     assert_message(bare.run("run", "--trials", "0"), r"command line \[sweep\] n_trials: 0 is not allowed")
     assert bare.run("run", "--trials", "many").returncode == 2
@@ -407,8 +439,11 @@ def test_exit_3_when_every_trial_diverges(sweeps):
 def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps, finished):
     name = sweeps.write(values=changed(IRIS, tracking={"uri": "${SWEEPS_TRACKING}"}))
     done = sweeps.run("run", name, "--json", "--quiet", SWEEPS_TRACKING="http://127.0.0.1:9")
-    assert (done.returncode, done.stderr) == (4, "")
+    assert done.returncode == 4
     document = json.loads(done.stdout)
+    said = f"{N_TRIALS + 2} facts are not in MLflow yet: {document['mlflow']['error']}\n"
+    assert done.stderr.startswith(said + "All of it is kept. The next run in this folder delivers it, or:")
+    assert document["mlflow"]["error"].startswith("http://127.0.0.1:9: ")
     assert (document["exit_code"], document["state"]) == (4, "FINISHED")
     assert document["mlflow"]["n_pending"] == N_TRIALS + 2
     assert sweeps.trials() == finished[0].trials()
@@ -421,6 +456,24 @@ def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps,
     assert len(runs) == N_TRIALS + 1
     assert "RUNNING" not in {status for _, status, _ in runs}
     assert sweeps.json("sync", SWEEPS_TRACKING=here) == {"n_pending": 0, "studies": {}}
+
+
+def test_sync_delivers_the_others_where_one_record_is_damaged_or_its_uri_is_unknown(sweeps, tmp_path):
+    first = sweeps.json("run", sweeps.write(), "--quiet")["study"]
+    nowhere = changed(IRIS, sweep={"name": "lost", "n_trials": 1}, tracking={"uri": "${SWEEPS_TRACKING}"})
+    dead = {"SWEEPS_TRACKING": "http://127.0.0.1:9"}
+    lost = json.loads(sweeps.run("run", sweeps.write("lost.toml", nowhere), "--json", **dead).stdout)["study"]
+    records = sweeps.directory / ".sweeps"
+    (records / first / "outbox.jsonl.delivered").unlink()
+    (records / "a" / "1").mkdir(parents=True)
+    (records / "a" / "1" / "outbox.jsonl").write_bytes(b"damaged\ndamaged\n")
+    done = sweeps.run("sync", "--json")
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"a/1: .*outbox.jsonl line 1: damaged .* Restore the file from a backup", done.stderr)
+    assert f"{first}: all delivered" in done.stderr
+    assert re.search(rf"{lost}: .*SWEEPS_TRACKING.* is not set .* export SWEEPS_TRACKING=", done.stderr)
+    assert json.loads(done.stdout)["studies"] == {"a/1": 1, first: 0, lost: 3}
 
 
 LONG = {

@@ -19,6 +19,8 @@ from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung
 from experiments.errors import InputError
 from sweeps.executors import ExecutorLostError, WorkerDiedError, open_executor
+from sweeps.progress import SilentProgress
+from sweeps.run import run_sweep
 from tests.sweeps import cluster as there
 from tests.sweeps import faults
 from tests.sweeps.small import (
@@ -35,6 +37,7 @@ from tests.sweeps.small import (
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'sweeps[dask]'")
 
+import dask
 from distributed import Client
 
 from sweeps.dask_executor import DaskExecutor
@@ -66,7 +69,7 @@ def client(cluster):
 
 def open_dask(address=None, data=None, n_workers=0, say=lambda text: None):
     _, small_data = small_problem()
-    return open_executor("dask", n_workers, data or small_data, scheduler=address, study="small/1", say=say)
+    return open_executor("dask", n_workers, data or small_data, scheduler=address, data_name="small/1", say=say)
 
 
 def run_on(address, wrap=lambda run_rung_there: run_rung_there, config=None, **hooks):
@@ -148,6 +151,26 @@ class TestARunningScheduler:
         assert {worker: after[worker] - before[worker] for worker in before} == dict.fromkeys(before, 1)
         assert n_packed == 1
         assert not any(client.run(there.names_of_data).values())
+
+    def test_two_folders_that_start_one_sweep_in_one_second_keep_their_data_apart(
+        self, cluster, client, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("sweeps.workspace.Workspace.new_study_name", lambda self, name: f"{name}/20261125-020000")
+        found = []
+
+        class Looking(SilentProgress):
+            def trial_ended(self, result):
+                found.append(sorted({name for names in client.run(there.names_of_data).values() for name in names}))
+                raise KeyboardInterrupt
+
+        config = small_config(execution={"executor": "dask", "scheduler": cluster.address})
+        for folder in ("one", "two", "one"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            with pytest.raises(KeyboardInterrupt, match=r"^$"):
+                run_sweep(config, directory=tmp_path / folder, progress=Looking())
+        (first,), (second,), (again,) = found
+        assert first != second
+        assert first == again, "a resume replaces its own copy"
 
     def test_workers_import_the_engine_and_nothing_else_of_ours(self, cluster, client):
         with Client(cluster.address, set_as_default=False) as own:
@@ -358,6 +381,21 @@ class TestASchedulerThatIsNotThere:
     @pytest.mark.parametrize("address", ["127.0.0.1:8786", "tcp://127.0.0.1", "foo://127.0.0.1:1", "tcp://:1"])
     def test_a_text_that_is_no_address_is_an_error(self, address):
         with pytest.raises(InputError, match=r"is not an address\. It must be protocol, host"), open_dask(address):
+            pytest.fail("opened")
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{}, {"ca-file": "/nowhere/ca.pem", "client.cert": "/nowhere/cert.pem", "client.key": "/nowhere/key.pem"}],
+        ids=["without certificates", "with certificates that are not there"],
+    )
+    def test_tls_that_is_not_set_up_is_an_error_that_names_the_variables(self, settings):
+        with (
+            dask.config.set({f"distributed.comm.tls.{key}": value for key, value in settings.items()}),
+            pytest.raises(
+                InputError, match=r"tls://127\.0\.0\.1:1: Dask cannot speak .* export DASK_DISTRIBUTED__COMM__TLS__CA_"
+            ),
+            open_dask("tls://127.0.0.1:1"),
+        ):
             pytest.fail("opened")
 
     def test_an_address_where_nobody_answers_is_an_error_within_seconds(self):

@@ -14,7 +14,8 @@ import pytest
 from experiments.delivery import deliver
 from experiments.facts import DataFact, SweepStarted, TrialFinished
 from experiments.outbox import Outbox
-from sweeps.delivery_process import DeliveryProcess
+from sweeps.delivery_process import DeliveryProcess, OtherOutbox
+from tests.sweeps.small import mlflow_runs
 
 DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
 STARTED = SweepStarted("cats/1", "cats", 1.79e9, {"sweep.seed": 1}, {}, "# Cats", 'name = "cats"\n', DATA)
@@ -70,11 +71,51 @@ def test_it_delivers_while_the_coordinator_goes_on_and_signals_to_the_whole_grou
     os.kill(delivery._process.pid, signal.SIGINT)
     outbox.append(trial(4))
     delivery.notify()
-    result = delivery.close(timeout_seconds=30)
+    result = delivery.close(timeout_seconds=30).own
     assert (result.n_pending, result.error) == (0, None)
     assert result.run_id is not None
     assert deliver(Outbox(outbox.path), uri).n_pending == 0
     assert not is_alive(delivery._process.pid)
+
+
+def test_at_the_end_it_delivers_what_other_studies_have_pending_to_where_they_belong(outbox, uri, tmp_path):
+    there = f"sqlite:///{tmp_path}/there.db"
+    others = []
+    for name, other_uri in (("lost", "http://127.0.0.1:9"), ("damaged", there), ("late", there), ("unknown", None)):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "outbox.jsonl"
+        other = Outbox(path)
+        other.append(STARTED)
+        other.append(trial(0))
+        others.append(OtherOutbox(name, path, other_uri, "" if other_uri else "${WHERE} is not set"))
+    (tmp_path / "damaged" / "outbox.jsonl").write_bytes(b"not a fact\nnot a fact\n")
+    delivery = DeliveryProcess(outbox, uri)
+    delivered = delivery.close(60, others)
+    assert (delivered.own.n_pending, delivered.own.error) == (0, None)
+    assert set(delivered.others) == {"lost", "damaged", "unknown"}
+    assert "127.0.0.1:9: " in delivered.others["lost"]
+    assert "outbox.jsonl line 1: damaged" in delivered.others["damaged"]
+    assert delivered.others["unknown"] == "${WHERE} is not set"
+    assert [name for name, _, _ in mlflow_runs(tmp_path / "there.db")] == ["cats/1", "trial-0000"]
+    assert Outbox(tmp_path / "late" / "outbox.jsonl").n_pending == 0
+
+
+def test_the_first_error_is_told_at_once_and_once_however_often_it_is_notified(outbox):
+    delivery = DeliveryProcess(outbox, "http://127.0.0.1:9")
+    told = []
+
+    def is_told():
+        delivery.notify()
+        told.extend(filter(None, [delivery.first_error()]))
+        return told
+
+    wait_until(is_told)
+    assert told[0].startswith("http://127.0.0.1:9: ")
+    ends_at = time.monotonic() + 2
+    wait_until(lambda: is_told() and time.monotonic() > ends_at)
+    result = delivery.close(timeout_seconds=30).own
+    assert len(told) == 1
+    assert (result.n_pending, result.error is None) == (1, False)
 
 
 def test_one_that_is_killed_loses_nothing_and_says_so_at_the_end(outbox, uri):
@@ -84,7 +125,7 @@ def test_one_that_is_killed_loses_nothing_and_says_so_at_the_end(outbox, uri):
     for number in range(3):
         outbox.append(trial(number))
         delivery.notify()
-    result = delivery.close(timeout_seconds=30)
+    result = delivery.close(timeout_seconds=30).own
     assert result.n_pending == 4
     assert "ended without an answer" in result.error
     again = deliver(Outbox(outbox.path), uri)
@@ -127,7 +168,7 @@ def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(outbox
             for number in range(100):
                 outbox.append(trial(number))
                 delivery.notify()
-            result = delivery.close(timeout_seconds=0.5)
+            result = delivery.close(timeout_seconds=0.5).own
             assert time.monotonic() - began_at < 8, "the server's ten seconds were waited for"
     assert result.n_pending == 101
     assert "within 0.5 s" in result.error

@@ -16,7 +16,7 @@ from optuna.storages import InMemoryStorage
 
 from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung, worker_pid
-from sweeps.executors import MAX_ATTEMPTS, SerialExecutor, WorkerDiedError, open_executor
+from sweeps.executors import MAX_ATTEMPTS, SerialExecutor, WorkerDiedError, n_cores, open_executor
 from sweeps.space import Candidate
 from tests.conftest import REPOSITORY
 from tests.sweeps import cluster, faults
@@ -334,6 +334,19 @@ def test_when_the_coordinator_is_killed_its_workers_vanish(tmp_path):
         coordinator.kill()
         coordinator.wait()
     wait_for(lambda: not any(is_alive(pid) for pid in pids), 20)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to cores")
+def test_one_worker_per_core_counts_the_cores_that_are_ours(monkeypatch):
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        with open_executor("processes", 0, small_problem()[1]) as (executor, _):
+            assert len(executor._threads) == 1 == n_cores()
+    finally:
+        os.sched_setaffinity(0, before)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert n_cores() == os.cpu_count()
 
 
 @pytest.mark.parametrize(("n_workers", "trials_in_flight", "n_said"), [(1, 2, 0), (2, 4, 0), (2, 3, 1), (1, 1, 1)])

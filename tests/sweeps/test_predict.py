@@ -270,9 +270,14 @@ def test_files_that_cannot_be_read_are_refused(houses, inputs):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("out.xlsx", r"unknown extension '.xlsx'.*--out out.csv"), ("nowhere/out.csv", "no folder nowhere")],
+    [
+        ("out.xlsx", r"unknown extension '.xlsx'.*--out out.csv"),
+        ("nowhere/out.csv", "no folder nowhere"),
+        ("folder.csv", r"is a folder.*folder.csv/pred"),
+    ],
 )
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_predicted(inputs, name, message):
+    Path("folder.csv").mkdir()
     with pytest.raises(InputError, match=message):
         check_out(paths(name)[0])
 

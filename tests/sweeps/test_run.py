@@ -1,17 +1,21 @@
 """`run_sweep` as a library: real data, real MLflow, in this process."""
 
+import errno
 import json
 import os
 import shutil
 import signal
 import sqlite3
 import tomllib
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 
 from engine import TrainingData, advance, finish, load_weights, start
-from engine.threads import one_blas_thread
+from engine.remote import software
+from engine.threads import machine_kind, one_blas_thread
 from engine.worker import initial_parameters
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
@@ -23,8 +27,10 @@ from sweeps.interrupts import InterruptedSweepError
 from sweeps.named_model import find_model
 from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
+from sweeps.record import Record
 from sweeps.run import run_sweep
 from sweeps.status import all_studies, find_study, study_statuses, sync_all, trials_of
+from sweeps.summary import summary
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.experiments.models import houses as table_with_text_and_missing_values
 from tests.sweeps.small import mlflow_runs, small_config, table
@@ -407,6 +413,60 @@ def test_an_interrupted_sweep_is_killed_in_mlflow_and_running_trials_are_not_the
     assert len(runs) == 9
 
 
+def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypatch):
+    config = iris(sweep={"n_trials": 2}, tracking={"uri": "${SWEEPS_WHERE}"})
+    monkeypatch.setenv("SWEEPS_WHERE", "http://127.0.0.1:9")
+    lost = run_sweep(config, directory=folder)
+    again = run_sweep(config, directory=folder)
+    assert (lost.exit_code, again.exit_code) == (4, 4)
+    assert lost.study in again.older_pending
+    assert f"Of earlier studies, {lost.study} are not wholly in MLflow: http://127.0.0.1:9: " in summary(again)
+    here = iris(sweep={"name": "another", "n_trials": 2})
+    third = run_sweep(here, directory=folder)
+    assert third.exit_code == 0, "its own record is complete, and the exit code speaks of no other"
+    assert set(third.older_pending) == {lost.study, again.study}
+    monkeypatch.setenv("SWEEPS_WHERE", f"sqlite:///{folder}/mlflow.db")
+    with Workspace(folder).lease("small"):
+        assert run_sweep(here, directory=folder).older_pending == {}
+    assert lost.study not in [name for name, _, _ in mlflow_runs(folder / "mlflow.db")], "a run alive delivers itself"
+    last = run_sweep(here, directory=folder)
+    assert last.older_pending == {}
+    runs = {name: status for name, status, parent in mlflow_runs(folder / "mlflow.db") if parent is None}
+    assert runs[lost.study] == runs[again.study] == "FINISHED"
+
+
+def test_a_sweep_that_is_continued_on_another_machine_or_with_another_engine_or_optuna_says_so(folder, monkeypatch):
+    name = interrupted(iris(), folder)
+    began = software()["engine"]
+    here = machine_kind()
+    monkeypatch.setattr("sweeps.opening.machine_kind", lambda: "PDP-11")
+    monkeypatch.setattr("sweeps.opening.software", lambda: {"engine": "0123456789ab"})
+    monkeypatch.setattr("optuna.__version__", "9.9.9")
+    progress = InterruptAfter(99)
+    assert run_sweep(iris(), directory=folder, progress=progress).study == name
+    assert progress.said[:4] == [
+        f"{name} began on another kind of machine ({here}); this is PDP-11. The last bits of its costs may differ.",
+        f"{name} began with another engine ({began}); this is 0123456789ab. Its trials may differ from here on.",
+        f"{name} began with another Optuna ({version('optuna')}); this is 9.9.9. Its trials may differ from here on.",
+        f"Continuing {name}.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        (None, "mlflow ui\n"),
+        ("http://ada:***@host:5000", "open http://ada:***@host:5000\n"),
+        ("sqlite:///other place.db", "mlflow ui --backend-store-uri 'sqlite:///other place.db'\n"),
+        ("postgresql://ada:***@db/x", "mlflow ui --backend-store-uri 'postgresql://ada:***@db/x'\n"),
+    ],
+)
+def test_the_summary_says_how_to_see_the_record_where_it_is(finished, uri, page):
+    result, _, _ = finished
+    result = replace(result, tracking_uri=uri or result.tracking_uri)
+    assert f"See every trial and its curves:  {page}" in summary(result)
+
+
 def test_new_starts_afresh_and_leaves_the_interrupted_sweep_to_be_continued_later(finished, folder):
     result, config, _ = finished
     name = interrupted(config, folder)
@@ -429,6 +489,97 @@ def test_a_sweep_with_another_configuration_leaves_the_interrupted_one_alone(fol
     assert other.study != name
     assert f"{name} was interrupted with another configuration or other data; it is left as it is." in progress.said
     assert table(study_of(folder, name)) == before
+
+
+@pytest.mark.parametrize("how", ["another configuration", "--new"])
+def test_a_killed_sweep_that_is_left_does_not_stay_running_in_mlflow(folder, monkeypatch, how):
+    monkeypatch.setenv("SWEEPS_WHERE", "http://127.0.0.1:9")
+    config = iris(tracking={"uri": "${SWEEPS_WHERE}"})
+    name = interrupted(config, folder)
+    record = folder / ".sweeps" / name / "outbox.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(b"".join(lines[:-1]))  # as after kill -9
+    monkeypatch.setenv("SWEEPS_WHERE", f"sqlite:///{folder}/mlflow.db")
+    other = override(config, sweep={"n_trials": 2, "seed": 2 if how == "another configuration" else 1})
+    run_sweep(other, directory=folder, is_new=how == "--new")
+    runs = mlflow_runs(folder / "mlflow.db")
+    assert [status for run, status, _ in runs if run == name] == ["KILLED"]
+    assert "RUNNING" not in {status for _, status, _ in runs}
+    assert Outbox(record).last_finish().state == "KILLED"
+    assert run_sweep(config, directory=folder).study == name, "it can be continued all the same"
+    assert Outbox(record).last_finish().state == "FINISHED"
+
+
+def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(folder):
+    name = interrupted(iris(), folder)
+    record = folder / ".sweeps" / name / "outbox.jsonl"
+    record.write_bytes(b"damaged\n" + record.read_bytes())
+    progress = InterruptAfter(99)
+    assert run_sweep(iris(sweep={"n_trials": 2}), directory=folder, is_new=True, progress=progress).exit_code == 0
+    assert f"{record} line 1: damaged" in progress.said[0]
+    with pytest.raises(InputError, match=r"line 1: damaged .*Restore the file"):
+        run_sweep(iris(), directory=folder)
+
+
+def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_from_its_beginning(folder, tmp_path):
+    name = interrupted(iris(), folder)
+    there = f"sqlite:///{tmp_path}/there.db"
+    progress = InterruptAfter(99)
+    result = run_sweep(iris(tracking={"uri": there}), directory=folder, progress=progress)
+    assert (result.study, result.exit_code, result.tracking_uri) == (name, 0, there)
+    assert f"{name}: its record went to the default mlflow.db before; all of it is delivered again, to {there}." in (
+        progress.said
+    )
+    assert len(mlflow_runs(tmp_path / "there.db")) == 9
+    assert Workspace(folder).tracking_uri(name) == there
+
+
+def test_taking_the_tracking_uri_out_brings_the_record_back_to_the_default(folder):
+    name = interrupted(iris(tracking={"uri": "http://127.0.0.1:9"}), folder)
+    result = run_sweep(iris(), directory=folder)
+    assert (result.study, result.exit_code) == (name, 0)
+    assert len(mlflow_runs(folder / "mlflow.db")) == 9
+
+
+def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypatch):
+    monkeypatch.setenv("SWEEPS_PASSWORD", "hunter2")
+    config = iris(tracking={"uri": "http://ada:${SWEEPS_PASSWORD}@127.0.0.1:9"}, sweep={"n_trials": 10_000})
+    progress = InterruptWhenSaid("MLflow")
+    with pytest.raises(InterruptedSweepError, match="SIGINT"):
+        run_sweep(config, directory=folder, progress=progress)
+    (line,) = [line for line in progress.said if "MLflow" in line]
+    assert line.startswith("MLflow does not take the record now: http://ada:***@127.0.0.1:9: ")
+    assert "hunter2" not in line
+
+
+class InterruptWhenSaid(SilentProgress):
+    """Ctrl-C when a word is said."""
+
+    def __init__(self, word):
+        self.word, self.said = word, []
+
+    def say(self, text):
+        self.said.append(text)
+        if self.word in text:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
+    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), print)
+    monkeypatch.setattr("sweeps.record.sweep_finished", no_space)
+    with pytest.raises(OSError, match="No space left"), record:
+        process = record._delivery._process
+    assert not is_running(process)
+    assert record.delivered is not None
+
+
+def no_space(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def is_running(process):
+    process.join(timeout=0)
+    return process.is_alive()
 
 
 def test_an_interrupted_sweep_may_be_given_more_trials(folder):

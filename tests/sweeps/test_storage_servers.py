@@ -22,7 +22,7 @@ from sweeps.database import StorageLostError, answering, open_database
 from sweeps.run import run_sweep
 from sweeps.status import find_study, study_statuses, trials_of
 from sweeps.study import StoredStudy
-from sweeps.study_lease import StudyLease
+from sweeps.study_lease import StudyLease, place_of
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import (
@@ -342,6 +342,17 @@ def test_a_study_that_another_machine_works_on_is_refused(shared):
         lease.check()
     with StudyLease(shared[1], "b:/work"):  # released
         pass
+
+
+def test_two_clones_of_a_machine_are_two_places(tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: "worker")
+    places = set()
+    for address in (0x020000000001, 0x020000000002):
+        monkeypatch.setattr("uuid.getnode", lambda address=address: address)
+        places |= {place_of(Workspace(tmp_path)), place_of(Workspace(tmp_path))}
+    assert len(places) == 2
+    monkeypatch.setattr("uuid.getnode", lambda: 0x010000000001)  # made up, so another one after a restart
+    assert place_of(Workspace(tmp_path)) == f"worker:{tmp_path}"
 
 
 @pytest.mark.usefixtures("fast_lease")
