@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from experiments.delivery import mask_password
+from experiments.error_text import mask_password
 from experiments.errors import InputError
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
