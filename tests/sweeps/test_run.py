@@ -28,7 +28,7 @@ from sweeps.problem import load_data, problem_of
 from sweeps.progress import SilentProgress
 from sweeps.record import Record
 from sweeps.run import run_sweep
-from sweeps.status import all_studies, find_study, study_statuses, trials_of
+from sweeps.status import all_studies, find_study, study_statuses, sync_all, trials_of
 from sweeps.summary import summary
 from sweeps.workspace import LeaseHeldError, Workspace
 from tests.experiments.models import houses as table_with_text_and_missing_values
@@ -511,6 +511,7 @@ def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(
 
 def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_from_its_beginning(folder, tmp_path):
     name = interrupted(iris(), folder)
+    sync_all(Workspace(folder))
     there = f"sqlite:///{tmp_path}/there.db"
     progress = InterruptAfter(99)
     result = run_sweep(iris(tracking={"uri": there}), directory=folder, progress=progress)
