@@ -523,6 +523,7 @@ def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(
 
 def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_from_its_beginning(folder, tmp_path):
     name = interrupted(iris(), folder)
+    sync_all(Workspace(folder))
     there = f"sqlite:///{tmp_path}/there.db"
     progress = InterruptAfter(99)
     result = run_sweep(iris(tracking={"uri": there}), directory=folder, progress=progress)
