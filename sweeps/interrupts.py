@@ -47,7 +47,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def also(self, check: Callable[[], None]) -> None:
-        """From now on `check` raises what this one raises, too."""
+        """From now on `check` makes this check first, which may raise too."""
         self._others.append(check)
 
     def check(self) -> None:

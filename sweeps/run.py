@@ -80,7 +80,8 @@ def run_sweep(
                 if not result.is_recalled:
                     progress.trial_ended(result)
 
-            n_trials = stored.attributes["sweeps.n_trials"]
+            n_trials, study = stored.attributes["sweeps.n_trials"], config.study
+            plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
             progress.begin(n_trials, sum(trial.state.is_finished() for trial in stored.trials))
             with (
                 open_executor(
@@ -100,14 +101,7 @@ def run_sweep(
                     executor,
                     run_rung,
                     checkpoint,
-                    Plan(
-                        problem,
-                        rungs,
-                        n_trials,
-                        config.study.trials_in_flight,
-                        config.sweep.patience,
-                        stops_early=config.study.stops_early,
-                    ),
+                    plan,
                     Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
                 ).run()
 
