@@ -7,8 +7,6 @@ from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.errors import InputError
@@ -45,8 +43,10 @@ def check_database(url: str) -> None:
     Raises:
         InputError: As `open_database`.
     """
+    import sqlalchemy  # which a sweep without a database has no use for
+
     with _explained(url):
-        engine = create_engine(url, connect_args=_options(url), poolclass=NullPool)
+        engine = sqlalchemy.create_engine(url, connect_args=_options(url), poolclass=sqlalchemy.NullPool)
         file = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
         if file is None or file.is_file() or not file.parent.is_dir():  # else SQLite would make the file
             engine.connect().close()
