@@ -6,6 +6,7 @@ Inside the model's folder this file lies beside `MLmodel`; what it imports trave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -25,7 +26,7 @@ class ServedModel(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame,  # or an array; MLflow warns of a hint that says so
+        model_input: pd.DataFrame,  # or an array, or a list; MLflow warns of a hint that says so
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Predictions for raw inputs; see `Model.table`.
@@ -38,8 +39,9 @@ class ServedModel(PythonModel):
         Raises:
             MlflowException: The inputs are not as they must be; a server answers 400 with our message.
         """
+        examples = np.asarray(model_input) if isinstance(model_input, list) else model_input
         try:
-            return self._model.table(model_input, proba=bool(params and params.get("proba")))
+            return self._model.table(examples, proba=bool(params and params.get("proba")))
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 

@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +57,7 @@ def run(
         result = run_sweep(checked, is_new=new, progress=_progress(quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
         if as_json and (left := what_is_pending(result)):
-            typer.echo(left, err=True)
+            _say(left)
         raise typer.Exit(result.exit_code)
 
 
@@ -135,19 +135,26 @@ def report(
 
 
 @app.command()
-def sync(as_json: JsonOption = False) -> None:
+def sync(
+    tracking_uri: Annotated[
+        str | None, typer.Option(metavar="URI", help="Another MLflow for the studies that are not wholly delivered.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
+        from sweeps.config import check_tracking_uri
         from sweeps.result import EXIT_RECORD_PENDING
         from sweeps.status import sync_all
         from sweeps.workspace import Workspace
 
-        deliveries = sync_all(Workspace(Path.cwd()))
+        uri = None if tracking_uri is None else check_tracking_uri(tracking_uri)
+        deliveries = sync_all(Workspace(Path.cwd()), uri)
         n_pending = sum(delivery.n_pending for _, delivery in deliveries)
         if as_json:
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
         for name, delivery in deliveries:
-            typer.echo(f"{name}: {delivery.error or 'all delivered'}", err=True)
+            _say(f"{name}: {delivery.error or 'all delivered'}")
         raise typer.Exit(EXIT_RECORD_PENDING if n_pending else 0)
 
 
@@ -241,7 +248,8 @@ def _exit_code_of(error: Exception) -> int | None:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    with suppress(OSError):  # nobody reads it any more
+        typer.echo(text, err=True)
 
 
 def _leave(message: str, exit_code: int) -> None:
@@ -252,7 +260,7 @@ def _leave(message: str, exit_code: int) -> None:
 def _progress(is_quiet: bool) -> Any:  # noqa: ANN401  # a Progress, whose module is imported late
     from sweeps.progress import LineProgress, LiveProgress, SilentProgress
 
-    if is_quiet:
+    if is_quiet or sys.stderr is None:
         return SilentProgress()
     return LiveProgress() if sys.stderr.isatty() else LineProgress()
 

@@ -25,6 +25,7 @@ ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NaturalInt = Annotated[int, Field(ge=0, strict=True)]
+Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
 
@@ -84,8 +85,8 @@ class IntRange(Range):
 class DepthRange(Range):
     """A range of numbers of hidden layers; 0 is logistic (or linear) regression."""
 
-    low: NaturalInt
-    high: NaturalInt
+    low: Depth
+    high: Depth
 
 
 SearchedFloat = Annotated[
@@ -95,7 +96,7 @@ SearchedInt = Annotated[
     Annotated[IntRange, Tag("range")] | Annotated[PositiveInt, Tag("value")], Discriminator(_value_or_range)
 ]
 SearchedDepth = Annotated[
-    Annotated[DepthRange, Tag("range")] | Annotated[NaturalInt, Tag("value")], Discriminator(_value_or_range)
+    Annotated[DepthRange, Tag("range")] | Annotated[Depth, Tag("value")], Discriminator(_value_or_range)
 ]
 
 
@@ -195,10 +196,26 @@ class StudySection(Section):
         return self.pruner != "none"
 
 
+def check_tracking_uri(uri: str) -> str:
+    """The address of an MLflow store.
+
+    Raises:
+        InputError: It has no scheme, or holds a password.
+    """
+    _check_no_password(uri)
+    if not re.match(r"[a-z][a-z0-9+.-]*://|databricks$|\$\{", uri):
+        raise InputError(
+            f'"{mask_password(uri)}" is not the address of an MLflow store.',
+            "It begins with http://, https://, sqlite:///, postgresql:// or another kind of store that MLflow knows.",
+            "Write the address in full; for a file here: sqlite:///mlflow.db",
+        )
+    return uri
+
+
 class TrackingSection(Section):
     """Where MLflow listens."""
 
-    uri: URI | None = None
+    uri: Annotated[str, AfterValidator(check_tracking_uri)] | None = None
 
 
 class ExecutionSection(Section):

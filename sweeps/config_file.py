@@ -30,7 +30,13 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
     Raises:
         InputError: No such file or name; not TOML; a key or value that is not allowed.
     """
-    source = str(source or DEFAULT_CONFIG)
+    source = DEFAULT_CONFIG if source is None else str(source)
+    if not source:
+        raise InputError(
+            "The name of the configuration is empty.",
+            f"It is a TOML file, or one of {', '.join(ready_made())}.",
+            f"Name one, or leave it out for {DEFAULT_CONFIG}.",
+        )
     path = Path(source).expanduser()
     if path.suffix != ".toml" and source in ready_made():
         text = (resources.files("experiments.configs") / f"{source}.toml").read_text("utf-8")
@@ -164,7 +170,7 @@ def check_variables(config: Config) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # Windows begins files with a mark
     except FileNotFoundError:
         names = ready_made()
         raise InputError(

@@ -58,7 +58,7 @@ def find_or_create(
     fingerprint = config.fingerprint(data_digest)
     for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
         attributes = stored.attributes
-        if attributes["sweeps.state"] == "FINISHED":
+        if stored.has_ended:
             continue
         if is_new or attributes["sweeps.fingerprint"] != fingerprint:
             if not is_new:

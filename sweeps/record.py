@@ -82,6 +82,9 @@ class Record:
     ) -> None:
         try:
             if not self._is_finished:
+                self._say(
+                    f"Stopping: MLflow gets {SECONDS_TO_DELIVER_INTERRUPTED:.0f} s. Nothing is lost without them."
+                )
                 self._stop("KILLED", None)
         finally:  # on a full disk too: a process that is left behind would keep the program from ending
             self.delivered = self._delivery.close(

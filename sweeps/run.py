@@ -82,7 +82,7 @@ def run_sweep(
 
             n_trials, study = stored.attributes["sweeps.n_trials"], config.study
             plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
-            progress.begin(n_trials, sum(trial.state.is_finished() for trial in stored.trials))
+            progress.begin(n_trials, stored.ended_trials)
             with (
                 open_executor(
                     config.execution.executor,
@@ -114,13 +114,14 @@ def run_sweep(
             report = report_at_the_end(stored, workspace, winner, progress.say)
             outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
             record.finish(winner, outcome, report)
-        stored.set_attribute("sweeps.state", "FINISHED")
+        state = "FAILED" if winner is None else "FINISHED"
+        stored.set_attribute("sweeps.state", state)
 
     assert record.delivered is not None, "leaving the record delivers it"
     return SweepResult(
         sweep=config.sweep.name,
         study=stored.name,
-        state="FAILED" if winner is None else "FINISHED",
+        state=state,
         task=prepared.dataset.task,
         n_test=prepared.dataset.n_test,
         rows=leaderboard(trials, config.search),

@@ -78,10 +78,9 @@ def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
 
 
 def state_now(workspace: Workspace, study: StoredStudy) -> str:
-    """FINISHED, RUNNING, or INTERRUPTED: unfinished, and nobody is at work on it here."""
-    state: str = study.attributes["sweeps.state"]
-    if state == "FINISHED":
-        return state
+    """FINISHED, FAILED (no trial succeeded), RUNNING, or INTERRUPTED: not ended, and nobody is at work on it here."""
+    if study.has_ended:
+        return str(study.attributes["sweeps.state"])
     return "RUNNING" if workspace.is_leased(study.attributes["sweeps.name"]) else "INTERRUPTED"
 
 
@@ -98,14 +97,22 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
     )
 
 
-def sync_all(workspace: Workspace) -> list[tuple[str, DeliveryResult]]:
-    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back."""
+def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tuple[str, DeliveryResult]]:
+    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back.
+
+    Args:
+        workspace: The folder.
+        tracking_uri: Where those studies are recorded from now on, all of each; None is where each was to go.
+    """
     deliveries = []
     for study_name, path in workspace.outboxes():
         n_pending = 1  # at least; a damaged outbox cannot say
         try:
             outbox = Outbox(path)
             n_pending = outbox.n_pending
+            if n_pending and tracking_uri is not None:
+                outbox.forget_delivered()
+                workspace.keep_tracking_uri(study_name, tracking_uri)
             if n_pending:
                 deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
         except InputError as error:

@@ -90,6 +90,16 @@ class StoredStudy:
         """All trials by number."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
+    @property
+    def ended_trials(self) -> list[FrozenTrial]:
+        """Those that came to an end of their own; one that its sweep ended is run again when that is resumed."""
+        return [trial for trial in self.trials if trial.state.is_finished() and not _is_interrupted(trial)]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all of it is done, with a winner or without."""
+        return self.attributes["sweeps.state"] in ("FINISHED", "FAILED")
+
 
 @dataclass(frozen=True, slots=True)
 class EarlyEnd:
@@ -162,8 +172,7 @@ class LiveStudy:
         One that was running when its sweep ended early is run again up to that point.
         """
         recorded = self._recorded[number]
-        is_interrupted = recorded.user_attrs.get("is_interrupted", False)
-        return recorded if recorded.state.is_finished() and not is_interrupted else None
+        return recorded if recorded.state.is_finished() and not _is_interrupted(recorded) else None
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Record the value of a rung that ended at iteration `step`; whether the pruner gives the trial up."""
@@ -208,6 +217,10 @@ class _Hyperband(HyperbandPruner):
         if trial.number not in brackets:
             brackets[trial.number] = super()._get_bracket_id(study, trial)
         return brackets[trial.number]
+
+
+def _is_interrupted(trial: FrozenTrial) -> bool:
+    return bool(trial.user_attrs.get("is_interrupted", False))
 
 
 def _as_it_was_asked(recorded: FrozenTrial) -> FrozenTrial:

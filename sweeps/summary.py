@@ -142,10 +142,14 @@ def _winner(result: SweepResult) -> str:
         low, high = winner.interval["accuracy"]
         points = 50 * (high - low)
         lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
-        if winner.test["accuracy"] <= winner.baselines[0].scores["accuracy"]:
-            lines.append(
-                "  No better than always answering the most frequent class: these data hold too little for it."
+        constant, linear = (baseline.scores["accuracy"] for baseline in winner.baselines)
+        if winner.test["accuracy"] <= constant:
+            advice = (
+                "the linear model shows that more is possible. Search longer (n_trials), or wider."
+                if linear > constant
+                else "these data hold too little for it."
             )
+            lines.append(f"  No better than always answering the most frequent class: {advice}")
     lines.append(f"Its model is in {result.model_file}.")
     return "\n".join(lines)
 

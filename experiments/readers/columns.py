@@ -22,6 +22,7 @@ MISSING_NUMBERS = frozenset(
     {"", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "nan", "-nan", "null", "none"}
     | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
 )
+MAX_NUMERALS = 10  # names of one column that may be written as numbers beside others that are not
 _TRUTH_VALUES = {"true": "True", "false": "False"}
 
 

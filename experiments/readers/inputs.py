@@ -17,7 +17,6 @@ from experiments.readers.examples import Features
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_NUMERALS = 10  # categories of one column that may be written as numbers beside others that are not
 MISSING = ""  # the category of a missing value; the readers leave no empty text
 
 
@@ -244,7 +243,7 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
     from sklearn.preprocessing import OneHotEncoder
 
-    from experiments.readers.columns import parsed
+    from experiments.readers.columns import MAX_NUMERALS, parsed
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()

@@ -77,15 +77,35 @@ def infer_task(examples: Examples) -> Task:
     Text, truth values and labels whose classes the file lists are classes. Numbers are classes if all are
     integers (1.0 counts) and there are two different ones, or at most 20 with two examples each on average.
     Everything else is regression. Two classes are binary.
+
+    Raises:
+        InputError: Numbers with text among them.
     """
     y = examples.y
     n_distinct = len(np.unique(y))
+    if y.dtype.kind == "U" and examples.listed_classes is None:
+        _refuse_text_among_numbers(y, examples.y_place)
     if y.dtype.kind in "if" and examples.listed_classes is None:
         is_few = n_distinct <= 2 or (n_distinct <= MAX_INTEGER_CLASSES and 2 * n_distinct <= len(y))
         if not (is_few and _is_whole(y)):
             return "regression"
     n_classes = n_distinct if examples.listed_classes is None else len(examples.listed_classes)
     return "binary" if n_classes <= 2 else "multiclass"
+
+
+def _refuse_text_among_numbers(y: NDArray[Any], place: str) -> None:
+    import pandas as pd
+
+    from experiments.readers.columns import MAX_NUMERALS, parsed
+
+    distinct = pd.Series(np.unique(y), dtype=str)
+    numbers, is_other = parsed(distinct)
+    if numbers.notna().sum() > MAX_NUMERALS and is_other.any():
+        raise InputError(
+            f"{place} is text because of '{distinct[is_other].iloc[0]}' among its numbers.",
+            "Targets are all numbers, or all names of classes.",
+            "Correct it, or remove its row; if these are classes, set task.",
+        )
 
 
 def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:

@@ -276,3 +276,11 @@ def test_a_test_fraction_that_leaves_too_little(tmp_path: Path, fraction: float)
 
 def test_a_regression_test_set_of_one_example(tmp_path: Path) -> None:
     refused("the test set has 1 example", tmp_path, np.linspace(0, 1, 60), test_fraction=0.01)
+
+
+def test_a_text_among_numbers_to_predict_is_named(tmp_path):
+    prices = [str(100_000 + 7 * row) for row in range(40)]
+    prices[5] = "call us"
+    (tmp_path / "h.csv").write_text("size,price\n" + "".join(f"{row},{price}\n" for row, price in enumerate(prices)))
+    with pytest.raises(InputError, match=r"'price' is text because of 'call us' among its numbers\. Targets are all"):
+        load_dataset("h.csv", directory=tmp_path, target="price")

@@ -83,6 +83,16 @@ def test_pixels_between_0_and_1_are_refused_for_bytes_and_not_rounded(tmp_path):
         loaded.predict(X / 255)
 
 
+def test_a_list_is_an_array_and_an_empty_one_has_no_examples(tmp_path):
+    X, model, folder = saved("images", tmp_path)
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    pd.testing.assert_frame_equal(loaded.predict(X[:2].tolist()), model.table(X[:2]))
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"examples"):
+        loaded.predict([])
+
+
 def test_a_table_is_taken_as_people_have_it(tmp_path):
     _, model, folder = saved("table", tmp_path)
     import mlflow.pyfunc

@@ -458,6 +458,26 @@ def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps,
     assert sweeps.json("sync", SWEEPS_TRACKING=here) == {"n_pending": 0, "studies": {}}
 
 
+def test_sync_delivers_to_another_mlflow_than_the_one_that_is_gone(sweeps):
+    nowhere = changed(IRIS, tracking={"uri": "http://127.0.0.1:9"})
+    assert sweeps.run("run", sweeps.write(values=nowhere), "--json", "--quiet").returncode == 4
+    nonsense = sweeps.run("sync", "--tracking-uri", "nonsense")
+    assert nonsense.returncode == 2
+    assert "is not the address of an MLflow store" in nonsense.stderr
+    other = sweeps.directory / "other.db"
+    assert sweeps.json("sync", "--tracking-uri", f"sqlite:///{other}")["n_pending"] == 0
+    assert len(mlflow_runs(other)) == N_TRIALS + 1
+    assert sweeps.json("sync") == {"n_pending": 0, "studies": {}}
+
+
+def test_a_sweep_goes_on_when_nobody_reads_what_it_says(sweeps, finished):
+    name = sweeps.write()
+    with sweeps.start("run", name) as process:
+        process.stderr.close()
+        assert process.wait(timeout=180) == 0
+    assert sweeps.trials() == finished[0].trials()
+
+
 def test_sync_delivers_the_others_where_one_record_is_damaged_or_its_uri_is_unknown(sweeps, tmp_path):
     first = sweeps.json("run", sweeps.write(), "--quiet")["study"]
     nowhere = changed(IRIS, sweep={"name": "lost", "n_trials": 1}, tracking={"uri": "${SWEEPS_TRACKING}"})

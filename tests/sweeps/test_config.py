@@ -65,6 +65,14 @@ BAD = {
         r"learning_rate: '0.1' is not allowed. It must be a va",
     ),
     "a truth value for a number": ({"sweep": {"timeout_seconds": True}}, "timeout_seconds: True is not allowed."),
+    "a depth that takes longer to build than to train": (
+        {"search": {"depth": {"low": 0, "high": 1001}}},
+        r"\[search\] depth.high: 1001 is not allowed. It must be less than or equal to 1000",
+    ),
+    "an address of no kind": (
+        {"tracking": {"uri": "nonsense"}},
+        r"\[tracking\] uri: \"nonsense\" is not the address of an MLflow store. It begins with http://",
+    ),
     "a negative depth": (
         {"search": {"depth": -1}},
         r"\[search\] depth: -1 is not allowed. It must be greater than or e",

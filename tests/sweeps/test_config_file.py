@@ -21,6 +21,16 @@ def file(tmp_path):
     return path
 
 
+def test_a_file_that_begins_with_the_mark_of_windows_is_read(file):
+    file.write_text(TEXT, "utf-8-sig")
+    assert load_config(file).sweep.name == "flowers"
+
+
+def test_an_empty_name_is_not_the_default():
+    with pytest.raises(InputError, match=r"name of the configuration is empty. It is a TOML file, or one of breast_c"):
+        load_config("")
+
+
 def test_a_file_is_read_and_relative_paths_are_relative_to_it(file):
     config = load_config(file)
     assert config.sweep.name == "flowers"

@@ -633,6 +633,8 @@ def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
     runs = mlflow_runs(folder / "mlflow.db")
     assert {status for _, status, _ in runs} == {"FAILED"}
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None
+    assert study_statuses(Workspace(folder), None)[0].state == "FAILED"
+    assert run_sweep(config, directory=folder).study != result.study, "it has ended, there is nothing to continue"
 
 
 def replace_search(config, **search):
