@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -45,7 +45,8 @@ def unfinished_file(path: Path) -> Iterator[Path]:
         yield unfinished
         unfinished.replace(place)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):  # it was given its name, or never made
+            unfinished.unlink()
 
 
 def write_durably(path: Path, data: bytes) -> None:

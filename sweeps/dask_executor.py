@@ -34,6 +34,7 @@ from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, Work
 try:
     import dask
     from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin
+    from distributed.comm import CommClosedError
     from distributed.utils import silence_logging_cmgr
 except ModuleNotFoundError as error:
     raise InputError(
@@ -151,8 +152,8 @@ class DaskExecutor(RungExecutor):
         error: Exception | None = None
         try:
             result = answer.result()
-        except CancelledError as cancelled:  # not by us, or nobody listens any more
-            error = WorkerDiedError("the sweep was stopped") if self._is_shut_down else self._lost(cancelled)
+        except (CancelledError, CommClosedError) as gone:  # not by us, nobody listens any more, or just now
+            error = WorkerDiedError("the sweep was stopped") if self._is_shut_down else self._lost(gone)
         except UnfitWorkerError as unfit:
             error = joined_unfit(unfit)
         except Exception as other:  # handed to whoever asks for the result, as every Executor does

@@ -114,7 +114,10 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
         return {}
     if values[math.ceil(0.1 * len(values)) - 1] == values[-1]:  # the best tenth is everything
         return {}
-    return optuna.importance.get_param_importances(snapshot(trials))
+    found = optuna.importance.get_param_importances(snapshot(trials))
+    return dict(
+        sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    )  # Optuna leaves the order of equals to chance
 
 
 def param_importances(trials: Sequence[FrozenTrial]) -> "go.Figure":

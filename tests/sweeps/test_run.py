@@ -485,7 +485,7 @@ def test_a_sweep_with_another_configuration_leaves_the_interrupted_one_alone(fol
     name = interrupted(config, folder)
     before = table(study_of(folder, name))
     progress = InterruptAfter(99)
-    other = run_sweep(iris(sweep={"seed": 2, "n_trials": 3}), directory=folder, progress=progress)
+    other = run_sweep(iris(sweep={"seed": 3, "n_trials": 3}), directory=folder, progress=progress)
     assert other.study != name
     assert f"{name} was interrupted with another configuration or other data; it is left as it is." in progress.said
     assert table(study_of(folder, name)) == before
@@ -500,7 +500,7 @@ def test_a_killed_sweep_that_is_left_does_not_stay_running_in_mlflow(folder, mon
     lines = record.read_bytes().splitlines(keepends=True)
     record.write_bytes(b"".join(lines[:-1]))  # as after kill -9
     monkeypatch.setenv("SWEEPS_WHERE", f"sqlite:///{folder}/mlflow.db")
-    other = override(config, sweep={"n_trials": 2, "seed": 2 if how == "another configuration" else 1})
+    other = override(config, sweep={"n_trials": 2, "seed": 3 if how == "another configuration" else 2})
     run_sweep(other, directory=folder, is_new=how == "--new")
     runs = mlflow_runs(folder / "mlflow.db")
     assert [status for run, status, _ in runs if run == name] == ["KILLED"]
