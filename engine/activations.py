@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from engine.memory import empty, full
 from engine.steps import Step, copy, step
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -43,7 +44,7 @@ class Activation(ABC):
     """The scheme of `engine.initialization` that keeps the variance of Z from layer to layer."""
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self.slope: FloatArray = np.empty(shape, dtype)
+        self.slope: FloatArray = empty(shape, dtype)
 
     @abstractmethod
     def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
@@ -100,7 +101,7 @@ class Relu(Activation):
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         super().__init__(shape, dtype)
-        self.is_active: BoolArray = np.empty(shape, np.bool_)
+        self.is_active: BoolArray = empty(shape, np.bool_)
 
     def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
         """A = slope * Z, slope = 1 where z > 0, else 0."""
@@ -123,8 +124,8 @@ class LeakyRelu(Activation):
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         super().__init__(shape, dtype)
-        self.is_active: BoolArray = np.empty(shape, np.bool_)
-        self.least_slope = np.full(shape, LEAKY_SLOPE, dtype)
+        self.is_active: BoolArray = empty(shape, np.bool_)
+        self.least_slope = full(shape, LEAKY_SLOPE, dtype)
 
     def forward(self, Z: FloatArray, A: FloatArray) -> list[Step]:
         """A = slope * Z, slope = 1 where z >= 0, else 0.01."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.errors import ShapeError
+from engine.memory import copied, empty
 
 IndexArray = npt.NDArray[np.intp]
 
@@ -81,7 +82,7 @@ class TrainingData:
         inputs = np.vstack([X, np.ones((1, m))])
         is_reduced = _largest(~held_out) <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
         gram = inputs.T @ inputs if is_reduced else None
-        return cls._divided(inputs.astype(dtype), Y.astype(dtype), held_out, gram)
+        return cls._divided(copied(inputs, dtype), Y.astype(dtype), held_out, gram)
 
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them."""
@@ -93,7 +94,7 @@ class TrainingData:
     ) -> "TrainingData":
         n_networks, m = held_out.shape
         columns = np.argsort(held_out, axis=1, kind="stable")
-        rows = inputs if gram is None else gram.astype(inputs.dtype, copy=False)
+        rows = inputs if gram is None else copied(gram, inputs.dtype)
         n_training, n_validation = _largest(~held_out), _largest(held_out)
         if n_validation == 0:
             training_inputs = np.broadcast_to(rows, (n_networks, *rows.shape))
@@ -101,7 +102,7 @@ class TrainingData:
         else:
             of_network = [rows if gram is None else rows[own[:n_training]] for own in columns]
             training_inputs, validation_inputs = (
-                np.stack([chosen.take(own[part], axis=1) for chosen, own in zip(of_network, columns, strict=True)])
+                _stacked([chosen.take(own[part], axis=1) for chosen, own in zip(of_network, columns, strict=True)])
                 for part in (slice(n_training), slice(m - n_validation, m))
             )
         return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs)
@@ -167,6 +168,10 @@ class TrainingData:
             training_inputs=mapped("training_inputs"),
             validation_inputs=mapped("validation_inputs"),
         )
+
+
+def _stacked(arrays: list[FloatArray]) -> FloatArray:
+    return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), arrays[0].dtype))
 
 
 def _largest(chosen: BoolArray) -> int:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from engine.activations import ACTIVATIONS, FloatArray
 from engine.heads import HEADS
+from engine.memory import empty, full
 from engine.network import Architecture
 from engine.products import product, product_over_examples
 from engine.steps import Step, copy, step
@@ -65,9 +66,9 @@ class Layers:
     def __init__(self, architecture: Architecture, n_networks: int, m: int, dtype: npt.DTypeLike) -> None:
         sizes = architecture.layer_sizes[1:]
         self.L = len(sizes)
-        self.Z: list[FloatArray] = [np.empty((n_networks, n, m), dtype) for n in sizes]
-        self.dZ: list[FloatArray] = [np.empty((n_networks, n, m), dtype) for n in sizes]
-        self.A_and_ones: list[FloatArray] = [np.ones((n_networks, n + 1, m), dtype) for n in sizes[:-1]]
+        self.Z: list[FloatArray] = [empty((n_networks, n, m), dtype) for n in sizes]
+        self.dZ: list[FloatArray] = [empty((n_networks, n, m), dtype) for n in sizes]
+        self.A_and_ones: list[FloatArray] = [full((n_networks, n + 1, m), 1, dtype) for n in sizes[:-1]]
         self.A = [A_and_ones[:, :-1, :] for A_and_ones in self.A_and_ones]
         self.activations = [ACTIVATIONS[architecture.activation](A.shape, dtype) for A in self.A]
         self.head = HEADS[architecture.head]

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import IndexArray, TrainingData
 from engine.layers import Columns, Layers
+from engine.memory import empty
 from engine.network import Architecture
 from engine.parts import divide
 from engine.steps import Step, run, step
@@ -94,7 +95,7 @@ class Stack:
         learning_rate: float,
     ) -> None:
         self.architecture, self.data, self.learning_rate = architecture, data, learning_rate
-        flat_dtheta = np.empty_like(theta)
+        flat_dtheta = empty(theta.shape, theta.dtype)
         self.theta, self.dtheta = (split(flat, architecture, data) for flat in (theta, flat_dtheta))
         self._descend = step(np.subtract, theta, flat_dtheta, out=theta)
         self.initial_offset, self.settled = initial_offset, settled
@@ -148,7 +149,7 @@ class Stack:
         sizes = self.architecture.layer_sizes[1:]
         offset: FloatArray | None = None
         if self.settled is not None:
-            offset = np.empty((n_networks, sizes[0], m), inputs.dtype)
+            offset = empty((n_networks, sizes[0], m), inputs.dtype)
             self._offsets.append((offset, which))
             self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)

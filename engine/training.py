@@ -19,6 +19,7 @@ from engine.curve import Curve, Recorder
 from engine.data import TrainingData
 from engine.errors import EngineError, ShapeError
 from engine.heads import HEADS
+from engine.memory import copied
 from engine.network import Architecture, Parameters
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
@@ -103,7 +104,7 @@ def advance(
             f"n_iterations = {n_iterations}, but the state has done {state.iteration}. Training does not go back; pass "
             "a total that is at least as large."
         )
-    theta = state.theta.copy()
+    theta = copied(state.theta)
     settled = None if state.settled is None else state.settled.copy()
     record_at = frozenset(record_at)
 

@@ -34,8 +34,8 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "h5py")
 CODE = {
     "engine": (
         "__init__.py", "activations.py", "curve.py", "data.py", "errors.py", "heads.py", "initialization.py",
-        "layers.py", "network.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py", "training.py",
-        "weights.py",
+        "layers.py", "memory.py", "network.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py",
+        "training.py", "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
