@@ -22,6 +22,12 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return block[start : start + n_bytes].view(dtype).reshape(shape)
 
 
+def whole_cache_lines(n: int, dtype: npt.DTypeLike) -> int:
+    """n, or the next larger number of elements that fills whole cache lines."""
+    in_a_line = CACHE_LINE // np.dtype(dtype).itemsize
+    return -(-n // in_a_line) * in_a_line
+
+
 def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array of the shape, filled with one value."""
     array = empty(shape, dtype)

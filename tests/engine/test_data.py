@@ -81,6 +81,18 @@ def test_coefficients_are_spread_over_all_examples():
     np.testing.assert_array_equal(spread[2], C[2])
 
 
+@pytest.mark.parametrize(("dtype", "in_a_line"), [(np.float32, 16), (np.float64, 8)])
+@pytest.mark.parametrize("n_held_out", [3, 50])
+def test_rows_end_with_a_cache_line_where_there_are_enough_examples_held_out_to_fill_them(dtype, in_a_line, n_held_out):
+    held_out = np.zeros((2, 200), bool)
+    held_out[0, :n_held_out] = held_out[1, -n_held_out:] = True
+    prepared = TrainingData.of(np.ones((2, 200)), np.ones((1, 200)), held_out, dtype, reduce=False)
+    n_trained, n_columns = 200 - n_held_out, prepared.training_inputs.shape[-1]
+    assert n_trained <= n_columns < n_trained + in_a_line
+    assert n_columns % in_a_line == 0 or n_columns == 200
+    assert not np.take_along_axis(held_out, prepared.training_columns, axis=1)[:, :n_trained].any()
+
+
 def test_nothing_is_copied_for_networks_that_hold_out_nothing():
     prepared = TrainingData.of(np.ones((2, 5)), np.ones((1, 5)), np.zeros((3, 5), bool))
     assert prepared.training_inputs.shape == (3, 3, 5)
