@@ -220,11 +220,12 @@ def main() -> None:
     parser.add_argument("--append", action="store_true", help="add the tables to RESULTS.md")
     parser.add_argument("--data", choices=list(DATA), action="append", help="default: all that are here")
     parser.add_argument("--only", choices=["peer", "breakdown", "overhead"])
+    parser.add_argument("--trials", type=int, help="number of our trials; default: as the configuration ships")
     parser.add_argument("--plain", type=int, help="number of trials of the plain script")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data_sets = [data for data in options.data or DATA if data != "cats" or CATS.exists()]
-    n_trials = {data: 10 if options.quick else N_TRIALS[data] for data in data_sets}
+    n_trials = {data: options.trials or (10 if options.quick else N_TRIALS[data]) for data in data_sets}
     n_plain = {data: options.plain or (3 if options.quick else N_PLAIN[data]) for data in data_sets}
     parallels = ["folds"] if options.quick else ["folds", "trials"]
 
