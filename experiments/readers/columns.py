@@ -55,6 +55,12 @@ def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     return numbers, is_other
 
 
+def text_among_numbers(distinct: pd.Series) -> str | None:
+    """The first text that is no number, where more than `MAX_NUMERALS` of these different ones (of dtype str) are."""
+    numbers, is_other = parsed(distinct)
+    return str(distinct[is_other].iloc[0]) if numbers.notna().sum() > MAX_NUMERALS and is_other.any() else None
+
+
 def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
     """Bring a column into the form of its kind.
 

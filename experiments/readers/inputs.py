@@ -243,15 +243,15 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
     from sklearn.preprocessing import OneHotEncoder
 
-    from experiments.readers.columns import MAX_NUMERALS, parsed
+    from experiments.readers.columns import text_among_numbers
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()
     distinct = texts.drop_duplicates()
-    numbers, is_other = parsed(distinct)
-    if numbers.notna().sum() > MAX_NUMERALS and is_other.any():
+    intruder = text_among_numbers(distinct)
+    if intruder is not None:
         raise InputError(
-            f"{source}: column '{name}' is text because of '{distinct[is_other].iloc[0]}' among its numbers.",
+            f"{source}: column '{name}' is text because of '{intruder}' among its numbers.",
             "A column is all numbers or all text; a missing number is empty.",
             "Correct it, or leave it empty; codes need a letter in front of each.",
         )

@@ -96,13 +96,12 @@ def infer_task(examples: Examples) -> Task:
 def _refuse_text_among_numbers(y: NDArray[Any], place: str) -> None:
     import pandas as pd
 
-    from experiments.readers.columns import MAX_NUMERALS, parsed
+    from experiments.readers.columns import text_among_numbers
 
-    distinct = pd.Series(np.unique(y), dtype=str)
-    numbers, is_other = parsed(distinct)
-    if numbers.notna().sum() > MAX_NUMERALS and is_other.any():
+    intruder = text_among_numbers(pd.Series(np.unique(y), dtype=str))
+    if intruder is not None:
         raise InputError(
-            f"{place} is text because of '{distinct[is_other].iloc[0]}' among its numbers.",
+            f"{place} is text because of '{intruder}' among its numbers.",
             "Targets are all numbers, or all names of classes.",
             "Correct it, or remove its row; if these are classes, set task.",
         )
