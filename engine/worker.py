@@ -6,7 +6,6 @@ Imports nothing but the engine, so a worker starts in a fraction of a second and
 import os
 import signal
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -86,12 +85,11 @@ def run_rung_in_worker(rung: Rung) -> RungResult:
     return run_rung(rung, _data)
 
 
-def serve(pipe: "Connection[Any, Any]", initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-    """Life of a worker process: say that it is ready, then answer calls, until the pipe ends.
+def serve(pipe: "Connection[Any, Any]") -> None:
+    """Life of a worker process: say that all is imported, then answer calls, until the pipe ends.
 
     A call is (function, arguments); an answer is (None, result), or (error, None).
     """
-    initializer(*initargs)
     pipe.send("ready")
     while True:
         try:

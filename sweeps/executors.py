@@ -73,8 +73,8 @@ class WorkerProcesses(RungExecutor):
     the rest of it for ever. A pipe that only two processes hold ends when one of them does.
     """
 
-    def __init__(self, n_workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-        self._initializer, self._initargs = initializer, initargs
+    def __init__(self, n_workers: int) -> None:
+        self._first_call: tuple[Callable[..., None], tuple[Any, ...]] | None = None
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._training: dict[Future[Any], BaseProcess] = {}
@@ -89,6 +89,10 @@ class WorkerProcesses(RungExecutor):
         """Process numbers of the workers that have a rung now."""
         with self._lock:
             return [process.pid for process in self._training.values() if process.pid is not None]
+
+    def call_first(self, fn: Callable[..., None], *args: Any) -> None:  # noqa: ANN401
+        """What each worker is to call before its first rung, also one that is started later."""
+        self._first_call = (fn, args)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401
         """Queue a call; calls begin in the order they came."""
@@ -159,9 +163,12 @@ class WorkerProcesses(RungExecutor):
                 raise EOFError
             self._training[task.future] = worker.process
         try:
-            worker.pipe.send((task.call, task.args))
-            answer: tuple[BaseException | None, Any] = worker.pipe.recv()
-            return answer
+            if self._first_call is not None and not worker.is_prepared:
+                error, _ = worker.ask(*self._first_call)
+                if error is not None:
+                    return error, None
+                worker.is_prepared = True
+            return worker.ask(task.call, task.args)
         finally:
             with self._lock:
                 del self._training[task.future]
@@ -169,18 +176,25 @@ class WorkerProcesses(RungExecutor):
     def _start_worker(self) -> "_Worker":
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self._initializer, self._initargs), daemon=True)
+        process = context.Process(target=serve, args=(theirs,), daemon=True)
         with start_of_ours():
             process.start()
         theirs.close()  # so that the pipe ends with the worker
-        ours.recv()  # it is ready: a task that is taken begins at once
+        ours.recv()  # all is imported: a task that is taken begins at once
         return _Worker(process, ours)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Worker:
     process: BaseProcess
     pipe: "Connection[Any, Any]"
+    is_prepared: bool = False
+
+    def ask(self, call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[BaseException | None, Any]:
+        """Have it make a call; the error that came of it, or None and the result."""
+        self.pipe.send((call, args))
+        answer: tuple[BaseException | None, Any] = self.pipe.recv()
+        return answer
 
     def end(self) -> None:
         """See it gone; an idle one reads the end of the pipe and leaves."""
@@ -205,11 +219,25 @@ def n_cores() -> int:
 
 
 @contextmanager
+def started_workers(name: str, n_workers: int) -> Iterator[WorkerProcesses | None]:
+    """For the executor "processes", its workers: they import the engine while whoever enters this reads the data."""
+    if name != "processes":
+        yield None
+        return
+    workers = WorkerProcesses(n_workers or n_cores())
+    try:
+        yield workers
+    finally:
+        workers.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
 def open_executor(
     name: str,
     n_workers: int,
     data: TrainingData,
     *,
+    workers: WorkerProcesses | None = None,
     folder: Path | None = None,
     scheduler: str | None = None,
     data_name: str = "",
@@ -222,6 +250,7 @@ def open_executor(
         name: serial, processes or dask.
         n_workers: Of this machine; 0 is one per core.
         data: What rungs train on.
+        workers: Of `started_workers`; None starts them here.
         folder: Where workers of this machine find the data while they run; None is a temporary one.
         scheduler: Of a Dask cluster that runs; None starts one on this machine.
         data_name: What the data are called on a cluster that others use too: of one study in one place.
@@ -253,7 +282,8 @@ def open_executor(
             data.save(Path(directory))
         except OSError as error:  # NumPy gives a short write no errno
             raise OSError(error.errno or errno.ENOSPC, str(error), directory) from error
-        executor = WorkerProcesses(n_workers, initialize_worker, (Path(directory),))
+        executor = workers or WorkerProcesses(n_workers)
+        executor.call_first(initialize_worker, Path(directory))
         try:
             yield executor, run_rung_in_worker
         finally:

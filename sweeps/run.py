@@ -18,7 +18,7 @@ from sweeps.checkpoint import Checkpoint
 from sweeps.config import Config
 from sweeps.config_file import check_variables, scheduler_of
 from sweeps.description import won
-from sweeps.executors import open_executor
+from sweeps.executors import open_executor, started_workers
 from sweeps.interrupts import Interrupts
 from sweeps.opening import open_study
 from sweeps.problem import load_data, problem_of, unseen_in_test
@@ -54,68 +54,70 @@ def run_sweep(
     progress = progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
-    prepared = load_data(config)
-    problem = problem_of(config, prepared)
-    rungs = Rungs(config.search.max_iterations)
-    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
-    workspace.create()
+    with started_workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
+        prepared = load_data(config)
+        problem = problem_of(config, prepared)
+        rungs = Rungs(config.search.max_iterations)
+        data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
+        workspace.create()
 
-    with (
-        workspace.lease(config.sweep.name),
-        Interrupts() as interrupts,
-        one_blas_thread(),
-        progress,
-        open_study(
-            config, workspace, prepared.dataset.digest, is_new=is_new, interrupts=interrupts, say=progress.say
-        ) as stored,
-    ):
-        folder = workspace.study_folder(stored.name)
-        for note in unseen_in_test(prepared):
-            progress.say(note)
-        with Record(config, stored.name, prepared, workspace, progress.say) as record:
-            interrupts.also(record.look)
+        with (
+            workspace.lease(config.sweep.name),
+            Interrupts() as interrupts,
+            one_blas_thread(),
+            progress,
+            open_study(
+                config, workspace, prepared.dataset.digest, is_new=is_new, interrupts=interrupts, say=progress.say
+            ) as stored,
+        ):
+            folder = workspace.study_folder(stored.name)
+            for note in unseen_in_test(prepared):
+                progress.say(note)
+            with Record(config, stored.name, prepared, workspace, progress.say) as record:
+                interrupts.also(record.look)
 
-            def trial_ended(result: TrialResult) -> None:
-                record.trial_ended(result)
-                if not result.is_recalled:
-                    progress.trial_ended(result)
+                def trial_ended(result: TrialResult) -> None:
+                    record.trial_ended(result)
+                    if not result.is_recalled:
+                        progress.trial_ended(result)
 
-            n_trials, study = stored.attributes["sweeps.n_trials"], config.study
-            plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
-            progress.begin(n_trials, stored.ended_trials)
-            with (
-                open_executor(
-                    config.execution.executor,
-                    config.execution.workers,
-                    data,
-                    folder=folder,
-                    scheduler=scheduler_of(config),
-                    data_name=f"{stored.name} of {place_of(workspace)}",
-                    trials_in_flight=config.study.trials_in_flight,
-                    say=progress.say,
-                ) as (executor, run_rung),
-                Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,
-            ):
-                Schedule(
-                    LiveStudy(stored, config, rungs),
-                    executor,
-                    run_rung,
-                    checkpoint,
-                    plan,
-                    Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
-                ).run()
+                n_trials, study = stored.attributes["sweeps.n_trials"], config.study
+                plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
+                progress.begin(n_trials, stored.ended_trials)
+                with (
+                    open_executor(
+                        config.execution.executor,
+                        config.execution.workers,
+                        data,
+                        workers=workers,
+                        folder=folder,
+                        scheduler=scheduler_of(config),
+                        data_name=f"{stored.name} of {place_of(workspace)}",
+                        trials_in_flight=config.study.trials_in_flight,
+                        say=progress.say,
+                    ) as (executor, run_rung),
+                    Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,
+                ):
+                    Schedule(
+                        LiveStudy(stored, config, rungs),
+                        executor,
+                        run_rung,
+                        checkpoint,
+                        plan,
+                        Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
+                    ).run()
 
-            interrupts.check()  # the winner may take as long to train as any trial
-            trials = stored.trials
-            winner = crown(trials, config.search, problem, data, prepared, stored.name)
-            model_file = folder / "model.h5"
-            if winner is not None:
-                winner.model.save(model_file)
-            report = report_at_the_end(stored, workspace, winner, progress.say)
-            outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
-            record.finish(winner, outcome, report)
-        state = "FAILED" if winner is None else "FINISHED"
-        stored.set_attribute("sweeps.state", state)
+                interrupts.check()  # the winner may take as long to train as any trial
+                trials = stored.trials
+                winner = crown(trials, config.search, problem, data, prepared, stored.name)
+                model_file = folder / "model.h5"
+                if winner is not None:
+                    winner.model.save(model_file)
+                report = report_at_the_end(stored, workspace, winner, progress.say)
+                outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
+                record.finish(winner, outcome, report)
+            state = "FAILED" if winner is None else "FINISHED"
+            stored.set_attribute("sweeps.state", state)
 
     assert record.delivered is not None, "leaving the record delivers it"
     return SweepResult(

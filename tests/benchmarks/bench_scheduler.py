@@ -159,15 +159,16 @@ class SimulatedCluster(RungExecutor):
 class SleepingWorkers(WorkerProcesses):
     """Real processes that sleep for as long as a rung takes on a worker of this speed."""
 
-    def __init__(self, n_workers: int, speed: float, problem: Problem) -> None:
+    def __init__(self, n_workers: int, speed: float, problem: Callable[[], Problem]) -> None:
         self._speed, self._problem = speed, problem
-        super().__init__(n_workers, _nothing, ())
+        super().__init__(n_workers)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Sleep in place of `fn`."""
         (rung,) = args
-        seconds = self._speed * rung_seconds(rung, self._problem)
-        return super().submit(partial(sleep_rung, seconds, self._problem.n_folds), rung)
+        problem = self._problem()
+        seconds = self._speed * rung_seconds(rung, problem)
+        return super().submit(partial(sleep_rung, seconds, problem.n_folds), rung)
 
 
 def rung_seconds(rung: Rung, problem: Problem) -> float:
@@ -383,7 +384,7 @@ WORKERS_COLUMNS = [
 def sleepers(n_trials: int = 200, seconds_a_trial: float = 0.1, n_workers: int = 2) -> str:
     """Real processes that sleep: wall time against the time that training took."""
     sweep = Sweep(n_trials, 16)
-    executor = SleepingWorkers(n_workers, speed_for(seconds_a_trial), sweep.problem)
+    executor = SleepingWorkers(n_workers, speed_for(seconds_a_trial), lambda: sweep.problem)
     try:
         for future in [WorkerProcesses.submit(executor, time.sleep, 1.0) for _ in range(n_workers)]:
             future.result()  # they have started
@@ -414,10 +415,6 @@ def sleepers(n_trials: int = 200, seconds_a_trial: float = 0.1, n_workers: int =
             ]
         ],
     )
-
-
-def _nothing() -> None:
-    pass
 
 
 def main() -> None:

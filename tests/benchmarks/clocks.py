@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -119,7 +118,7 @@ def _sleep_instead(speed: float) -> None:
         problems.append(problem_of(*args))
         return problems[-1]
 
-    def sleeping(n_workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> SleepingWorkers:
-        return SleepingWorkers(n_workers, speed, problems[-1])
+    def sleeping(n_workers: int) -> SleepingWorkers:
+        return SleepingWorkers(n_workers, speed, lambda: problems[-1])
 
     run.problem_of, executors.WorkerProcesses = noted, sleeping  # type: ignore[misc,assignment]
