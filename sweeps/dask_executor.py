@@ -29,7 +29,7 @@ from engine.remote import RemoteResult, UnfitWorkerError, forget, receive, run_r
 from engine.worker import Rung, RungResult
 from experiments.errors import InputError
 from sweeps.dask_workers import check_workers, joined_unfit, other_kind
-from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, WorkerDiedError, n_cores
+from sweeps.executors import MAX_ATTEMPTS, ExecutorLostError, RungExecutor, WorkerDiedError, WorkerHungError, n_cores
 
 try:
     import dask
@@ -56,6 +56,7 @@ class _Task:
     future: "Future[Any]"
     answer: Any = None  # Dask's future of the present attempt
     n_deaths: int = 0
+    was_abandoned: bool = False
     is_alone: bool = False
     executing_on: frozenset[str] = frozenset()  # workers, when last looked at
 
@@ -119,6 +120,7 @@ class DaskExecutor(RungExecutor):
         with suppress(OSError, RuntimeError, CancelledError):  # the cluster is going; then the future says so
             workers = frozenset(self._client.call_stack(keys=[task.answer.key]))
             if workers and workers == task.executing_on:
+                task.was_abandoned = True
                 try:
                     self._client.restart_workers(list(workers), raise_for_error=False)
                 except ValueError:  # no nanny watches over it
@@ -167,10 +169,7 @@ class DaskExecutor(RungExecutor):
                     (self._suspects if is_suspect else self._waiting).appendleft(task)
                     self._send_waiting()
                     return
-                error = WorkerDiedError(
-                    f"its worker process ended unexpectedly {task.n_deaths} times. Most often memory ran out; "
-                    "use fewer workers a machine or a smaller hidden_units.high."
-                )
+                error = _died(task)
             if not self._is_shut_down:
                 self._send_waiting()
         if error is not None:
@@ -194,6 +193,15 @@ class DaskExecutor(RungExecutor):
         )
         lost.__cause__ = error
         return lost
+
+
+def _died(task: _Task) -> WorkerDiedError:
+    if task.was_abandoned:
+        return WorkerHungError(f"it was given to {task.n_deaths} workers, and they did not answer.")
+    return WorkerDiedError(
+        f"its worker process ended unexpectedly {task.n_deaths} times. Most often memory ran out; "
+        "use fewer workers a machine or lower search.hidden_units.high."
+    )
 
 
 @contextmanager

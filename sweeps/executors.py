@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -34,28 +35,52 @@ class WorkerDiedError(RuntimeError):
     """A worker process ended, several times, while it had the same rung."""
 
 
+class WorkerHungError(WorkerDiedError):
+    """At least one of those workers was ended by us, because it did not answer."""
+
+
 class ExecutorLostError(InputError):
     """No rung can be trained any more, through no fault of a trial: the sweep ends here, and continues from here."""
 
 
 class RungExecutor(Executor):
-    """What a schedule needs of an executor."""
+    """What a schedule needs of an executor; it waits by asking a future for its exception, with a timeout."""
 
     def abandon(self, future: "Future[RungResult]") -> None:
         """Take a rung away from a worker that does not answer and give it to another, as if the worker had died."""
 
 
 class SerialExecutor(RungExecutor):
-    """Runs each call at once, in this process."""
+    """Makes each call in this process, when it is asked how the call ended.
+
+    Not before: between two rungs the schedule looks whether the time is over.
+    """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":  # noqa: ANN401
-        """Run the call and return its finished future."""
-        future: Future[Any] = Future()
+        """The future of a call that has not been made."""
+        return _UnmadeCall(partial(fn, *args, **kwargs))
+
+
+class _UnmadeCall(Future[Any]):
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__()
+        self._call = call
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._make()
+        return super().exception(timeout)
+
+    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
+        self._make()
+        return super().result(timeout)
+
+    def _make(self) -> None:
+        if self.done() or not self.set_running_or_notify_cancel():
+            return
         try:
-            future.set_result(fn(*args, **kwargs))
+            self.set_result(self._call())
         except Exception as error:  # handed to whoever asks for the result, as every Executor does
-            future.set_exception(error)
-        return future
+            self.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,7 @@ class WorkerProcesses(RungExecutor):
         self._lock = threading.Lock()
         self._training: dict[Future[Any], BaseProcess] = {}
         self._is_given_up = False
+        self._abandoned: set[Future[Any]] = set()
         resource_tracker.ensure_running()  # it comes with the first worker, and unblocks signals in whoever starts it
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(n_workers)]
         for thread in self._threads:
@@ -118,6 +144,7 @@ class WorkerProcesses(RungExecutor):
         """Kill the worker that has the rung."""
         with self._lock:
             if future in self._training:
+                self._abandoned.add(future)
                 self._training[future].kill()
 
     def _serve(self) -> None:
@@ -134,7 +161,7 @@ class WorkerProcesses(RungExecutor):
             if self._is_given_up or not task.future.set_running_or_notify_cancel():
                 task.future.cancel()
                 continue
-            answer: tuple[BaseException | None, Any] = (_died(), None)
+            answer: tuple[BaseException | None, Any] | None = None
             for _ in range(MAX_ATTEMPTS):
                 try:
                     worker = worker or self._start_worker()
@@ -149,13 +176,21 @@ class WorkerProcesses(RungExecutor):
                 except Exception as unsendable:  # by pickle; whoever asks for the result is told
                     answer = (unsendable, None)
                     break
-            error, result = answer
+            error, result = answer or (self._died(task), None)
             if error is not None:
                 task.future.set_exception(error)
             else:
                 task.future.set_result(result)
         if worker is not None:
             worker.end()
+
+    def _died(self, task: _Task) -> WorkerDiedError:
+        if task.future in self._abandoned:
+            return WorkerHungError(f"it was given to {MAX_ATTEMPTS} workers, and they did not answer.")
+        return WorkerDiedError(
+            f"its worker process ended unexpectedly {MAX_ATTEMPTS} times. Most often memory ran out; "
+            "use fewer workers or lower search.hidden_units.high."
+        )
 
     def _ask(self, worker: "_Worker", task: _Task) -> tuple[BaseException | None, Any]:
         with self._lock:
@@ -202,13 +237,6 @@ class _Worker:
         self.process.join(timeout=1)
         self.process.kill()
         self.process.join()
-
-
-def _died() -> WorkerDiedError:
-    return WorkerDiedError(
-        f"its worker process ended unexpectedly {MAX_ATTEMPTS} times. Most often memory ran out; "
-        "use fewer workers or lower search.hidden_units.high."
-    )
 
 
 def n_cores() -> int:

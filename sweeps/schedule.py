@@ -14,7 +14,8 @@ import heapq
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ from optuna.trial import TrialState
 from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.checkpoint import Checkpoint
-from sweeps.executors import MAX_ATTEMPTS, RungExecutor, WorkerDiedError
+from sweeps.executors import MAX_ATTEMPTS, RungExecutor, WorkerDiedError, WorkerHungError
 from sweeps.rungs import Rungs
 from sweeps.study import EarlyEnd, LiveStudy
 from sweeps.trial import Problem, RunningTrial, TrialResult, best_of, ended, join, recalled
@@ -211,7 +212,7 @@ class Schedule:
         assert trial.future is not None, "a rung that is not known has been submitted"
         is_running_since = time.monotonic()
         hung_for = 0.0
-        while not wait([trial.future], timeout=POLL_SECONDS).done:
+        while not has_ended_within(POLL_SECONDS, trial.future):
             self._hooks.check_interrupt()
             if not trial.future.running():
                 is_running_since = time.monotonic()
@@ -222,13 +223,13 @@ class Schedule:
         error = trial.future.exception()
         if isinstance(error, MemoryError):
             return f"its worker ran out of memory ({error}). Use fewer workers or lower search.hidden_units.high."
-        if isinstance(error, WorkerDiedError):
-            if hung_for == 0.0:
-                return str(error)
+        if isinstance(error, WorkerHungError):
             return (
                 f"it was given to {MAX_ATTEMPTS} workers and had no answer within {hung_for:.3g} s. Look for workers "
                 "that were stopped, or a machine that has no memory left and swaps."
             )
+        if isinstance(error, WorkerDiedError):
+            return str(error)
         result = trial.future.result()  # any other error is a bug of ours: not a trial's failure
         trial.state = result.state
         trial.training_seconds += result.seconds
@@ -286,6 +287,13 @@ class Schedule:
                 trial.future.cancel()
             self._end(trial, TrialState.PRUNED, reason, is_interrupted=True)
         self._study.sync()
+
+
+def has_ended_within(seconds: float, rung: "Future[RungResult]") -> bool:
+    """Wait for a rung at most so long; the serial executor trains it now."""
+    with suppress(TimeoutError, CancelledError):
+        rung.exception(timeout=seconds)
+    return rung.done()
 
 
 def imagined_seconds(architecture: Architecture, problem: Problem, n_iterations: int) -> float:

@@ -92,7 +92,7 @@ def main(started_at: float, speed: float | None) -> None:
     clocks.put(Record, "trial_ended", "record")
     clocks.put(Checkpoint, "update", "checkpoint")
     clocks.put(WorkerProcesses, "submit", "submit")
-    clocks.put(schedule, "wait", "wait")
+    clocks.put(schedule, "has_ended_within", "wait")
     clocks.mark(run, "load_data", "configuration is read", "data are loaded")
     clocks.measure_cores()
     clocks.mark(Schedule, "run", "schedule begins", "schedule ends")

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import wait
+from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class TestEveryExecutor:
         executor, _ = opened
         words = [str(i) for i in range(10)]
         futures = [executor.submit(faults.note, tmp_path / "order", word, 0.01) for word in words]
-        wait(futures, timeout=60)
+        assert [future.exception(timeout=60) for future in futures] == [None] * 10
         begun = [word for word, _ in noted(tmp_path / "order")]
         assert sorted(begun) == sorted(words)
         distance = [abs(begun.index(word) - place) for place, word in enumerate(words)]
@@ -109,7 +109,7 @@ class TestEveryExecutor:
     def test_a_future_that_is_done_says_so(self, opened):
         executor, _ = opened
         future = executor.submit(faults.double, 1)
-        assert wait([future], timeout=60).done == {future}
+        assert future.exception(timeout=60) is None
         assert future.done()
         assert not future.cancelled()
 
@@ -120,10 +120,17 @@ class TestEveryExecutor:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def test_the_serial_executor_has_run_the_call_when_submit_returns():
-    future = SerialExecutor().submit(worker_pid)
-    assert future.done()
-    assert future.result() == os.getpid()
+def test_the_serial_executor_makes_a_call_once_and_only_when_asked_how_it_ended(tmp_path):
+    executor = SerialExecutor()
+    first, second = (executor.submit(faults.note, tmp_path / "calls", word, 0.0) for word in ("first", "second"))
+    assert not first.done()
+    assert noted(tmp_path / "calls") == []
+    assert first.exception() is None
+    assert first.result() == os.getpid()
+    assert second.cancel()
+    with pytest.raises(CancelledError):
+        second.result()
+    assert noted(tmp_path / "calls") == [("first", os.getpid())]
 
 
 @pytest.fixture
@@ -231,6 +238,15 @@ def test_a_rung_that_always_kills_its_worker_fails_after_some_attempts_while_oth
         deadly.result(timeout=120)
     assert [other.result(timeout=60) for other in others] == [0, 2, 4, 6]
     assert workers.submit(faults.double, 9).result(timeout=60) == 18
+
+
+def test_a_rung_that_was_only_waiting_when_it_was_abandoned_is_not_said_to_have_hung(workers, tmp_path):
+    busy = [workers.submit(faults.note, tmp_path / "f", "busy", 1.0) for _ in range(2)]
+    deadly = workers.submit(faults.die)
+    wait_for(lambda: len(noted(tmp_path / "f")) == 2)
+    workers.abandon(deadly)
+    assert type(deadly.exception(timeout=120)) is WorkerDiedError
+    assert all(future.exception(timeout=60) is None for future in busy)
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(workers):

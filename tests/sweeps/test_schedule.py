@@ -275,6 +275,19 @@ def test_when_the_budget_ends_outstanding_trials_are_pruned_and_marked_as_interr
         assert stored.trials[result.number].value == result.value
 
 
+@pytest.mark.parametrize("n_looks", [0, 1, 5])
+def test_a_sweep_in_this_process_looks_at_the_time_before_each_rung(n_looks):
+    _, data = small_problem()
+    trained = []
+
+    def noting(rung):
+        trained.append(rung.initial_seed)
+        return run_rung(rung, data)
+
+    run_schedule(new_study(InMemoryStorage()), run_rung_there=noting, is_over=over_after(n_looks))
+    assert len(trained) == n_looks
+
+
 def test_what_was_applied_before_the_budget_ended_is_as_in_the_undisturbed_sweep(undisturbed):
     stored = new_study(InMemoryStorage())
     ended = run_schedule(stored, is_over=over_after(12))
