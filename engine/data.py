@@ -33,10 +33,11 @@ class TrainingData:
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
         gram: K = [X; 1]^T [X; 1], (m, m) in float64, present where the first layer is trained in the span of the
             examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
-        columns: (F, m): all examples in the order of each network, those it trains on first.
+        columns: (F, max(m, m_t)): all examples in the order of each network, those it trains on first; after the last,
+            the first example again, as often as it takes.
         training_inputs: (F, k, m_t): of the first m_t >= max(examples a network trains on) of those columns; [X; 1], or
-            K[trained on, trained on] where the first layer is reduced. A network that trains on fewer, and one whose
-            rows would not end with a cache line, has held-out columns among them; `engine.stack` gives these no weight.
+            K[trained on, trained on] where the first layer is reduced. What lies beyond a network's own, since another
+            trains on more or since a row ends with a cache line, has no weight (`engine.stack`).
         validation_inputs: (F, k, m_v): of the last m_v = max(examples a network holds out); [X; 1] or
             K[trained on, held out]. As above, some of them may be trained on.
     """
@@ -99,15 +100,21 @@ class TrainingData:
         columns = np.argsort(held_out, axis=1, kind="stable")
         rows = inputs if gram is None else copied(gram, inputs.dtype)
         n_training, n_validation = _largest(~held_out), _largest(held_out)
-        if gram is None and n_training >= MIN_FILLED:  # of K there are rows to fill too: no gain
-            n_training = min(m, whole_cache_lines(n_training, inputs.dtype))
+        if n_training >= MIN_FILLED:
+            n_training = whole_cache_lines(n_training, inputs.dtype)
+            columns = np.pad(columns, [(0, 0), (0, max(0, n_training - m))])
+
+        def inputs_of(own: IndexArray, part: slice) -> FloatArray:
+            there = rows if gram is None else rows[own[:n_training]]
+            return there.take(own[part], axis=1)
+
         if n_validation == 0:
-            training_inputs = np.broadcast_to(rows, (n_networks, *rows.shape))
-            validation_inputs = np.empty((n_networks, len(rows), 0), inputs.dtype)
+            same = rows if n_training == m else copied(inputs_of(columns[0], slice(n_training)))
+            training_inputs = np.broadcast_to(same, (n_networks, *same.shape))
+            validation_inputs = np.empty((n_networks, len(same), 0), inputs.dtype)
         else:
-            of_network = [rows if gram is None else rows[own[:n_training]] for own in columns]
             training_inputs, validation_inputs = (
-                _stacked([chosen.take(own[part], axis=1) for chosen, own in zip(of_network, columns, strict=True)])
+                _stacked([inputs_of(own, part) for own in columns])
                 for part in (slice(n_training), slice(m - n_validation, m))
             )
         return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs)
@@ -120,13 +127,14 @@ class TrainingData:
     @property
     def validation_columns(self) -> IndexArray:
         """(F, m_v): the examples of `validation_inputs`."""
-        return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] :]
+        return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
 
     def spread(self, C: FloatArray) -> FloatArray:
         """C (F, n, m_t), a column for each that a network trains on, as (F, n, m): 0 where it trains on none."""
         everywhere = np.zeros((*C.shape[:2], self.n_examples), C.dtype)
+        m = self.n_examples  # what comes after is the first example again, without weight
         for all_columns, own_columns, which in zip(everywhere, C, self.training_columns, strict=True):
-            all_columns[:, which] = own_columns
+            all_columns[:, which[:m]] = own_columns[:, :m]
         return everywhere
 
     @property

@@ -153,6 +153,7 @@ class Stack:
             self._offsets.append((offset, which))
             self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)
+        is_own[:, self.data.n_examples :] = False  # the first example again
         Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
         columns = Columns(inputs, offset, Y, self._step_size(is_own) if is_trained else None)
 

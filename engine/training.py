@@ -23,6 +23,9 @@ from engine.memory import copied
 from engine.network import Architecture, Parameters
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
+UFUNC_BUFFER = 256
+"""Numbers. NumPy copies a view through its buffer where a contiguous piece of it is shorter than half of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
@@ -109,6 +112,7 @@ def advance(
     record_at = frozenset(record_at)
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
+        np.setbufsize(UFUNC_BUFFER)  # until this block is left
         stack = Stack(hyperparameters.architecture, data, theta, state.offset, settled, hyperparameters.learning_rate)
         recorder = Recorder(stack, HEADS[hyperparameters.architecture.head])
         for iteration in range(state.iteration, n_iterations + 1):

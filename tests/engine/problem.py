@@ -82,6 +82,7 @@ def in_pieces(is_cut: bool = True) -> Iterator[None]:
             return
         patch.setattr(parts, "PART_BYTES", 1)
         patch.setattr(parts, "MIN_COLUMNS", 3)
+        patch.setattr(parts, "COLUMNS_OF_A_CACHE_LINE", 1)
         patch.setattr(products, "multiplies_small_in_place", lambda: True)
         patch.setattr(products, "N_MULTIPLICATIONS", 20)
         patch.setattr(products, "N_RESULTS", 12)

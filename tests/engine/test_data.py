@@ -82,15 +82,20 @@ def test_coefficients_are_spread_over_all_examples():
 
 
 @pytest.mark.parametrize(("dtype", "in_a_line"), [(np.float32, 16), (np.float64, 8)])
-@pytest.mark.parametrize("n_held_out", [3, 50])
-def test_rows_end_with_a_cache_line_where_there_are_enough_examples_held_out_to_fill_them(dtype, in_a_line, n_held_out):
-    held_out = np.zeros((2, 200), bool)
-    held_out[0, :n_held_out] = held_out[1, -n_held_out:] = True
-    prepared = TrainingData.of(np.ones((2, 200)), np.ones((1, 200)), held_out, dtype, reduce=False)
-    n_trained, n_columns = 200 - n_held_out, prepared.training_inputs.shape[-1]
+@pytest.mark.parametrize("n_held_out", [0, 3, 50])
+def test_rows_end_with_a_cache_line_filled_with_held_out_examples_or_the_first(dtype, in_a_line, n_held_out):
+    X = np.arange(402.0).reshape(2, 201)
+    held_out = np.zeros((2, 201), bool)
+    held_out[0, :n_held_out] = held_out[1, 201 - n_held_out :] = True
+    prepared = TrainingData.of(X, np.ones((1, 201)), held_out, dtype, reduce=False)
+    n_trained, n_columns = 201 - n_held_out, prepared.training_inputs.shape[-1]
     assert n_trained <= n_columns < n_trained + in_a_line
-    assert n_columns % in_a_line == 0 or n_columns == 200
-    assert not np.take_along_axis(held_out, prepared.training_columns, axis=1)[:, :n_trained].any()
+    assert n_columns % in_a_line == 0
+    for network, columns in enumerate(prepared.training_columns):
+        assert sorted(columns[:n_trained]) == np.flatnonzero(~held_out[network]).tolist()
+        assert len(set(columns[:201])) == min(201, n_columns)
+        assert not columns[201:].any()
+        np.testing.assert_array_equal(prepared.training_inputs[network, :2], X[:, columns])
 
 
 def test_nothing_is_copied_for_networks_that_hold_out_nothing():

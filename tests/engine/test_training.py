@@ -149,6 +149,32 @@ def test_recorded_costs_are_those_of_the_readable_forward_pass(head, reduced, ho
         )
 
 
+@pytest.mark.parametrize("reduced", [False, True], ids=["plain", "reduced"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("holding_out", [name for name, held_out in HOLDING_OUT.items() if held_out is not None])
+def test_columns_that_fill_up_a_cache_line_change_nothing_but_rounding(holding_out, dtype, reduced, monkeypatch):
+    held_out = HOLDING_OUT[holding_out]
+    problem = replace(random_problem(4, n_features=9, m=15, n_networks=len(held_out)), held_out=held_out)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1)
+
+    def trained():
+        data = problem.data(reduced=reduced, dtype=dtype)
+        state = start(problem.initial, data, problem.architecture)
+        state, curve = advance(state, data, hyperparameters, 60, [0, 60])
+        return data, finish(state, problem.initial, data, problem.architecture), curve
+
+    data, parameters, curve = trained()
+    monkeypatch.setattr("engine.data.MIN_FILLED", 1)
+    filled_data, filled_parameters, filled_curve = trained()
+    assert data.training_inputs.shape[-1] < filled_data.training_inputs.shape[-1] == 16
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    for filled, unfilled in zip(filled_parameters.W, parameters.W, strict=True):
+        np.testing.assert_allclose(filled, unfilled, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(filled_curve.train_cost, curve.train_cost, rtol=tolerance)
+    np.testing.assert_allclose(filled_curve.validation_cost, curve.validation_cost, rtol=tolerance)
+    np.testing.assert_array_equal(filled_curve.train_accuracy, curve.train_accuracy)
+
+
 def test_recorded_accuracies_count_the_right_answers_of_each_subset():
     problem = random_problem(3, n_features=2, m=20, n_networks=2, head="multiclass")
     data = problem.data(reduced=False)
@@ -159,6 +185,14 @@ def test_recorded_accuracies_count_the_right_answers_of_each_subset():
         right = [Z[fold, :, j].argmax() == problem.Y[:, j].argmax() for j in range(20)]
         assert curve.train_accuracy[0, fold] == np.mean([r for r, h in zip(right, held_out, strict=True) if not h])
         assert curve.validation_accuracy[0, fold] == np.mean([r for r, h in zip(right, held_out, strict=True) if h])
+
+
+def test_a_training_leaves_settings_of_numpy_as_they_were():
+    problem = random_problem(0)
+    data = problem.data(reduced=False)
+    before = np.getbufsize(), np.geterr()
+    advance(start(problem.initial, data, problem.architecture), data, Hyperparameters(problem.architecture, 0.1), 2)
+    assert (np.getbufsize(), np.geterr()) == before
 
 
 def test_a_curve_has_nan_where_there_is_nothing_to_measure():
