@@ -23,6 +23,7 @@ MISSING_NUMBERS = frozenset(
     | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
 )
 MAX_NUMERALS = 10  # names of one column that may be written as numbers beside others that are not
+_NUMBER_FOR_PEOPLE = r"\s*[$€£¥]?\s*[+-]?\d+(?:[.,' \u00a0\u202f]\d{3})*(?:[.,]\d+)?\s*[%$€£¥]?\s*"
 _TRUTH_VALUES = {"true": "True", "false": "False"}
 
 
@@ -59,6 +60,26 @@ def text_among_numbers(distinct: pd.Series) -> str | None:
     """The first text that is no number, where more than `MAX_NUMERALS` of these different ones (of dtype str) are."""
     numbers, is_other = parsed(distinct)
     return str(distinct[is_other].iloc[0]) if numbers.notna().sum() > MAX_NUMERALS and is_other.any() else None
+
+
+def refuse_numbers_for_people(distinct: pd.Series, place: str) -> None:
+    """Refuse a column of text whose values are all numbers, as a spreadsheet shows them: $106,190 or 12,5 %.
+
+    Args:
+        distinct: Its different values, (n,) of dtype str.
+        place: How messages name it.
+    Raises:
+        InputError: More than `MAX_NUMERALS` values, each is one or a plain number, and not all are plain.
+    """
+    if len(distinct) <= MAX_NUMERALS or not distinct.str.fullmatch(_NUMBER_FOR_PEOPLE).all():
+        return
+    _, is_other = parsed(distinct)
+    if is_other.any():
+        raise InputError(
+            f"{place} is text, though its values are numbers, such as '{distinct[is_other].iloc[0]}'.",
+            "Numbers are written as digits, with a point before the decimals: 1234.5.",
+            "Take out currency, percent and thousands separators; write a decimal comma as a point.",
+        )
 
 
 def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:

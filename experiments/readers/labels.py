@@ -79,7 +79,7 @@ def infer_task(examples: Examples) -> Task:
     Everything else is regression. Two classes are binary.
 
     Raises:
-        InputError: Numbers with text among them.
+        InputError: Numbers with text among them, or written for people.
     """
     y = examples.y
     n_distinct = len(np.unique(y))
@@ -96,15 +96,17 @@ def infer_task(examples: Examples) -> Task:
 def _refuse_text_among_numbers(y: NDArray[Any], place: str) -> None:
     import pandas as pd
 
-    from experiments.readers.columns import text_among_numbers
+    from experiments.readers.columns import refuse_numbers_for_people, text_among_numbers
 
-    intruder = text_among_numbers(pd.Series(np.unique(y), dtype=str))
+    distinct = pd.Series(np.unique(y), dtype=str)
+    intruder = text_among_numbers(distinct)
     if intruder is not None:
         raise InputError(
             f"{place} is text because of '{intruder}' among its numbers.",
             "Targets are all numbers, or all names of classes.",
             "Correct it, or remove its row; if these are classes, set task.",
         )
+    refuse_numbers_for_people(distinct, place)
 
 
 def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:

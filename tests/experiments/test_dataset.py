@@ -284,3 +284,15 @@ def test_a_text_among_numbers_to_predict_is_named(tmp_path):
     (tmp_path / "h.csv").write_text("size,price\n" + "".join(f"{row},{price}\n" for row, price in enumerate(prices)))
     with pytest.raises(InputError, match=r"'price' is text because of 'call us' among its numbers\. Targets are all"):
         load_dataset("h.csv", directory=tmp_path, target="price")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("${:,}", r"'\$100,000'"), ("{} €", "'100000 €'"), ("{},5", "'100000,5'")]
+)
+def test_prices_as_a_spreadsheet_shows_them_are_named(tmp_path, written, shown):
+    lines = [f'{row},"{written.format(100_000 + 7 * row)}"\n' for row in range(40)]
+    (tmp_path / "h.csv").write_text("size,price\n" + "".join(lines))
+    with pytest.raises(
+        InputError, match=rf"'price' is text, though its values are numbers, such as {shown}\. .*1234\.5"
+    ):
+        load_dataset("h.csv", directory=tmp_path, target="price")
