@@ -26,6 +26,7 @@ ConfigArgument = Annotated[
     str | None, typer.Argument(help="A TOML file, or the name of a ready-made configuration [default: breast_cancer].")
 ]
 StudyArgument = Annotated[str | None, typer.Argument(help="Name of a study [default: the newest one here].")]
+StatusArgument = Annotated[str | None, typer.Argument(help="Name of a study [default: all that are here].")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, and nothing else.")]
 
 
@@ -87,7 +88,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
 
 
 @app.command()
-def status(study: StudyArgument = None, as_json: JsonOption = False) -> None:
+def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
     """What is running here, since when, and how far it is."""
     with reported_errors():
         from sweeps.status import study_statuses
