@@ -6,7 +6,7 @@ With layers of 10 to 100 units packing costs as much as multiplying, so what is 
 
     Z[l] = theta[l] [A[l-1]; 1]         tiles of columns:      Z[:, tile] = theta A[:, tile]
     dA[l-1] = W[l]^T dZ[l]              the same
-    dtheta[l] = dZ[l] [A[l-1]; 1]^T     blocks of 8 rows:      dtheta[rows] = dZ[rows] A^T
+    dtheta[l] = dZ[l] [A[l-1]; 1]^T     blocks of 8 rows:      dtheta[rows, features] = dZ[rows] A[features]^T
                                         and, of many columns, a sum over tiles
 
 The pieces are views; nothing is copied. The same numbers are multiplied, but a sum over tiles is rounded in another
@@ -24,6 +24,10 @@ N_MULTIPLICATIONS = 10**6
 N_RESULTS = 1200
 N_ROWS = 8
 """Of a block of dZ: 4 to 16 are about as fast, more need narrower tiles, fewer read A more often."""
+MIN_FEATURES = 64
+"""Of a block, where there are too many features for one: fewer are for narrower tiles of columns, more need them."""
+MAX_BYTES_OF_A_COLUMN = 256
+"""Of dZ, where there are many features; with more units packing is cheap beside multiplying."""
 MIN_TILE = 80
 """Columns of the narrowest tile that pays; what would need narrower ones is large enough for packing to be cheap."""
 
@@ -60,17 +64,19 @@ def product_over_examples(left: FloatArray, right: FloatArray, out: FloatArray) 
     _, n, m = left.shape
     k = right.shape[-2]
     is_small = n * k <= N_RESULTS and n * k * m <= N_MULTIPLICATIONS
-    if is_small or N_ROWS * k > N_RESULTS or not multiplies_small_in_place():
+    needs_blocks_of_features = k > N_RESULTS // N_ROWS
+    is_large = needs_blocks_of_features and n * left.itemsize > MAX_BYTES_OF_A_COLUMN
+    if is_small or is_large or not multiplies_small_in_place():
         return [_whole(left, right.mT, out)]
-    widest = N_MULTIPLICATIONS // (N_ROWS * k)
+    widest = N_MULTIPLICATIONS // (N_ROWS * (MIN_FEATURES if needs_blocks_of_features else k))
     left_tiles, right_tiles = _tiles(left, widest), _tiles(right, widest)
     n_tiles = [len(tiles) for tiles in left_tiles]
     if sum(n_tiles) == 1:
-        return _in_blocks_of_rows(left, right.mT, out)
+        return _in_blocks(left, right.mT, out)
     terms = np.empty((sum(n_tiles), *out.shape), out.dtype)
     steps = []
     for tiles, others, sums in zip(left_tiles, right_tiles, np.split(terms, np.cumsum(n_tiles)[:-1]), strict=True):
-        steps += _in_blocks_of_rows(tiles, others.mT, sums)
+        steps += _in_blocks(tiles, others.mT, sums)
     return [*steps, lambda: np.add.reduce(terms, axis=0, out=out)]
 
 
@@ -99,6 +105,18 @@ def _tiles(array: FloatArray, widest: int) -> list[FloatArray]:
     if m > n_full * width:
         views.append(array[np.newaxis, ..., n_full * width :])
     return views
+
+
+def _in_blocks(left: FloatArray, right: FloatArray, out: FloatArray) -> list[Step]:
+    """out = left right, a block of rows of left (..., n, m) and of columns of right (..., m, k) at a time."""
+    m, k = right.shape[-2:]
+    most = min(N_RESULTS // N_ROWS, N_MULTIPLICATIONS // (N_ROWS * m))
+    width = -(-k // -(-k // most))
+    steps = []
+    for start in range(0, k, width):
+        columns = np.s_[..., start : start + width]
+        steps += _in_blocks_of_rows(left, right[columns], out[columns])
+    return steps
 
 
 def _in_blocks_of_rows(left: FloatArray, right: FloatArray, out: FloatArray) -> list[Step]:

@@ -87,6 +87,7 @@ def in_pieces(is_cut: bool = True) -> Iterator[None]:
         patch.setattr(products, "N_MULTIPLICATIONS", 20)
         patch.setattr(products, "N_RESULTS", 12)
         patch.setattr(products, "N_ROWS", 2)
+        patch.setattr(products, "MIN_FEATURES", 2)
         patch.setattr(products, "MIN_TILE", 1)
         yield
 

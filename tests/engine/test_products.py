@@ -18,6 +18,8 @@ def _pieces(request, monkeypatch):
         monkeypatch.setattr(products, "N_MULTIPLICATIONS", 400)
         monkeypatch.setattr(products, "N_RESULTS", 60)
         monkeypatch.setattr(products, "N_ROWS", 4)
+        monkeypatch.setattr(products, "MIN_FEATURES", 4)
+        monkeypatch.setattr(products, "MAX_BYTES_OF_A_COLUMN", 100)
         monkeypatch.setattr(products, "MIN_TILE", 2)
 
 
@@ -79,7 +81,7 @@ def test_no_piece_is_larger_than_what_is_multiplied_in_place(n_networks, monkeyp
         multiplications.append((left.shape[-2], left.shape[-1], right.shape[-1]))
 
     monkeypatch.setattr(np, "matmul", noting)
-    for n, k, m in ((64, 65, 1438), (32, 65, 8000), (31, 47, 700), (64, 31, 5000)):
+    for n, k, m in ((64, 65, 1438), (32, 65, 8000), (31, 47, 700), (64, 31, 5000), (20, 300, 2500)):
         left, right, dZ = operands(n_networks, n, k, m, is_view=True)
         run(product(left, right, out=np.empty((n_networks, n, m))))
         run(product_over_examples(dZ, right, out=np.empty((n_networks, n, k))))
