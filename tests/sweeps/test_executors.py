@@ -101,10 +101,11 @@ class TestEveryExecutor:
         words = [str(i) for i in range(10)]
         futures = [executor.submit(faults.note, tmp_path / "order", word, 0.01) for word in words]
         assert [future.exception(timeout=60) for future in futures] == [None] * 10
-        begun = [word for word, _ in noted(tmp_path / "order")]
-        assert sorted(begun) == sorted(words)
-        distance = [abs(begun.index(word) - place) for place, word in enumerate(words)]
-        assert max(distance) <= 1  # two workers may overtake each other by one
+        begun = noted(tmp_path / "order")
+        assert sorted(word for word, _ in begun) == words
+        for worker in {pid for _, pid in begun}:  # one that the machine holds up is overtaken by the other
+            own = [word for word, pid in begun if pid == worker]
+            assert own == sorted(own)
 
     def test_a_future_that_is_done_says_so(self, opened):
         executor, _ = opened
