@@ -56,27 +56,26 @@ def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     return numbers, is_other
 
 
-def text_among_numbers(distinct: pd.Series) -> str | None:
-    """The first text that is no number, where more than `MAX_NUMERALS` of these different ones (of dtype str) are."""
-    numbers, is_other = parsed(distinct)
-    return str(distinct[is_other].iloc[0]) if numbers.notna().sum() > MAX_NUMERALS and is_other.any() else None
-
-
-def refuse_numbers_for_people(distinct: pd.Series, place: str) -> None:
-    """Refuse a column of text whose values are all numbers, as a spreadsheet shows them: $106,190 or 12,5 %.
+def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, remedy: str) -> None:
+    """Refuse a column of text that was meant to be numbers.
 
     Args:
         distinct: Its different values, (n,) of dtype str.
         place: How messages name it.
+        allowed, remedy: What to say of a text among numbers.
     Raises:
-        InputError: More than `MAX_NUMERALS` values, each is one or a plain number, and not all are plain.
+        InputError: More than `MAX_NUMERALS` values are numbers, and others are not; or there are as many and all are
+            numbers as a spreadsheet shows them, $106,190 or 12,5 %, plain ones among them.
     """
-    if len(distinct) <= MAX_NUMERALS or not distinct.str.fullmatch(_NUMBER_FOR_PEOPLE).all():
+    numbers, is_other = parsed(distinct)
+    if not is_other.any():
         return
-    _, is_other = parsed(distinct)
-    if is_other.any():
+    other = distinct[is_other].iloc[0]
+    if numbers.notna().sum() > MAX_NUMERALS:
+        raise InputError(f"{place} is text because of '{other}' among its numbers.", allowed, remedy)
+    if len(distinct) > MAX_NUMERALS and distinct.str.fullmatch(_NUMBER_FOR_PEOPLE).all():
         raise InputError(
-            f"{place} is text, though its values are numbers, such as '{distinct[is_other].iloc[0]}'.",
+            f"{place} is text, though its values are numbers, such as '{other}'.",
             "Numbers are written as digits, with a point before the decimals: 1234.5.",
             "Take out currency, percent and thousands separators; write a decimal comma as a point.",
         )

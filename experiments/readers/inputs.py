@@ -243,19 +243,17 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
     from sklearn.preprocessing import OneHotEncoder
 
-    from experiments.readers.columns import refuse_numbers_for_people, text_among_numbers
+    from experiments.readers.columns import refuse_numbers_as_text
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()
     distinct = texts.drop_duplicates()
-    intruder = text_among_numbers(distinct)
-    if intruder is not None:
-        raise InputError(
-            f"{source}: column '{name}' is text because of '{intruder}' among its numbers.",
-            "A column is all numbers or all text; a missing number is empty.",
-            "Correct it, or leave it empty; codes need a letter in front of each.",
-        )
-    refuse_numbers_for_people(distinct, f"{source}: column '{name}'")
+    refuse_numbers_as_text(
+        distinct,
+        f"{source}: column '{name}'",
+        allowed="A column is all numbers or all text; a missing number is empty.",
+        remedy="Correct it, or leave it empty; codes need a letter in front of each.",
+    )
     if len(distinct) > max(10, len(texts) // 2):
         raise InputError(
             f"{source}: column '{name}' holds {len(distinct)} different texts in {len(texts)} rows; "

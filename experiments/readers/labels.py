@@ -84,7 +84,7 @@ def infer_task(examples: Examples) -> Task:
     y = examples.y
     n_distinct = len(np.unique(y))
     if y.dtype.kind == "U" and examples.listed_classes is None:
-        _refuse_text_among_numbers(y, examples.y_place)
+        _refuse_numbers_as_text(y, examples.y_place)
     if y.dtype.kind in "if" and examples.listed_classes is None:
         is_few = n_distinct <= 2 or (n_distinct <= MAX_INTEGER_CLASSES and 2 * n_distinct <= len(y))
         if not (is_few and _is_whole(y)):
@@ -93,20 +93,17 @@ def infer_task(examples: Examples) -> Task:
     return "binary" if n_classes <= 2 else "multiclass"
 
 
-def _refuse_text_among_numbers(y: NDArray[Any], place: str) -> None:
+def _refuse_numbers_as_text(y: NDArray[Any], place: str) -> None:
     import pandas as pd
 
-    from experiments.readers.columns import refuse_numbers_for_people, text_among_numbers
+    from experiments.readers.columns import refuse_numbers_as_text
 
-    distinct = pd.Series(np.unique(y), dtype=str)
-    intruder = text_among_numbers(distinct)
-    if intruder is not None:
-        raise InputError(
-            f"{place} is text because of '{intruder}' among its numbers.",
-            "Targets are all numbers, or all names of classes.",
-            "Correct it, or remove its row; if these are classes, set task.",
-        )
-    refuse_numbers_for_people(distinct, place)
+    refuse_numbers_as_text(
+        pd.Series(np.unique(y), dtype=str),
+        place,
+        allowed="Targets are all numbers, or all names of classes.",
+        remedy="Correct it, or remove its row; if these are classes, set task.",
+    )
 
 
 def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:
