@@ -73,13 +73,14 @@ def peak_mebibytes(size: Size) -> float:
 def measure(size: Size, n_rounds: int) -> tuple[float, float]:
     """Seconds of one iteration of all F networks, and of its products alone.
 
-    At least `SETTLE_EVERY` iterations at a time, so that what a reduced first layer costs now and then is in the mean.
+    At least `SETTLE_EVERY` iterations at a time, so that what a reduced first layer costs now and then is in the mean;
+    of those that take 20 ms and more, five.
     """
     workload = size.workload()
     engine, products = Engine(workload), Products(workload)
     engine.start()
     once = max(seconds_of(lambda: engine.iterate(3)) / 3, 1e-6)
-    n_iterations = min(1000, max(SETTLE_EVERY, int(0.02 / once)) if once < 0.02 else 5)
+    n_iterations = min(1000, max(SETTLE_EVERY, int(0.02 / once))) if once < 0.02 else 5
     seconds = in_turns(
         {
             "engine": with_blas_threads(1, lambda: seconds_of(lambda: engine.iterate(n_iterations))),
