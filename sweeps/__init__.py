@@ -16,7 +16,7 @@ __all__ = ["__version__", "load_config", "run_sweep"]
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attribute can be anything
     if name == "load_config":
-        from sweeps.config_file import load_config
+        from sweeps.configuration.config_file import load_config
 
         return load_config
     if name == "run_sweep":

@@ -46,9 +46,9 @@ def run(
 ) -> None:
     """Run a sweep, or continue the interrupted one of the same configuration."""
     with reported_errors():
-        from sweeps.config_file import load_config, override
+        from sweeps.configuration.config_file import load_config, override
+        from sweeps.results.summary import summary, what_is_pending
         from sweeps.run import run_sweep
-        from sweeps.summary import summary, what_is_pending
 
         checked = override(
             load_config(config),
@@ -69,10 +69,10 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
     Whether MLflow and a Dask scheduler answer is not checked: the first may be away, the second comes for a sweep.
     """
     with reported_errors():
-        from sweeps.config_file import check_variables, load_config
+        from sweeps.configuration.config_file import check_variables, load_config
+        from sweeps.data import load_data, unseen_in_test
         from sweeps.needs import check_needs
-        from sweeps.problem import load_data, unseen_in_test
-        from sweeps.summary import data_summary
+        from sweeps.results.summary import data_summary
 
         checked = load_config(config)
         check_variables(checked)
@@ -91,9 +91,9 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
 def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
     """What is running here, since when, and how far it is."""
     with reported_errors():
-        from sweeps.status import study_statuses
-        from sweeps.summary import status_table
-        from sweeps.workspace import Workspace
+        from sweeps.results.status import study_statuses
+        from sweeps.results.summary import status_table
+        from sweeps.storage.workspace import Workspace
 
         statuses = study_statuses(Workspace(Path.cwd()), study)
         typer.echo(json.dumps({"studies": [s.to_dict() for s in statuses]}) if as_json else status_table(statuses))
@@ -107,9 +107,9 @@ def leaderboard(
 ) -> None:
     """All trials of a study, best first."""
     with reported_errors():
-        from sweeps.status import find_study, trials_of
-        from sweeps.summary import leaderboard_csv, leaderboard_table
-        from sweeps.workspace import Workspace
+        from sweeps.results.status import find_study, trials_of
+        from sweeps.results.summary import leaderboard_csv, leaderboard_table
+        from sweeps.storage.workspace import Workspace
 
         stored = find_study(Workspace(Path.cwd()), study)
         rows = trials_of(stored)
@@ -127,8 +127,8 @@ def report(
 ) -> None:
     """What a study found: the best trials, what mattered, where the time went."""
     with reported_errors():
-        from sweeps.report import report as report_study
-        from sweeps.workspace import Workspace
+        from sweeps.report.report import report as report_study
+        from sweeps.storage.workspace import Workspace
 
         text = report_study(Workspace(Path.cwd()), study, html=html, csv=csv)
         if text:
@@ -144,10 +144,10 @@ def sync(
 ) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
-        from sweeps.config import check_tracking_uri
-        from sweeps.result import EXIT_RECORD_PENDING
-        from sweeps.status import sync_all
-        from sweeps.workspace import Workspace
+        from sweeps.configuration.config import check_tracking_uri
+        from sweeps.results.result import EXIT_RECORD_PENDING
+        from sweeps.results.status import sync_all
+        from sweeps.storage.workspace import Workspace
 
         uri = None if tracking_uri is None else check_tracking_uri(tracking_uri)
         deliveries = sync_all(Workspace(Path.cwd()), uri)
@@ -180,9 +180,9 @@ def predict(
 ) -> None:
     """Predict raw inputs with a sweep's winner."""
     with reported_errors():
-        from sweeps.named_model import find_model
-        from sweeps.predict import check_out, predict_files, predictions_as_text, write
-        from sweeps.workspace import Workspace
+        from sweeps.prediction.named_model import find_model
+        from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write
+        from sweeps.storage.workspace import Workspace
 
         if out is not None:
             check_out(out)
@@ -239,7 +239,7 @@ def _exit_code_of(error: Exception) -> int | None:
     """For errors whose modules only a command that got that far has imported."""
     from engine.errors import WeightsFileError
     from sweeps.interrupts import InterruptedSweepError
-    from sweeps.workspace import LeaseHeldError
+    from sweeps.storage.workspace import LeaseHeldError
 
     if isinstance(error, WeightsFileError):  # the one error of the engine that input reaches past our own checks
         return EXIT_INPUT
@@ -259,7 +259,7 @@ def _leave(message: str, exit_code: int) -> None:
 
 
 def _progress(is_quiet: bool) -> Any:  # noqa: ANN401  # a Progress, whose module is imported late
-    from sweeps.progress import LineProgress, LiveProgress, SilentProgress
+    from sweeps.results.progress import LineProgress, LiveProgress, SilentProgress
 
     if is_quiet or sys.stderr is None:
         return SilentProgress()

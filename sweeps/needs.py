@@ -1,7 +1,7 @@
 """What a sweep needs beside its configuration and its data, as far as a moment tells: packages, a database."""
 
-from sweeps.config import Config
-from sweeps.config_file import expand_uri
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import expand_uri
 
 
 def check_needs(config: Config) -> None:
@@ -11,8 +11,8 @@ def check_needs(config: Config) -> None:
         InputError: A package is not installed, or the study's database does not answer.
     """
     if config.execution.executor == "dask":
-        import sweeps.dask_executor  # noqa: F401  # its import says what is missing; of Dask, so it takes a second
+        import sweeps.execution.dask_executor  # noqa: F401  # its import says what is missing; of Dask, so it takes a second
     if config.study.storage is not None:
-        from sweeps.database import check_database  # of Optuna, which takes another
+        from sweeps.storage.database import check_database  # of Optuna, which takes another
 
         check_database(expand_uri(config.study.storage, "[study] storage"))

@@ -14,25 +14,25 @@ import numpy as np
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from experiments.error_text import mask_password
-from sweeps.checkpoint import Checkpoint
-from sweeps.config import Config
-from sweeps.config_file import check_variables, scheduler_of
-from sweeps.description import won
-from sweeps.executors import open_executor, started_workers
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import check_variables, scheduler_of
+from sweeps.data import load_data, problem_of, unseen_in_test
+from sweeps.execution.executors import open_executor, started_workers
 from sweeps.interrupts import Interrupts
-from sweeps.opening import open_study
-from sweeps.problem import load_data, problem_of, unseen_in_test
-from sweeps.progress import Progress, SilentProgress
-from sweeps.record import Record
-from sweeps.report import REPORT_FILE, report_at_the_end
-from sweeps.result import SweepResult, leaderboard
-from sweeps.rungs import Rungs
-from sweeps.schedule import Hooks, Plan, Schedule
-from sweeps.study import LiveStudy
-from sweeps.study_lease import place_of
-from sweeps.trial import TrialResult
-from sweeps.winner import crown
-from sweeps.workspace import Workspace
+from sweeps.recording.description import won
+from sweeps.recording.record import Record
+from sweeps.report.report import REPORT_FILE, report_at_the_end
+from sweeps.results.progress import Progress, SilentProgress
+from sweeps.results.result import SweepResult, leaderboard
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.schedule import Hooks, Plan, Schedule
+from sweeps.search.winner import crown
+from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.study_lease import place_of
+from sweeps.storage.workspace import Workspace
+from sweeps.study_of_run import open_study
+from sweeps.trials.rungs import Rungs
+from sweeps.trials.trial import TrialResult
 
 
 def run_sweep(

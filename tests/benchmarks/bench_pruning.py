@@ -24,15 +24,16 @@ from scipy.stats import ttest_1samp, wilcoxon
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from engine.worker import run_rung
-from sweeps.config import Config, StudySection
-from sweeps.config_file import load_config, override
-from sweeps.executors import SerialExecutor
-from sweeps.problem import load_data, problem_of
-from sweeps.rungs import Rungs
-from sweeps.schedule import Hooks, Plan, Schedule
-from sweeps.study import LiveStudy, StoredStudy
-from sweeps.trial import TrialResult
-from sweeps.winner import best_trial
+from sweeps.configuration.config import Config, StudySection
+from sweeps.configuration.config_file import load_config, override
+from sweeps.data import load_data, problem_of
+from sweeps.execution.serial import SerialExecutor
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.schedule import Hooks, Plan, Schedule
+from sweeps.search.winner import best_trial
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.trials.rungs import Rungs
+from sweeps.trials.trial import TrialResult
 from tests.benchmarks import results
 from tests.benchmarks.timing import OtherLoad
 from tests.benchmarks.workloads import CATS

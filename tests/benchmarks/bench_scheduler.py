@@ -35,23 +35,26 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-import sweeps.study
+import sweeps.search.live_study
 from engine.threads import one_blas_thread
 from engine.worker import Rung, RungResult
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
-from sweeps.checkpoint import Checkpoint
-from sweeps.config import Config
-from sweeps.config_file import load_config, override
-from sweeps.executors import RungExecutor, WorkerProcesses
-from sweeps.facts import sweep_started, trial_finished
-from sweeps.problem import load_data, problem_of
-from sweeps.rungs import Rungs
-from sweeps.schedule import Hooks, Plan, Schedule, imagined_seconds
-from sweeps.space import Candidate
-from sweeps.study import LiveStudy, StoredStudy
-from sweeps.trial import Problem, TrialResult
-from sweeps.workspace import Workspace
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import load_config, override
+from sweeps.data import load_data, problem_of
+from sweeps.execution.contract import RungExecutor
+from sweeps.execution.processes import WorkerProcesses
+from sweeps.recording.facts import sweep_started, trial_finished
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.schedule import Hooks, Plan, Schedule, imagined_seconds
+from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.workspace import Workspace
+from sweeps.trials.problem import Problem
+from sweeps.trials.rungs import Rungs
+from sweeps.trials.space import Candidate
+from sweeps.trials.trial import TrialResult
 from tests.benchmarks import results
 from tests.benchmarks.sleeper import fake_result, sleep_rung
 from tests.benchmarks.timing import OtherLoad
@@ -315,13 +318,13 @@ def growth(n_trials: int) -> str:
         is_near = any(abs(number - 16 - mark) <= 60 for mark in marks)  # 16 are asked before the first ends
         return make_sampler(name if is_near else "random", seed, number)
 
-    make_sampler = sweeps.study._sampler
+    make_sampler = sweeps.search.live_study.new_sampler
     sweep = Sweep(n_trials + 80, 16)
-    sweeps.study._sampler = sampler_near_marks
+    sweeps.search.live_study.new_sampler = sampler_near_marks
     try:
         sweep.run(SimulatedCluster(16, 1.0, sweep.problem, sweep.meter), no_rung)
     finally:
-        sweeps.study._sampler = make_sampler
+        sweeps.search.live_study.new_sampler = make_sampler
     rows, first = [], 0.0
     for mark in marks:
         before, after = (sweep.meter.events[end - 1][1] for end in (mark - 50, mark + 50))

@@ -30,8 +30,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweeps.database import open_database
-from sweeps.workspace import Workspace
+from sweeps.storage.database import open_database
+from sweeps.storage.workspace import Workspace
 from tests.benchmarks import results
 from tests.benchmarks.timing import OtherLoad
 

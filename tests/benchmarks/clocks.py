@@ -10,14 +10,16 @@ from collections import Counter, defaultdict
 from functools import wraps
 from typing import Any
 
-from sweeps import executors, run, schedule
-from sweeps.checkpoint import Checkpoint
-from sweeps.config_file import load_config
-from sweeps.executors import WorkerProcesses
-from sweeps.record import Record
-from sweeps.schedule import Schedule
-from sweeps.study import LiveStudy
-from sweeps.trial import Problem
+import sweeps.execution.executors
+import sweeps.search.schedule
+from sweeps import run
+from sweeps.configuration.config_file import load_config
+from sweeps.execution.processes import WorkerProcesses
+from sweeps.recording.record import Record
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.schedule import Schedule
+from sweeps.storage.checkpoint import Checkpoint
+from sweeps.trials.problem import Problem
 from tests.benchmarks.bench_scheduler import SleepingWorkers
 
 
@@ -92,7 +94,7 @@ def main(started_at: float, speed: float | None) -> None:
     clocks.put(Record, "trial_ended", "record")
     clocks.put(Checkpoint, "update", "checkpoint")
     clocks.put(WorkerProcesses, "submit", "submit")
-    clocks.put(schedule, "has_ended_within", "wait")
+    clocks.put(sweeps.search.schedule, "has_ended_within", "wait")
     clocks.mark(run, "load_data", "configuration is read", "data are loaded")
     clocks.measure_cores()
     clocks.mark(Schedule, "run", "schedule begins", "schedule ends")
@@ -121,4 +123,4 @@ def _sleep_instead(speed: float) -> None:
     def sleeping(n_workers: int) -> SleepingWorkers:
         return SleepingWorkers(n_workers, speed, lambda: problems[-1])
 
-    run.problem_of, executors.WorkerProcesses = noted, sleeping  # type: ignore[misc,assignment]
+    run.problem_of, sweeps.execution.executors.WorkerProcesses = noted, sleeping  # type: ignore[misc,assignment]

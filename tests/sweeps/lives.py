@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from experiments.delivery import DeliveryResult
 from experiments.outbox import Outbox
-from sweeps.delivery_process import Delivered, OtherOutbox
+from sweeps.recording.delivery_process import Delivered, OtherOutbox
 from tests.conftest import REPOSITORY
 from tests.sweeps.disk import Fault, watch
 
@@ -158,13 +158,13 @@ def serve() -> None:
     import tempfile
 
     import sweeps.cli
-    import sweeps.record
+    import sweeps.recording.record
     import sweeps.run  # and all that it imports
     from tests.sweeps.outcomes import make_folder, outcome
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sweeps.record.DeliveryProcess = _Nowhere  # type: ignore[assignment, misc]
+    sweeps.recording.record.DeliveryProcess = _Nowhere  # type: ignore[assignment, misc]
     with tempfile.TemporaryDirectory() as directory:
         folder = make_folder(Path(directory) / "first")
         pid = os.getpid()
@@ -231,9 +231,9 @@ def _run(folder: Path, arguments: list[str], leave: Callable[[int], None]) -> No
 
 def _note_rungs(file: Path) -> None:
     """Note each rung that this process trains."""
-    import sweeps.executors
+    import sweeps.execution.executors
 
-    run_rung = sweeps.executors.run_rung
+    run_rung = sweeps.execution.executors.run_rung
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     write = os.write
 
@@ -242,7 +242,7 @@ def _note_rungs(file: Path) -> None:
         write(descriptor, f"{os.getpid()} {rung.initial_seed[1]} {rung.n_iterations}\n".encode())
         return result
 
-    sweeps.executors.run_rung = noting
+    sweeps.execution.executors.run_rung = noting
 
 
 def _short_sleep(sleep: Callable[[float], None]) -> Callable[[float], None]:

@@ -11,9 +11,9 @@ import numpy as np
 from engine import load_weights
 from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.outbox import Outbox
-from sweeps.status import all_studies
-from sweeps.study import StoredStudy
-from sweeps.workspace import Workspace
+from sweeps.results.status import all_studies
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.workspace import Workspace
 from tests.sweeps.disk import Event
 from tests.sweeps.lives import Life, Template, rungs_trained
 from tests.sweeps.small import changed, table, toml

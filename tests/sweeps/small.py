@@ -17,14 +17,17 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from engine.worker import run_rung
-from sweeps.checkpoint import Checkpoint
-from sweeps.config import Config
-from sweeps.config_file import parse_config
-from sweeps.executors import RungExecutor, SerialExecutor
-from sweeps.rungs import Rungs
-from sweeps.schedule import Hooks, Plan, Schedule
-from sweeps.study import LiveStudy, StoredStudy
-from sweeps.trial import Problem, TrialResult
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import parse_config
+from sweeps.execution.contract import RungExecutor
+from sweeps.execution.serial import SerialExecutor
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.schedule import Hooks, Plan, Schedule
+from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.trials.problem import Problem
+from sweeps.trials.rungs import Rungs
+from sweeps.trials.trial import TrialResult
 from tests.conftest import REPOSITORY
 
 SEARCH = {

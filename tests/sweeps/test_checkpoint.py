@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from engine import Curve, State
-from sweeps.checkpoint import Checkpoint
 from sweeps.interrupts import InterruptedSweepError
-from sweeps.space import Candidate
-from sweeps.trial import RunningTrial
+from sweeps.storage.checkpoint import Checkpoint
+from sweeps.trials.space import Candidate
+from sweeps.trials.trial import RunningTrial
 
 CANDIDATE = Candidate(0.1, 90, (4, 3), "tanh")
 

@@ -19,7 +19,7 @@ import typer
 
 from engine.errors import ShapeError, WeightsFileError
 from sweeps.cli import reported_errors
-from sweeps.workspace import Workspace
+from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import IRIS, CommandLine, changed, mlflow_runs, toml
 

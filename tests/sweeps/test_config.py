@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from sweeps.config import Config, FloatRange, IntRange
-from sweeps.config_file import parse_config
+from sweeps.configuration.config import Config, FloatRange, IntRange
+from sweeps.configuration.config_file import parse_config
 from tests.sweeps.small import small_config
 
 BASE = {"sweep": {"name": "cats"}, "data": {"train": "cats.h5"}}

@@ -8,7 +8,7 @@ import sqlalchemy
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-from sweeps.config_file import as_toml, expand_uri, load_config, override, parse_config, ready_made
+from sweeps.configuration.config_file import as_toml, expand_uri, load_config, override, parse_config, ready_made
 from tests.sweeps.small import IRIS, small_config, toml
 
 TEXT = toml(IRIS)

@@ -18,8 +18,9 @@ from engine.remote import DECISIVE, UnfitWorkerError, differences, forget, recei
 from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung
 from experiments.errors import InputError
-from sweeps.executors import ExecutorLostError, WorkerDiedError, open_executor
-from sweeps.progress import SilentProgress
+from sweeps.execution.contract import ExecutorLostError, WorkerDiedError
+from sweeps.execution.executors import open_executor
+from sweeps.results.progress import SilentProgress
 from sweeps.run import run_sweep
 from tests.sweeps import cluster as there
 from tests.sweeps import faults
@@ -40,7 +41,7 @@ pytest.importorskip("distributed", reason="Dask is not installed: pip install 's
 import dask
 from distributed import Client
 
-from sweeps.dask_executor import DaskExecutor
+from sweeps.execution.dask_executor import DaskExecutor
 
 CLUSTER_OF_3 = ("one", "two", "three")
 EIGHT_TRIALS = {"sweep": {"n_trials": 8}}
@@ -155,7 +156,9 @@ class TestARunningScheduler:
     def test_two_folders_that_start_one_sweep_in_one_second_keep_their_data_apart(
         self, cluster, client, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr("sweeps.workspace.Workspace.new_study_name", lambda self, name: f"{name}/20261125-020000")
+        monkeypatch.setattr(
+            "sweeps.storage.workspace.Workspace.new_study_name", lambda self, name: f"{name}/20261125-020000"
+        )
         found = []
 
         class Looking(SilentProgress):
@@ -442,7 +445,7 @@ class TestTheCommandLine:
     def test_without_the_package_it_says_what_to_type(self):
         program = (
             "import sys; sys.modules['distributed'] = None\n"
-            "from sweeps.executors import open_executor\n"
+            "from sweeps.execution.executors import open_executor\n"
             "with open_executor('dask', 0, None): pass"
         )
         done = subprocess.run(

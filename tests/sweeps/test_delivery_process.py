@@ -14,7 +14,7 @@ import pytest
 from experiments.delivery import deliver
 from experiments.facts import DataFact, SweepStarted, TrialFinished
 from experiments.outbox import Outbox
-from sweeps.delivery_process import DeliveryProcess, OtherOutbox
+from sweeps.recording.delivery_process import DeliveryProcess, OtherOutbox
 from tests.sweeps.small import mlflow_runs
 
 DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
@@ -138,7 +138,7 @@ def test_it_ends_with_its_coordinator(outbox, tmp_path):
             import time
             from pathlib import Path
             from experiments.outbox import Outbox
-            from sweeps.delivery_process import DeliveryProcess
+            from sweeps.recording.delivery_process import DeliveryProcess
             if __name__ == "__main__":
                 uri = "http://127.0.0.1:{silent.getsockname()[1]}"
                 delivery = DeliveryProcess(Outbox(Path({str(outbox.path)!r})), uri)

@@ -8,9 +8,9 @@ from optuna.trial import TrialState, create_trial
 from engine import Weights
 from experiments.baseline import Baseline
 from experiments.facts import DataFact
-from sweeps.description import searched, won
-from sweeps.space import Candidate
-from sweeps.winner import Winner
+from sweeps.recording.description import searched, won
+from sweeps.search.winner import Winner
+from sweeps.trials.space import Candidate
 from tests.sweeps.small import small_config
 
 DATA = DataFact("flowers", "abc", "sklearn:iris", 1200, 30, 4, "multiclass", {"setosa": 40, "a|b*<script>": 41})

@@ -6,7 +6,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from sweeps.journal import Journal
+from sweeps.storage.journal import Journal
 
 
 def written(journal):

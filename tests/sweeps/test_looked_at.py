@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.report import report
+from sweeps.report.report import report
 from tests.sweeps.browser import chromium, mlflow_server
 from tests.sweeps.small import CommandLine
 from tests.sweeps.test_report import EVIL, SECTIONS

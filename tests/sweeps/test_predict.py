@@ -17,9 +17,9 @@ from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.preparation import prepare
-from sweeps.named_model import find_model
-from sweeps.predict import check_out, predict_files, predictions_as_text, write
-from sweeps.workspace import Workspace
+from sweeps.prediction.named_model import find_model
+from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write
+from sweeps.storage.workspace import Workspace
 from tests.experiments.models import KINDS, model_of, untrained
 from tests.experiments.models import houses as write_houses
 from tests.sweeps.small import CommandLine
@@ -162,7 +162,7 @@ def test_an_image_of_the_training_size_is_predicted_as_the_same_pixels_in_an_arr
 def test_images_are_read_a_part_at_a_time(cats, inputs, monkeypatch):
     names = [picture(f"{i:03d}.png", (8, 6, 3)) for i in range(5)]
     whole = predict_files(cats, paths(*names), proba=True)
-    monkeypatch.setattr("sweeps.predict._N_IMAGES", 2)
+    monkeypatch.setattr("sweeps.prediction.predict._N_IMAGES", 2)
     pd.testing.assert_frame_equal(predict_files(cats, paths(*names), proba=True), whole, check_exact=False)
 
 
@@ -320,7 +320,7 @@ def test_names_of_no_model_are_answered_with_those_there_are(workspace):
 def test_mlflow_is_asked_where_the_sweep_is_recorded_then_here_then_where_the_environment_says(inputs, monkeypatch):
     workspace = Workspace(inputs)
     asked = []
-    monkeypatch.setattr("sweeps.named_model.fetch_model", lambda name, uri: asked.append(uri))
+    monkeypatch.setattr("sweeps.prediction.named_model.fetch_model", lambda name, uri: asked.append(uri))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment")
     monkeypatch.setenv("PASSWORD", "hunter2")
     here = f"sqlite:///{inputs}/mlflow.db"

@@ -7,8 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from sweeps import provenance
-from sweeps.provenance import source_commit
+from sweeps.recording.provenance import provenance, source_commit
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -68,6 +67,14 @@ def test_without_git_there_is_no_commit(checkout, monkeypatch):
     assert source_commit(checkout) == ("", False)
 
 
+def pip_notes_down(site_packages, name, note):
+    """What pip leaves beside a package that it installed."""
+    information = site_packages / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "direct_url.json").write_text(json.dumps(note))
+
+
 @pytest.mark.parametrize(
     ("note", "commit"),
     [
@@ -76,18 +83,22 @@ def test_without_git_there_is_no_commit(checkout, monkeypatch):
     ],
 )
 def test_a_wheel_that_pip_built_from_git_knows_its_commit(tmp_path, monkeypatch, note, commit):
-    information = tmp_path / "madepackage-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: madepackage\nVersion: 1.0\n")
-    (information / "direct_url.json").write_text(json.dumps(note))
+    pip_notes_down(tmp_path, "madepackage", note)
     (tmp_path / "madepackage").mkdir()
     (tmp_path / "madepackage" / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     assert source_commit(tmp_path / "madepackage") == (commit, False)
 
 
+def test_the_tags_hold_the_commit_that_pip_built_this_package_from(tmp_path, monkeypatch):
+    pip_notes_down(tmp_path, "sweeps", {"url": "https://example.org", "vcs_info": {"vcs": "git", "commit_id": "abc"}})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PATH", "/nowhere")  # no git: as where a wheel is installed
+    assert provenance()["mlflow.source.git.commit"] == "abc"
+
+
 def test_the_tags_name_versions_and_machine():
-    tags = provenance.provenance()
+    tags = provenance()
     assert tags["sweeps.packages.numpy"] == version("numpy")
     assert f"numpy {version('numpy')}" in tags["sweeps.machine"]
     assert int(tags["sweeps.cores"]) > 0

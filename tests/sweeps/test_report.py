@@ -14,11 +14,11 @@ from optuna.trial import TrialState
 
 from experiments.errors import InputError
 from experiments.outbox import Outbox
-from sweeps import optuna_figures, report_page
-from sweeps.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
-from sweeps.report import report
-from sweeps.report_record import read_study
-from sweeps.workspace import Workspace
+from sweeps.report import optuna_figures
+from sweeps.report.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
+from sweeps.report.report import report
+from sweeps.report.study_record import read_study
+from sweeps.storage.workspace import Workspace
 from tests.sweeps.small import CommandLine
 from tests.sweeps.written_study import WrittenStudy
 
@@ -332,7 +332,7 @@ def test_a_study_without_a_complete_trial_has_no_report(tmp_path):
 def test_a_report_that_fails_half_way_leaves_the_last_one_as_it_was(study, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     path.write_text("yesterday's")
-    monkeypatch.setattr(report_page, "_leaderboard", lambda record: 1 / 0)
+    monkeypatch.setattr("sweeps.report.page._leaderboard", lambda record: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report(study[1], None, html=path)
     assert path.read_text() == "yesterday's"

@@ -12,8 +12,8 @@ import sweeps
 from experiments.errors import InputError
 from experiments.facts import TrialFinished
 from experiments.outbox import Outbox
-from sweeps.result import Best
-from sweeps.trial_table import trial_table
+from sweeps.results.result import Best
+from sweeps.results.trial_table import trial_table
 from tests.conftest import REPOSITORY
 
 

@@ -22,16 +22,16 @@ from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.scores import decided, scores
-from sweeps.config_file import override, parse_config
+from sweeps.configuration.config_file import override, parse_config
+from sweeps.data import load_data, problem_of
 from sweeps.interrupts import InterruptedSweepError
-from sweeps.named_model import find_model
-from sweeps.problem import load_data, problem_of
-from sweeps.progress import SilentProgress
-from sweeps.record import Record
+from sweeps.prediction.named_model import find_model
+from sweeps.recording.record import Record
+from sweeps.results.progress import SilentProgress
+from sweeps.results.status import all_studies, find_study, study_statuses, sync_all, trials_of
+from sweeps.results.summary import summary
 from sweeps.run import run_sweep
-from sweeps.status import all_studies, find_study, study_statuses, sync_all, trials_of
-from sweeps.summary import summary
-from sweeps.workspace import LeaseHeldError, Workspace
+from sweeps.storage.workspace import LeaseHeldError, Workspace
 from tests.experiments.models import houses as table_with_text_and_missing_values
 from tests.sweeps.small import mlflow_runs, small_config, table
 
@@ -204,7 +204,7 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
 
 
 def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
-    monkeypatch.setattr("sweeps.report_page.page_of", lambda record: 1 / 0)
+    monkeypatch.setattr("sweeps.report.page.page_of", lambda record: 1 / 0)
     progress = InterruptAfter(-1)
     result = run_sweep(iris(), directory=folder, progress=progress)
     (told,) = [line for line in progress.said if "report" in line]
@@ -439,8 +439,8 @@ def test_a_sweep_that_is_continued_on_another_machine_or_with_another_engine_or_
     name = interrupted(iris(), folder)
     began = software()["engine"]
     here = machine_kind()
-    monkeypatch.setattr("sweeps.opening.machine_kind", lambda: "PDP-11")
-    monkeypatch.setattr("sweeps.opening.software", lambda: {"engine": "0123456789ab"})
+    monkeypatch.setattr("sweeps.study_of_run.machine_kind", lambda: "PDP-11")
+    monkeypatch.setattr("sweeps.study_of_run.software", lambda: {"engine": "0123456789ab"})
     monkeypatch.setattr("optuna.__version__", "9.9.9")
     progress = InterruptAfter(99)
     assert run_sweep(iris(), directory=folder, progress=progress).study == name
@@ -567,7 +567,7 @@ class InterruptWhenSaid(SilentProgress):
 
 def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
     record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), print)
-    monkeypatch.setattr("sweeps.record.sweep_finished", no_space)
+    monkeypatch.setattr("sweeps.recording.record.sweep_finished", no_space)
     with pytest.raises(OSError, match="No space left"), record:
         process = record._delivery._process
     assert not is_running(process)

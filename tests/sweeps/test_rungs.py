@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sweeps.rungs import REDUCTION_FACTOR, Rungs
+from sweeps.trials.rungs import REDUCTION_FACTOR, Rungs
 
 
 @st.composite

@@ -14,13 +14,14 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from engine.worker import run_rung
-from sweeps.executors import RungExecutor, open_executor
-from sweeps.journal import JournalFile
-from sweeps.opening import find_or_create
-from sweeps.schedule import imagined_seconds
-from sweeps.space import Candidate
-from sweeps.trial import Problem
-from sweeps.workspace import Workspace
+from sweeps.execution.contract import RungExecutor
+from sweeps.execution.executors import open_executor
+from sweeps.search.schedule import imagined_seconds
+from sweeps.storage.journal import JournalFile
+from sweeps.storage.workspace import Workspace
+from sweeps.study_of_run import find_or_create
+from sweeps.trials.problem import Problem
+from sweeps.trials.space import Candidate
 from tests.sweeps import faults
 from tests.sweeps.small import (
     new_study,
@@ -564,7 +565,7 @@ def run_in(workspace, facts):
 @pytest.fixture
 def _no_waiting(monkeypatch):
     """The lock that a dead writer left is believed stale after a second; a new name is found within one."""
-    monkeypatch.setattr("sweeps.workspace.time.sleep", nothing)
+    monkeypatch.setattr("sweeps.storage.workspace.time.sleep", nothing)
     names = iter(range(10**6))
     monkeypatch.setattr(Workspace, "new_study_name", lambda self, name: f"{name}/{next(names)}")
 

@@ -5,8 +5,8 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial
 
-from sweeps.config import SearchSection
-from sweeps.space import Candidate, recall, suggest
+from sweeps.configuration.config import SearchSection
+from sweeps.trials.space import Candidate, recall, suggest
 
 
 def section(**values):

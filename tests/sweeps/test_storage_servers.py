@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from optuna.storages import RDBStorage
 
-import sweeps.database
+import sweeps.storage.database
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
-from sweeps import study_lease
-from sweeps.database import StorageLostError, answering, open_database
+from sweeps.results.status import find_study, study_statuses, trials_of
 from sweeps.run import run_sweep
-from sweeps.status import find_study, study_statuses, trials_of
-from sweeps.study import StoredStudy
-from sweeps.study_lease import StudyLease, place_of
-from sweeps.workspace import LeaseHeldError, Workspace
+from sweeps.storage import study_lease
+from sweeps.storage.database import StorageLostError, answering, open_database
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_lease import StudyLease, place_of
+from sweeps.storage.workspace import LeaseHeldError, Workspace
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import (
     IRIS,
@@ -167,7 +167,7 @@ def _connections_are_closed(monkeypatch):
             super().__init__(*arguments, **options)
             opened.append(self)
 
-    monkeypatch.setattr(sweeps.database, "RDBStorage", Remembered)
+    monkeypatch.setattr(sweeps.storage.database, "RDBStorage", Remembered)
     yield
     for storage in opened:
         storage.remove_session()
@@ -432,8 +432,8 @@ def test_studies_of_other_folders_in_the_database_are_not_this_folders(tmp_path,
 
 
 def test_a_second_writer_is_noticed_before_it_spoils_the_table(tmp_path):
-    from sweeps.rungs import Rungs
-    from sweeps.study import LiveStudy
+    from sweeps.search.live_study import LiveStudy
+    from sweeps.trials.rungs import Rungs
 
     stored = new_study(open_database(f"sqlite:///{tmp_path / 'shared.db'}"))
     one, other = (LiveStudy(stored, small_config(), Rungs(54)) for _ in range(2))
@@ -457,7 +457,7 @@ def test_a_driver_that_is_missing_is_named_with_what_to_type(url, package):
     program = (
         "import sys\n"
         "for name in ('pymysql', 'mysql', 'MySQLdb', 'psycopg'): sys.modules[name] = None\n"
-        "from sweeps.database import open_database\n"
+        "from sweeps.storage.database import open_database\n"
         "try: open_database(sys.argv[1])\n"
         "except ValueError as error: print(error)\n"
     )

@@ -12,9 +12,10 @@ import pytest
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
-from sweeps.journal import Journal
-from sweeps.rungs import Rungs
-from sweeps.study import LiveStudy, StoredStudy
+from sweeps.search.live_study import LiveStudy
+from sweeps.storage.journal import Journal
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.trials.rungs import Rungs
 from tests.conftest import REPOSITORY
 from tests.sweeps.small import new_study, run_schedule, small_config, table, undisturbed_table
 
@@ -233,8 +234,8 @@ from optuna.storages import InMemoryStorage
 import optuna
 from optuna.trial import TrialState
 from tests.sweeps.small import new_study, small_config
-from sweeps.rungs import Rungs
-from sweeps.study import LiveStudy
+from sweeps.trials.rungs import Rungs
+from sweeps.search.live_study import LiveStudy
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 config = small_config()
 study = LiveStudy(new_study(InMemoryStorage()), config, Rungs(54))

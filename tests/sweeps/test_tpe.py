@@ -5,7 +5,7 @@ from optuna.samplers import TPESampler
 from optuna.samplers._tpe import _truncnorm
 from scipy.special import log_ndtr
 
-from sweeps.tpe import QuickTPESampler
+from sweeps.search.tpe import QuickTPESampler
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 

@@ -5,8 +5,9 @@ import pytest
 
 from engine import Curve
 from engine.worker import Rung, initial_parameters, run_rung
-from sweeps.space import Candidate
-from sweeps.trial import Problem, best_of, join
+from sweeps.trials.problem import Problem
+from sweeps.trials.space import Candidate
+from sweeps.trials.trial import best_of, join
 from tests.sweeps.small import small_problem
 
 

@@ -7,10 +7,11 @@ from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from sweeps import study as study_module
-from sweeps.rungs import Rungs
-from sweeps.study import LiveStudy, StoredStudy
-from sweeps.window import WindowedMemory
+from sweeps.search import pruners
+from sweeps.search.live_study import LiveStudy
+from sweeps.search.window import WindowedMemory
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.trials.rungs import Rungs
 from tests.sweeps.small import new_study, run_schedule, small_config, table
 
 
@@ -103,7 +104,7 @@ def test_hyperband_prunes_as_optunas_does(monkeypatch):
     config = small_config(sweep={"n_trials": 40}, study={"pruner": "hyperband"})
     ours, optunas = new_study(InMemoryStorage()), new_study(InMemoryStorage())
     run_schedule(ours, config)
-    monkeypatch.setattr(study_module, "_Hyperband", HyperbandPruner)
+    monkeypatch.setattr(pruners, "_Hyperband", HyperbandPruner)
     run_schedule(optunas, config)
     assert table(ours) == table(optunas)
     assert "PRUNED" in {trial["state"] for trial in table(ours)}

@@ -7,7 +7,8 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from engine.threads import one_blas_thread
-from sweeps.executors import MAX_ATTEMPTS, open_executor
+from sweeps.execution.contract import MAX_ATTEMPTS
+from sweeps.execution.executors import open_executor
 from tests.sweeps import faults
 from tests.sweeps.small import new_study, run_schedule, small_config, small_problem, table, undisturbed_table
 

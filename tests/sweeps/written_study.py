@@ -12,10 +12,10 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.facts import DataFact, Fact, SweepFinished, SweepStarted, TrialFinished, to_json
-from sweeps.config import SearchSection
-from sweeps.rungs import Rungs
-from sweeps.study import StoredStudy
-from sweeps.workspace import Workspace
+from sweeps.configuration.config import SearchSection
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.workspace import Workspace
+from sweeps.trials.rungs import Rungs
 
 BEGAN_AT = 1_795_000_000.0
 STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

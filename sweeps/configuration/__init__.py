@@ -1,0 +1,1 @@
+"""What a sweep is told: the configuration, from TOML to a checked value."""

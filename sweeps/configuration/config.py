@@ -1,0 +1,287 @@
+"""Configuration: what a TOML file may say. `sweeps.configuration.config_file` reads it."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
+
+from experiments.error_text import mask_password
+from experiments.errors import InputError
+
+ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+PositiveInt = Annotated[int, Field(ge=1, strict=True)]
+NaturalInt = Annotated[int, Field(ge=0, strict=True)]
+Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
+Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise InputError(
+            f"{name!r} cannot name a folder and an MLflow experiment.",
+            "Up to 100 letters, digits, '_', '.' and '-' are allowed.",
+            "Rename it.",
+        )
+    return name
+
+
+def _value_or_range(value: object) -> str:
+    return "range" if isinstance(value, dict | Range) else "value"
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A table of the file; keys it does not know are errors, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(Section):
+    """An interval to search, both ends included; `log` samples its logarithm uniformly."""
+
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        low, high = self.low, self.high  # type: ignore[attr-defined]  # each kind of range declares its own
+        if low > high:
+            raise InputError(f"low = {low} is above high = {high}.", "low <= high must hold;", "swap them.")
+        if self.log and low <= 0:
+            raise InputError(f"low = {low} with log = true.", "A logarithmic range must start above 0;", "raise low.")
+        return self
+
+
+class FloatRange(Range):
+    """A range of positive reals."""
+
+    low: PositiveFloat
+    high: PositiveFloat
+
+
+class IntRange(Range):
+    """A range of positive integers."""
+
+    low: PositiveInt
+    high: PositiveInt
+
+
+class DepthRange(Range):
+    """A range of numbers of hidden layers; 0 is logistic (or linear) regression."""
+
+    low: Depth
+    high: Depth
+
+
+SearchedFloat = Annotated[
+    Annotated[FloatRange, Tag("range")] | Annotated[PositiveFloat, Tag("value")], Discriminator(_value_or_range)
+]
+SearchedInt = Annotated[
+    Annotated[IntRange, Tag("range")] | Annotated[PositiveInt, Tag("value")], Discriminator(_value_or_range)
+]
+SearchedDepth = Annotated[
+    Annotated[DepthRange, Tag("range")] | Annotated[Depth, Tag("value")], Discriminator(_value_or_range)
+]
+
+
+class SweepSection(Section):
+    """What the sweep is called, how long it may take, and its seed.
+
+    `patience` ends the sweep when so many trials in a row have ended without a better value.
+    """
+
+    name: Annotated[str, AfterValidator(_check_name)]
+    n_trials: PositiveInt = 100
+    timeout_seconds: PositiveFloat | None = None
+    patience: PositiveInt | None = None
+    seed: NaturalInt = 1
+
+
+class DataSection(Section):
+    """Where the examples are and how they are split and scaled."""
+
+    train: str
+    test: str | None = None
+    test_fraction: Fraction = 0.2
+    target: str | None = None
+    task: Literal["binary", "multiclass", "regression"] | None = None
+    nonnegative_target: bool = False
+    scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
+    folds: Annotated[int, Field(ge=2, strict=True)] | None = None
+    validation_fraction: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_validate(self) -> Self:
+        if self.folds is not None and self.validation_fraction is not None:
+            raise InputError(
+                f"folds = {self.folds} and validation_fraction = {self.validation_fraction} are both set.",
+                "A sweep validates one way;",
+                "remove one of them.",
+            )
+        return self
+
+    @property
+    def n_folds(self) -> int | None:
+        """Number of folds; None with a hold-out split."""
+        return None if self.validation_fraction is not None else self.folds or 5
+
+
+class SearchSection(Section):
+    """The search space. A plain value fixes a hyperparameter."""
+
+    learning_rate: SearchedFloat = FloatRange(low=1e-3, high=1.0, log=True)
+    n_iterations: SearchedInt = IntRange(low=100, high=3000, log=True)
+    depth: SearchedDepth = DepthRange(low=0, high=4)
+    hidden_units: SearchedInt = IntRange(low=4, high=64, log=True)
+    activation: Annotated[tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1)] = (
+        "relu",
+        "leaky_relu",
+        "tanh",
+        "sigmoid",
+    )
+
+    @property
+    def max_iterations(self) -> int:
+        """The largest number of iterations that a trial may be given."""
+        return self.n_iterations.high if isinstance(self.n_iterations, IntRange) else self.n_iterations
+
+
+def _check_no_password(uri: str) -> str:
+    without_secrets = re.sub(r":(\$\{\w+\})+@", "@", uri)
+    without_variables = re.sub(r"\$\{\w+\}", "", without_secrets)
+    without_spaces = re.sub(r"\s", "", without_variables)  # in a password too
+    if mask_password(without_spaces) != without_spaces:
+        raise InputError(
+            "the URI holds a password or a token.",
+            "A configuration is stored and logged, so secrets come from the environment.",
+            "Write ${NAME} in its place, then type: export NAME=...",
+        )
+    return uri
+
+
+URI = Annotated[str, AfterValidator(_check_no_password)]
+
+
+class StudySection(Section):
+    """How Optuna searches and where it remembers.
+
+    `trials_in_flight` is part of the result, not of the machine: the sampler knows all but that many trials. It bounds
+    the number of workers that can be busy, and does not depend on how many there are.
+    """
+
+    sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
+    trials_in_flight: PositiveInt = 16
+    storage: URI | None = None
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a trial whose validation cost has levelled off is trained no further: with any pruner but "none"."""
+        return self.pruner != "none"
+
+
+def check_tracking_uri(uri: str) -> str:
+    """The address of an MLflow store.
+
+    Raises:
+        InputError: It has no scheme, or holds a password.
+    """
+    _check_no_password(uri)
+    if not re.match(r"[a-z][a-z0-9+.-]*://|databricks$|\$\{", uri):
+        raise InputError(
+            f'"{mask_password(uri)}" is not the address of an MLflow store.',
+            "It begins with http://, https://, sqlite:///, postgresql:// or another kind of store that MLflow knows.",
+            "Write the address in full; for a file here: sqlite:///mlflow.db",
+        )
+    return uri
+
+
+class TrackingSection(Section):
+    """Where MLflow listens."""
+
+    uri: Annotated[str, AfterValidator(check_tracking_uri)] | None = None
+
+
+class ExecutionSection(Section):
+    """Who trains; nothing here may change a result except `dtype`.
+
+    `scheduler` is the address of a Dask cluster that runs; without it, `executor = "dask"` starts one on this machine.
+    """
+
+    executor: Literal["serial", "processes", "dask"] = "processes"
+    workers: NaturalInt = 0
+    scheduler: URI | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="after")
+    def _scheduler_has_its_own_workers(self) -> Self:
+        if self.scheduler is not None and self.executor != "dask":
+            raise InputError(
+                f'scheduler = "{self.scheduler}" with executor = "{self.executor}".',
+                'Only executor = "dask" has a scheduler;',
+                'set executor = "dask" or remove scheduler.',
+            )
+        if self.scheduler is not None and self.workers > 0:
+            raise InputError(
+                f'workers = {self.workers} with scheduler = "{self.scheduler}".',
+                "A cluster that runs has the workers that were started for it;",
+                "set workers = 0 or remove scheduler.",
+            )
+        return self
+
+
+class Config(Section):
+    """The whole configuration, with the place its relative paths start from."""
+
+    sweep: SweepSection
+    data: DataSection
+    search: SearchSection = SearchSection()
+    study: StudySection = StudySection()
+    tracking: TrackingSection = TrackingSection()
+    execution: ExecutionSection = ExecutionSection()
+
+    _directory: Path = PrivateAttr(default_factory=Path.cwd)
+    _source: str = PrivateAttr(default="configuration")
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def directory(self) -> Path:
+        """Folder that relative paths are relative to."""
+        return self._directory
+
+    @property
+    def source(self) -> str:
+        """What the user called this configuration: a file or a ready-made name."""
+        return self._source
+
+    @property
+    def text(self) -> str:
+        """The file as its user wrote it; empty for a configuration made in Python."""
+        return self._text
+
+    def fingerprint(self, data_digest: str) -> str:
+        """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
+        decisive = {
+            "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
+            "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
+            "search": self.search.model_dump(),
+            "study": self.study.model_dump(exclude={"storage"}),
+            "dtype": self.execution.dtype,
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

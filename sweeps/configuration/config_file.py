@@ -1,0 +1,226 @@
+"""From a TOML file, a ready-made name or options of the command line to a checked `Config`, or to one clear message."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from experiments.error_text import mask_password
+from experiments.errors import InputError, nearest
+from sweeps.configuration.config import Config
+
+DEFAULT_CONFIG = "breast_cancer"
+
+
+def load_config(source: str | Path | None = None, **sections: Mapping[str, Any]) -> Config:
+    """Read a TOML file, or a ready-made configuration by its name.
+
+        load_config("houses.toml", sweep={"n_trials": 20}, search={"depth": {"low": 1, "high": 3}})
+
+    Args:
+        source: Path of a file, or a name among `ready_made()`; None is `breast_cancer`.
+        sections: Tables whose keys go before the file's, as TOML would say them; None unsets a key.
+    Raises:
+        InputError: No such file or name; not TOML; a key or value that is not allowed.
+    """
+    source = DEFAULT_CONFIG if source is None else str(source)
+    if not source:
+        raise InputError(
+            "The name of the configuration is empty.",
+            f"It is a TOML file, or one of {', '.join(ready_made())}.",
+            f"Name one, or leave it out for {DEFAULT_CONFIG}.",
+        )
+    path = Path(source).expanduser()
+    if path.suffix != ".toml" and source in ready_made():
+        text = (resources.files("experiments.configs") / f"{source}.toml").read_text("utf-8")
+        directory = Path.cwd()
+    else:
+        text, directory = _read(path), path.resolve().parent
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            f"{source}: not valid TOML: {error}.",
+            "Tables are [sweep], text stands in double quotes.",
+            "Mend the line that is named.",
+        ) from error
+    config = parse_config(values, source=source, directory=directory)
+    config._text = text
+    return _replaced(config, sections, "load_config") if sections else config
+
+
+def override(config: Config, **sections: dict[str, Any]) -> Config:
+    """A checked copy with some keys replaced, as the options of the command line do; None leaves a key alone.
+
+    Raises:
+        InputError: A replaced value is not allowed.
+    """
+    given = {
+        section: {key: value for key, value in changes.items() if value is not None}
+        for section, changes in sections.items()
+    }
+    return _replaced(config, given, "command line")
+
+
+def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source: str) -> Config:
+    """A checked copy with some keys replaced; `source` is whom messages name."""
+    values = config.model_dump()
+    for section, changes in sections.items():
+        values[section] = values.get(section, {}) | dict(changes)
+    changed = parse_config(values, source=source, directory=config.directory)
+    changed._source, changed._text = config.source, config.text
+    return changed
+
+
+def as_toml(config: Config) -> str:
+    """The file as its user wrote it; what was made in Python, or changed by options, as a file that says the same."""
+    if config.text and Config.model_validate(tomllib.loads(config.text)).model_dump() == config.model_dump():
+        return config.text
+    tables = config.model_dump(mode="json", exclude_none=True)
+    written = [
+        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
+        for section, table in tables.items()
+        if table
+    ]
+    return f"# {config.source}, as it was run\n\n" + "\n".join(written)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and lists of them are written alike
+
+
+def ready_made() -> list[str]:
+    """Names of the configurations that come with the package."""
+    files = resources.files("experiments.configs").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def parse_config(values: dict[str, Any], *, source: str, directory: Path) -> Config:
+    """Check a dictionary of tables.
+
+    Args:
+        values: As TOML gives it.
+        source: Named in messages.
+        directory: What relative paths are relative to.
+    Raises:
+        InputError: The first thing that is wrong, with its place.
+    """
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise _as_input_error(error, source) from None
+    config._directory = directory
+    config._source = source
+    return config
+
+
+def expand_uri(uri: str, source: str) -> str:
+    """Replace ${NAME} by the environment variable NAME; in the place of a password, quoted as a URI needs it.
+
+    Raises:
+        InputError: The variable is not set; its name is shown, no value ever is.
+    """
+
+    password = re.search(r"://[^/?#\s:@]*:((?:\$\{\w+\})+)@", uri)
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise InputError(
+                f"{source}: ${{{name}}} is not set in the environment.",
+                "Variables in a URI must be set where sweeps runs.",
+                f"Type: export {name}=...",
+            )
+        if password and password.start(1) <= match.start() < password.end(1):
+            return quote(os.environ[name], safe="%")  # somebody may have quoted it already
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", value, uri)
+
+
+def scheduler_of(config: Config) -> str | None:
+    """Address of the Dask scheduler, variables expanded; None where none is configured."""
+    address = config.execution.scheduler
+    return address and expand_uri(address, "[execution] scheduler")
+
+
+def check_variables(config: Config) -> None:
+    """Expand every URI once, before anything is written.
+
+    Raises:
+        InputError: A variable is not set.
+    """
+    for uri, place in (
+        (config.study.storage, "[study] storage"),
+        (config.tracking.uri, "[tracking] uri"),
+        (config.execution.scheduler, "[execution] scheduler"),
+    ):
+        if uri is not None:
+            expand_uri(uri, f"{config.source} {place}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")  # Windows begins files with a mark
+    except FileNotFoundError:
+        names = ready_made()
+        raise InputError(
+            f"{path}: no such configuration.{nearest(str(path), names)}",
+            f"It must be a TOML file or one of {', '.join(names)}.",
+            "Check the path, or type: python -m sweeps run",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}).",
+            "A configuration is a TOML file in UTF-8.",
+            "Check the path and its permissions.",
+        ) from error
+
+
+def _as_input_error(error: ValidationError, source: str) -> InputError:
+    """The first complaint of pydantic in the house's three parts; a misspelt key goes before what it left missing."""
+    complaint = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    tags = ("range", "value")  # what pydantic puts behind [search] and a key
+    place = [str(part) for depth, part in enumerate(complaint["loc"]) if depth != 2 or part not in tags]
+    where = f"{source} [{place[0]}]{' ' + '.'.join(place[1:]) if place[1:] else ''}"
+    given = mask_password(repr(complaint["input"]))
+    match complaint["type"]:
+        case "extra_forbidden":
+            known = _known_keys(place[:-1])
+            return InputError(
+                f"{where}: unknown {'key' if place[1:] else 'table'}.{nearest(place[-1], known)}",
+                f"Known here: {', '.join(known)}.",
+                "Correct or remove it.",
+            )
+        case "missing":
+            return InputError(f"{where}: missing.", "It has no default.", "Add it.")
+        case "value_error":  # our own validators speak in three parts already
+            ours: InputError = complaint["ctx"]["error"]
+            return InputError(f"{where}: {ours.what}", ours.allowed, ours.fix)
+        case "literal_error":
+            choices = re.findall(r"'([^']+)'", complaint["msg"])
+            what = f"{where}: {given} is unknown.{nearest(str(complaint['input']), choices)}"
+            return InputError(what, f"It must be one of {', '.join(choices)}.", "Choose one of them.")
+    allowed = re.sub(r"^\w+ should", "It must", complaint["msg"])
+    return InputError(f"{where}: {given} is not allowed.", f"{allowed}.", "Change it.")
+
+
+def _known_keys(place: list[str]) -> list[str]:
+    """Keys of the table at `place`: of the file, of a section, or of a range."""
+    if len(place) == 2:
+        return ["low", "high", "log"]
+    model: type[BaseModel] = Config
+    for key in place:
+        annotation = model.model_fields[key].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,51 @@
+"""The data of a configuration, split and scaled, and the problem they pose to every trial."""
+
+from experiments.dataset import load_dataset
+from experiments.preparation import PreparedData, prepare
+from sweeps.configuration.config import Config
+from sweeps.trials.problem import Problem
+
+
+def load_data(config: Config) -> PreparedData:
+    """Read, check, split and scale the data of a configuration.
+
+    Raises:
+        InputError: Something is wrong with them.
+    """
+    dataset = load_dataset(
+        config.data.train,
+        test=config.data.test,
+        target=config.data.target,
+        task=config.data.task,
+        test_fraction=config.data.test_fraction,
+        seed=config.sweep.seed,
+        directory=config.directory,
+    )
+    return prepare(
+        dataset,
+        scaling=config.data.scaling,
+        folds=config.data.n_folds,
+        validation_fraction=config.data.validation_fraction,
+        nonnegative_target=config.data.nonnegative_target,
+        seed=config.sweep.seed,
+    )
+
+
+def unseen_in_test(prepared: PreparedData) -> list[str]:
+    """What a person should know of the test examples' categories, a sentence a column; see `TableInputs.unseen`."""
+    dataset = prepared.dataset
+    return prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+
+
+def problem_of(config: Config, prepared: PreparedData) -> Problem:
+    """What every trial of the sweep is built for."""
+    is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
+    return Problem(
+        n_features=prepared.X.shape[0],
+        n_outputs=prepared.Y.shape[0],
+        n_examples=prepared.X.shape[1],
+        n_folds=prepared.held_out.shape[0],
+        head="nonnegative_regression" if is_price else prepared.dataset.task,
+        dtype=config.execution.dtype,
+        seed=config.sweep.seed,
+    )

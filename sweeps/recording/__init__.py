@@ -1,0 +1,1 @@
+"""The record: a study's facts, on their way to MLflow."""

@@ -1,0 +1,189 @@
+"""Delivery to MLflow in a process of its own: what MLflow computes takes no time from the coordinator's interpreter.
+
+The outbox is what the two share: the coordinator appends to it, the other process reads it, delivers, and notes how far
+it is. The pipe wakes it up and tells the coordinator how things are; to the record only its end matters: when the
+coordinator is gone, so is the other process, and wherever that happens the next run or `sweeps sync` goes on from the
+outbox.
+
+When a sweep ends and its own facts are delivered, what is left of the time is for the other studies of its folder that
+have something pending: each goes where its own facts go.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from experiments.delivery import Delivery, DeliveryResult
+from experiments.error_text import mask_password
+from experiments.errors import InputError
+from experiments.outbox import Outbox
+from sweeps.execution.spawning import start_of_ours
+
+_ITS_END_IS_GONE = (EOFError, OSError)
+_GRACE_SECONDS = 5.0
+_LATEST_START_SECONDS = 3.0
+"""Importing MLflow takes two seconds of a core: workers, which start at the same time, need it more."""
+_LOOK_SECONDS = 0.5
+"""How often to look whether there is an error to tell of."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherOutbox:
+    """The outbox of another study of the folder, which may have facts pending.
+
+    Attributes:
+        study: Its name.
+        path: Of its outbox.
+        tracking_uri: Where its facts go; None when that is not known.
+        error: Why it is not known.
+    """
+
+    study: str
+    path: Path
+    tracking_uri: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    timeout_seconds: float
+    others: Sequence[OtherOutbox]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How far a delivery got by the end of a run.
+
+    Attributes:
+        own: Of the run's own study.
+        others: Other studies that still have facts pending, and why.
+    """
+
+    own: DeliveryResult
+    others: dict[str, str] = field(default_factory=dict)
+
+
+class DeliveryProcess:
+    """Delivers the outbox of a study while a sweep runs."""
+
+    def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
+        self._outbox = outbox
+        self._tracking_uri = tracking_uri
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, outbox.path, tracking_uri), name="mlflow-delivery", daemon=True
+        )
+        with start_of_ours(), _signals_kept_back():  # it inherits the latter: Ctrl-C is the coordinator's to answer
+            self._process.start()
+        theirs.close()
+
+    def notify(self) -> None:
+        """Say that a fact was appended. Returns at once, whatever MLflow does."""
+        with suppress(*_ITS_END_IS_GONE):  # then `close` says so; the fact is in the outbox
+            self._pipe.send(None)
+
+    def first_error(self) -> str | None:
+        """Why the first attempt that failed did so, once; None while there is none, and ever after."""
+        with suppress(*_ITS_END_IS_GONE):
+            if self._pipe.poll():
+                error: str = self._pipe.recv()
+                return error
+        return None
+
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
+        """Deliver what is left, then what is left of others, and stop, all of it within the given time."""
+        ends_at = time.monotonic() + timeout_seconds + _GRACE_SECONDS
+        own: DeliveryResult | None = None
+        errors: dict[str, str] | None = None
+        try:
+            with suppress(*_ITS_END_IS_GONE):
+                self._pipe.send(_End(timeout_seconds, tuple(others)))
+                while errors is None and self._pipe.poll(max(0.0, ends_at - time.monotonic())):
+                    message = self._pipe.recv()  # or a first error, which the result knows too
+                    if isinstance(message, DeliveryResult):
+                        own = message
+                    elif isinstance(message, dict):
+                        errors = message
+        finally:
+            self._pipe.close()
+            if errors is None:
+                self._process.kill()
+            self._process.join()
+        return Delivered(own or self._unanswered(), errors or {})
+
+    def _unanswered(self) -> DeliveryResult:
+        self._outbox.reload_delivered()
+        reason = f"{mask_password(self._tracking_uri)}: the process that delivers to it ended without an answer."
+        n_pending = self._outbox.n_pending
+        return DeliveryResult(n_pending, reason if n_pending else None, None, None)
+
+
+def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
+    """Life of the process: a message is None (there are new facts) or how it is to end."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    outbox = Outbox(path)
+    delivery = Delivery(outbox, tracking_uri)
+    pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer
+    delivery.start()
+    with suppress(*_ITS_END_IS_GONE):
+        has_said_error = False
+        while True:
+            if delivery.error is not None and not has_said_error:
+                pipe.send(delivery.error)
+                has_said_error = True
+            if not pipe.poll(None if has_said_error else _LOOK_SECONDS):
+                continue
+            if (end := pipe.recv()) is not None:
+                break
+            outbox.refresh()
+            delivery.notify()
+        ends_at = time.monotonic() + end.timeout_seconds
+        outbox.refresh()
+        pipe.send(delivery.close(end.timeout_seconds))
+        pipe.send(dict(_deliver_others(end.others, ends_at)))
+    os._exit(0)  # perhaps in the middle of a call to MLflow, as a kill would; an orderly exit takes it a second
+
+
+def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[tuple[str, str]]:
+    """Deliver what others have pending, one after the other; (study, why not) of those where something is left."""
+    for other in others:
+        try:
+            outbox = Outbox(other.path)
+        except InputError as error:  # damaged: it keeps nobody else back
+            yield other.study, str(error)
+            continue
+        if outbox.n_pending == 0:
+            continue
+        if other.tracking_uri is None:
+            yield other.study, other.error
+            continue
+        seconds_left = ends_at - time.monotonic()
+        if seconds_left <= 0:
+            yield other.study, "there was no time left for it."
+            continue
+        delivery = Delivery(outbox, other.tracking_uri)
+        delivery.start()
+        error_or_none = delivery.close(seconds_left).error
+        if error_or_none is not None:
+            yield other.study, error_or_none
+
+
+@contextmanager
+def _signals_kept_back() -> Iterator[None]:
+    resource_tracker.ensure_running()  # which lets signals through when it starts, and the first process starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

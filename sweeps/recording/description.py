@@ -1,0 +1,68 @@
+"""A study in words, as Markdown for its run's page: what was searched, on what data, and in the end what won."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial
+
+from experiments.errors import listed
+from experiments.facts import DataFact
+from sweeps.configuration.config import Config, DepthRange, FloatRange, IntRange
+from sweeps.search.winner import Winner
+
+N_CLASSES = 20
+"""Classes that are named; MLflow keeps 8000 characters of a description."""
+
+
+def searched(config: Config, data: DataFact) -> str:
+    """What was searched, and on what data; known when a study begins."""
+    balance = listed((f"{count:,} {_plain(name)}" for name, count in data.class_balance.items()), N_CLASSES)
+    ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.search)
+    return (
+        f"**{config.sweep.name}**: {config.sweep.n_trials:,} trials on {data.n_train:,} training examples of "
+        f"{data.n_features:,} features ({data.task}{': ' + balance if balance else ''}) from {_plain(data.source)}; "
+        f"{data.n_test:,} test examples sealed away.\n\n"
+        f"| searched | values |\n|---|---|\n{ranges}\n"
+    )
+
+
+def won(winner: Winner | None, trials: Sequence[FrozenTrial], n_test: int, has_report: bool) -> str:
+    """What came of it; known when a study ends. The scores come first: MLflow folds the rest away."""
+    count = Counter(trial.state.name for trial in trials)
+    counts = (
+        f"{len(trials):,} trials: {count['COMPLETE']:,} complete, {count['PRUNED']:,} pruned, {count['FAIL']:,} failed"
+    )
+    if winner is None:
+        return f"**No trial won.** {counts}.\n"
+    hyperparameters = "\n".join(
+        f"| `{name}` | {f'{value:.4g}' if isinstance(value, float) else value} |"
+        for name, value in winner.candidate.params.items()
+    )
+    report = " In figures: `report.html` among the artifacts." if has_report else ""
+    return (
+        f"**Trial {winner.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}\n"
+        f"{counts}.{report}\n\n"
+        f"| won | |\n|---|---|\n{hyperparameters}\n"
+        f"| validation cost, mean over the folds | {winner.value:.4g} at iteration {winner.best_iteration} |\n"
+    )
+
+
+def _scores(winner: Winner) -> str:
+    lines = []
+    for name, score in winner.test.items():
+        low, high = winner.interval[name]
+        others = ", ".join(f"{baseline.name} {baseline.scores[name]:.4g}" for baseline in winner.baselines)
+        lines.append(f"- {name} **{score:.4g}**, 95 % interval {low:.4g} to {high:.4g} ({others})\n")
+    return "".join(lines)
+
+
+def _in_words(values: object) -> str:
+    if isinstance(values, FloatRange | IntRange | DepthRange):
+        return f"{values.low} to {values.high}{', logarithmically' if values.log else ''}"
+    return ", ".join(values) if isinstance(values, tuple) else str(values)
+
+
+def _plain(text: str) -> str:
+    """A user's text as Markdown that shows it: no markup in it takes effect."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+.!|~&-])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,159 @@
+"""The facts of a sweep, from its own objects: what the record says about the study, its trials and its end."""
+
+import getpass
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from engine import Curve
+from experiments.error_text import mask_password
+from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
+from experiments.preparation import PreparedData
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import as_toml
+from sweeps.recording.description import searched
+from sweeps.recording.provenance import provenance
+from sweeps.search.winner import Winner
+from sweeps.trials.trial import TrialResult
+
+Scalar = str | int | float
+
+
+def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> SweepStarted:
+    """The fact that a study began, with its configuration and data; passwords are masked."""
+    dataset = prepared.dataset
+    params = {key: _masked(value) for key, value in flatten(config.model_dump(exclude_none=True))}
+    data = DataFact(
+        name=config.sweep.name,
+        digest=dataset.digest[:32],
+        source=dataset.source,
+        n_train=dataset.n_train,
+        n_test=dataset.n_test,
+        n_features=prepared.X.shape[0],
+        task=dataset.task,
+        class_balance=class_balance(prepared),
+    )
+    return SweepStarted(
+        study=study_name,
+        experiment=config.sweep.name,
+        started_at=time.time(),
+        params=params,
+        tags={
+            "mlflow.user": _user(),
+            "mlflow.source.name": f"python -m sweeps run {config.source}",
+            "mlflow.source.type": "LOCAL",
+            **provenance(),
+        },
+        description=searched(config, data),
+        config_toml=mask_password(as_toml(config)),
+        data=data,
+    )
+
+
+def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData) -> TrialFinished:
+    """The fact that a trial ended, with its costs and scores along the iterations, means over the folds."""
+    metrics: dict[str, float] = {} if result.is_recalled else {"training_seconds": result.training_seconds}
+    if result.value is not None and result.best_iteration is not None:
+        metrics |= {"value": result.value, "best_iteration": float(result.best_iteration)}
+    return TrialFinished(
+        study=study_name,
+        number=result.number,
+        state=_STATES[result.state],
+        interrupted=result.is_interrupted,
+        params=dict(result.candidate.params),
+        metrics=metrics,
+        curves=dict(_curves(result.curve, prepared)) if result.curve is not None else {},
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        reason=result.reason,
+    )
+
+
+def sweep_finished(
+    study_name: str,
+    state: str,
+    winner: Winner | None,
+    sequence: int,
+    *,
+    description: str = "",
+    artifacts: Mapping[str, str] | None = None,
+) -> SweepFinished:
+    """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted)."""
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    if winner is not None:
+        metrics = {"value": winner.value, "best_iteration": float(winner.best_iteration)}
+        for name, score in winner.test.items():
+            low, high = winner.interval[name]
+            metrics |= {f"test_{name}": score, f"test_{name}_ci95_low": low, f"test_{name}_ci95_high": high}
+        for baseline in winner.baselines:
+            for name, score in baseline.scores.items():
+                metrics[f"baseline_{baseline.name.split(' (')[0].replace(' ', '_')}_test_{name}"] = score
+        tags = {"sweeps.best_trial": str(winner.number)}
+    return SweepFinished(
+        study=study_name,
+        state=state,  # type: ignore[arg-type]  # one of the three, see the docstring
+        ended_at=time.time(),
+        metrics=metrics,
+        tags=tags,
+        description=description,
+        artifacts=dict(artifacts or {}),
+        model_file="model.h5" if winner is not None else None,
+        sequence=sequence,
+    )
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    """("search.learning_rate.low", 0.001) and so on, from nested tables; a list becomes "relu, tanh"."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            yield f"{prefix}{key}", ", ".join(str(item) for item in value)
+        else:
+            yield f"{prefix}{key}", value
+
+
+def class_balance(prepared: PreparedData) -> dict[str, int]:
+    """Number of training examples of each class; empty for regression."""
+    dataset = prepared.dataset
+    return {name: int((dataset.y_train == code).sum()) for code, name in enumerate(dataset.class_names)}
+
+
+_STATES: dict[TrialState, Any] = {
+    TrialState.COMPLETE: "COMPLETE",
+    TrialState.PRUNED: "PRUNED",
+    TrialState.FAIL: "FAIL",
+}
+
+
+def _masked(value: Scalar) -> Scalar:
+    return mask_password(value) if isinstance(value, str) else value
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def _curves(curve: Curve, prepared: PreparedData) -> Iterator[tuple[str, list[tuple[int, float]]]]:
+    """Mean over folds of each cost and score: (iteration, value) pairs under the names of the record."""
+    held_out = prepared.held_out
+    for subset, columns in (("train", ~held_out), ("validation", held_out)):
+        cost = getattr(curve, f"{subset}_cost")
+        yield f"{subset}_cost", _points(curve, cost)
+        if prepared.dataset.class_names:
+            yield f"{subset}_accuracy", _points(curve, getattr(curve, f"{subset}_accuracy"))
+        else:
+            variance = np.array([prepared.Y[:, fold].var() for fold in columns])
+            yield f"{subset}_rmse", _points(curve, np.sqrt(cost) * prepared.target_scaling.scale)
+            yield f"{subset}_r2", _points(curve, 1 - cost / variance)
+
+
+def _points(curve: Curve, values: np.ndarray[Any, np.dtype[np.float64]]) -> list[tuple[int, float]]:
+    return [(iteration, float(mean)) for iteration, mean in zip(curve.iterations, values.mean(axis=1), strict=True)]

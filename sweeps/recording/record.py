@@ -1,0 +1,139 @@
+"""The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from experiments.error_text import mask_password
+from experiments.errors import InputError
+from experiments.outbox import Outbox
+from experiments.preparation import PreparedData
+from sweeps.configuration.config import Config
+from sweeps.recording.delivery_process import Delivered, DeliveryProcess, OtherOutbox
+from sweeps.recording.facts import sweep_finished, sweep_started, trial_finished
+from sweeps.search.winner import Winner
+from sweeps.storage.workspace import Workspace
+from sweeps.trials.trial import TrialResult
+
+SECONDS_TO_DELIVER = 30.0
+"""How long the end of a sweep waits for MLflow; the rest is delivered by the folder's next run or by `sync`."""
+
+SECONDS_TO_DELIVER_INTERRUPTED = 5.0
+
+
+class Record:
+    """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted.
+
+    Args:
+        config: Of the run.
+        study_name: Of the study.
+        prepared: Its data.
+        workspace: Of the run; the sweep's lease must be held.
+        say: Told what a person should know.
+    Raises:
+        InputError: What is there of the record already is damaged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        study_name: str,
+        prepared: PreparedData,
+        workspace: Workspace,
+        say: Callable[[str], None],
+    ) -> None:
+        self._study_name = study_name
+        self._prepared = prepared
+        self._workspace = workspace
+        self._say = say
+        folder = workspace.study_folder(study_name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._outbox = Outbox(folder / "outbox.jsonl")
+        self._keep_tracking_uri(config.tracking.uri)  # before there is anything to deliver
+        self._started = sweep_started(config, study_name, prepared)
+        self._outbox.append(self._started)
+        self._tracking_uri = workspace.tracking_uri(study_name)
+        self._is_finished = False
+        self.delivered: Delivered | None = None
+
+    def __enter__(self) -> Self:
+        self._delivery = DeliveryProcess(self._outbox, self._tracking_uri)
+        return self
+
+    def look(self) -> None:
+        """Say why MLflow has nothing yet, the first time that it is so: the end of the run may be hours away."""
+        error = self._delivery.first_error()
+        if error is not None:
+            self._say(f"MLflow does not take the record now: {error} The sweep goes on and keeps what is pending.")
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Write a trial down."""
+        self._outbox.append(trial_finished(self._study_name, result, self._prepared))
+        self._delivery.notify()
+
+    def finish(self, winner: Winner | None, outcome: str = "", artifacts: Mapping[str, str] | None = None) -> None:
+        """Write down that the study is over, in words too (Markdown); without a winner it has failed."""
+        description = f"{outcome}\n{self._started.description}" if outcome else ""
+        self._stop("FAILED" if winner is None else "FINISHED", winner, description, artifacts)
+        self._is_finished = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if not self._is_finished:
+                self._say(
+                    f"Stopping: MLflow gets {SECONDS_TO_DELIVER_INTERRUPTED:.0f} s. Nothing is lost without them."
+                )
+                self._stop("KILLED", None)
+        finally:  # on a full disk too: a process that is left behind would keep the program from ending
+            self.delivered = self._delivery.close(
+                SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED, self._others()
+            )
+
+    def _keep_tracking_uri(self, uri: str | None) -> None:
+        """Where facts go from now on. Another server than before is told everything, not only what comes."""
+        kept = self._workspace.kept_tracking_uri(self._study_name)
+        if kept != uri and self._outbox.n_facts:
+            self._outbox.forget_delivered()  # first: after a kill in between, the old one is told again what it knows
+        self._workspace.keep_tracking_uri(self._study_name, uri)
+        if kept != uri and self._outbox.n_facts:
+            was, now = (mask_password(text or "the default mlflow.db") for text in (kept, uri))
+            self._say(f"{self._study_name}: its record went to {was} before; all of it is delivered again, to {now}.")
+
+    def _others(self) -> Iterator[OtherOutbox]:
+        """The outboxes of the folder that nobody else is at work on, the newest first."""
+        sweep = self._study_name.partition("/")[0]
+        is_alive = {sweep: False}  # the lease is ours
+        for name, path in sorted(self._workspace.outboxes(), key=lambda found: found[1].parent.name, reverse=True):
+            other = name.partition("/")[0]
+            if other not in is_alive:
+                is_alive[other] = self._workspace.is_leased(other)
+            if name == self._study_name or is_alive[other]:
+                continue
+            try:
+                yield OtherOutbox(name, path, self._workspace.tracking_uri(name))
+            except InputError as error:  # a variable of its URI is not set
+                yield OtherOutbox(name, path, None, str(error))
+
+    def _stop(
+        self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None
+    ) -> None:
+        sequence = self._outbox.n_finished + 1
+        self._outbox.append(
+            sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
+        )
+        self._delivery.notify()
+
+
+def close_record(workspace: Workspace, study_name: str) -> None:
+    """Write down that a study was interrupted, where a killed run had no time to. The sweep's lease must be held.
+
+    MLflow would show it as RUNNING until it is continued, perhaps for ever.
+
+    Raises:
+        InputError: Its record is damaged.
+    """
+    outbox = Outbox(workspace.study_folder(study_name) / "outbox.jsonl")
+    if outbox.position_of_last_finish() < outbox.n_facts:
+        outbox.append(sweep_finished(study_name, "KILLED", None, outbox.n_finished + 1))

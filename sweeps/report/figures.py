@@ -1,0 +1,144 @@
+"""What the report draws, section by section; where only a part of the trials is drawn, it says so."""
+
+from collections.abc import Sequence
+
+from experiments.facts import TrialFinished
+from experiments.report import Figure, Section, figures
+from sweeps.report import optuna_figures
+from sweeps.report.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, VALUE
+from sweeps.report.study_record import StudyRecord
+
+N_CURVES = 30
+"""Trials whose learning curves are drawn beside the best one's."""
+
+NO_OUTBOX = "is in the study's outbox, which is not in this folder: open the report where the sweep was run."
+
+
+def sections(record: StudyRecord) -> list[Section]:
+    """All that is drawn, in the order of the page."""
+    return [
+        _history(record),
+        _importances(record),
+        _parallel_coordinates(record),
+        _slices(record),
+        _learning_curves(record),
+        _depth_and_width(record),
+        _time_spent(record),
+    ]
+
+
+def _history(record: StudyRecord) -> Section:
+    n_complete = len(optuna_figures.complete(record.trials))
+    note = "" if n_complete <= N_POINTS else f"{_sampled(N_POINTS, n_complete)} The line of the best is that of all."
+    figure = optuna_figures.optimization_history(record.trials)
+    return Section("history", "Optimization history", note, "", [Figure("Validation cost by trial", figure)])
+
+
+def _importances(record: StudyRecord) -> Section:
+    n_complete = len(optuna_figures.complete(record.trials))
+    if not record.importances:
+        note = (
+            f"{n_complete} complete trials are too few, or too equal, to tell which hyperparameters mattered; "
+            f"it takes {optuna_figures.MIN_TRIALS_FOR_IMPORTANCES} of different values."
+        )
+        return Section("importances", "Parameter importances", note)
+    note = (
+        "How much each hyperparameter decided whether a trial came among the best tenth (PED-ANOVA of the "
+        f"{n_complete:,} complete trials)."
+    )
+    if n_complete < 50:
+        note += " So few tell a tendency, not a number."
+    figure = optuna_figures.param_importances(record.trials)
+    height = 90 + 28 * len(record.importances)
+    return Section("importances", "Parameter importances", note, "", [Figure("Importance", figure, height)])
+
+
+def _parallel_coordinates(record: StudyRecord) -> Section:
+    n_complete = len(optuna_figures.complete(record.trials))
+    note = "One line a complete trial, darker the lower its cost; None: the network has no such layer."
+    if n_complete > N_LINES:
+        note += f" {_sampled(N_LINES, n_complete)}"
+    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(record.trials), 420, min_width=1040)
+    return Section("parallel", "Parallel coordinates", note, "", [figure])
+
+
+def _slices(record: StudyRecord) -> Section:
+    n_complete = len(optuna_figures.complete(record.trials))
+    note = "The cost of complete trials against each hyperparameter alone; darker points are later trials."
+    if n_complete > N_POINTS_OF_SLICE:
+        note += f" {_sampled(N_POINTS_OF_SLICE, n_complete)}"
+    drawn = [
+        Figure(f"{VALUE.capitalize()} by {name}", figure, 280, is_wide=False)
+        for name, figure in optuna_figures.slices(record.trials).items()
+    ]
+    return Section("slices", "Slices", note if drawn else "No hyperparameter was searched.", "", drawn)
+
+
+def _learning_curves(record: StudyRecord) -> Section:
+    best, others = _trials_with_curves(record)
+    if best is None:
+        return Section("curves", "Learning curves", f"What was recorded along each training {NO_OUTBOX}")
+    note = (
+        "Means over the folds, from the first iteration on. The dashed line is where the validation cost of trial "
+        f"{best.number} was lowest. Beside it {len(others)} other trials, evenly spread over the leaderboard."
+    )
+    drawn = []
+    for quantity, name in (("cost", "cost"), ("accuracy", "accuracy"), ("rmse", "RMSE")):
+        if f"validation_{quantity}" in best.curves:
+            figure = figures.best_trial_curves(best, quantity, name)
+            drawn.append(Figure(f"Trial {best.number}, the best: {name}", figure, is_wide=False))
+    drawn.append(Figure(f"{VALUE.capitalize()} of a sample", figures.sample_curves(best, others, VALUE), 420))
+    return Section("curves", "Learning curves", note, "", drawn)
+
+
+def _depth_and_width(record: StudyRecord) -> Section:
+    complete = record.table[record.table["outcome"] == "complete"]
+    note = "Complete trials. A box holds the middle half of its trials; its line is their median."
+    if len(complete) > N_POINTS:
+        note += f" By width: {_sampled(N_POINTS, len(complete))}"
+    numbers = [trial.number for trial in optuna_figures.sample(optuna_figures.complete(record.trials), N_POINTS)]
+    drawn = [Figure(f"{VALUE.capitalize()} by depth", figures.value_by_depth(complete, VALUE), is_wide=False)]
+    if (complete["depth"] > 0).any():
+        by_width = figures.value_by_width(complete[complete["number"].isin(numbers)], VALUE)
+        drawn.append(Figure(f"{VALUE.capitalize()} by width", by_width, is_wide=False))
+    return Section("depth-width", "Depth and width", note, "", drawn)
+
+
+def _time_spent(record: StudyRecord) -> Section:
+    timeline = Figure("Trials over time", optuna_figures.timeline(record.trials))
+    n_begun = len(record.trials)
+    last = f"The last {N_BARS} of {n_begun:,} trials" if n_begun > N_BARS else "Trials"
+    waiting = f"{last} from their first rung to their last, waiting for a worker included."
+    if record.table["training_seconds"].isna().all():
+        return Section("time", "Time spent", f"The training time of each trial {NO_OUTBOX} {waiting}", "", [timeline])
+    known = record.table.dropna(subset=["training_seconds"])
+    note = f"Training time is what workers spent computing. {waiting}"
+    drawn = [
+        Figure("Training time by outcome", figures.time_by_state(known), 240, is_wide=False),
+        Figure("Training time by depth and activation", figures.time_by_architecture(known), 280, is_wide=False),
+        timeline,
+    ]
+    return Section("time", "Time spent", note, "", drawn)
+
+
+def _trials_with_curves(record: StudyRecord) -> tuple[TrialFinished | None, list[TrialFinished]]:
+    """The best trial's fact and a sample of others', evenly spread over the leaderboard; read one by one."""
+    if record.outbox is None:
+        return None, []
+    others = record.ranked.iloc[1:].dropna(subset=["value"])["number"].tolist()
+    facts = [record.outbox.trial(number) for number in [record.rows[0].number, *_evenly(others, N_CURVES)]]
+    best, *rest = [fact if fact is not None and fact.curves.get("validation_cost") else None for fact in facts]
+    return best, [fact for fact in rest if fact is not None]
+
+
+def _evenly(items: Sequence[int], n: int) -> list[int]:
+    """At most n of the items, the first and the last among them."""
+    if len(items) <= n:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
+
+
+def _sampled(n: int, n_all: int) -> str:
+    return (
+        f"Drawn are {n:,} of {n_all:,} complete trials: the best {n // 4:,}, the others evenly spread over the sweep."
+    )

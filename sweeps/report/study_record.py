@@ -1,0 +1,111 @@
+"""What a report is made of: a study from its storage and its facts from the outbox, as one tidy table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.errors import InputError
+from experiments.facts import SweepFinished, SweepStarted
+from experiments.outbox import Outbox
+from experiments.report.figures import state_of
+from sweeps.report.optuna_figures import importances
+from sweeps.results.result import LeaderboardRow
+from sweeps.results.status import find_study, state_now, trials_of
+from sweeps.results.trial_table import trial_table
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """All that is known of a study.
+
+    Attributes:
+        state: FINISHED, FAILED, RUNNING or INTERRUPTED.
+        trials: As Optuna has them, by number.
+        rows: The leaderboard, best first.
+        table: `trial_table`'s, with `interrupted` and with `outcome`: `state` in a reader's word, or "interrupted".
+        outbox: The study's facts; None where it was run in another folder.
+        started, finished: Its first and last fact, if there are any.
+        importances: PED-ANOVA of its complete trials; empty where they are too few.
+    """
+
+    name: str
+    state: str
+    trials: list[FrozenTrial]
+    rows: list[LeaderboardRow]
+    table: "pd.DataFrame"
+    outbox: Outbox | None
+    started: SweepStarted | None
+    finished: SweepFinished | None
+    importances: dict[str, float]
+
+    @property
+    def ranked(self) -> "pd.DataFrame":
+        """The table, best first."""
+        return self.table.set_index("number", drop=False).loc[[row.number for row in self.rows]]
+
+
+def read_study(workspace: Workspace, name: str | None) -> StudyRecord:
+    """The record of a study: of this name, the newest of the sweep of this name, or the newest of all.
+
+    Raises:
+        InputError: There is none, or none of its trials is complete.
+    """
+    stored = find_study(workspace, name)
+    return record_of(stored, workspace, state_now(workspace, stored))
+
+
+def hidden_units_of(row: Mapping[Any, Any]) -> str:
+    """Widths of a row's hidden layers as "20-7-5"; "none" for logistic or linear regression."""
+    widths = [row[f"hidden_units_{layer}"] for layer in range(1, int(row["depth"]) + 1)]
+    return "-".join(f"{width:.0f}" for width in widths) or "none"
+
+
+def record_of(
+    stored: StoredStudy, workspace: Workspace, state: str, finished: SweepFinished | None = None
+) -> StudyRecord:
+    """The record of a study that is open already; `finished` where its last fact is not written yet.
+
+    Raises:
+        InputError: None of its trials is complete.
+    """
+    trials = stored.trials
+    if not any(trial.state == TrialState.COMPLETE for trial in trials):
+        raise InputError(
+            f"{stored.name}: none of its {len(trials)} trials is complete.",
+            "A report needs one that came to its end.",
+            f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
+        )
+    path = workspace.study_folder(stored.name) / "outbox.jsonl"
+    try:
+        outbox = Outbox(path) if path.exists() else None
+    except ValueError as damage:
+        raise InputError(str(damage), "A report reads all of it.", f"Or move {path} away and go without.") from damage
+    first = outbox.first() if outbox is not None and outbox.n_facts else None
+    rows = trials_of(stored)
+    return StudyRecord(
+        name=stored.name,
+        state=state,
+        trials=trials,
+        rows=rows,
+        table=_table(trials, rows, outbox),
+        outbox=outbox,
+        started=first if isinstance(first, SweepStarted) else None,
+        finished=finished or (outbox.last_finish() if outbox is not None else None),
+        importances=importances(trials),
+    )
+
+
+def _table(trials: list[FrozenTrial], rows: list[LeaderboardRow], outbox: Outbox | None) -> "pd.DataFrame":
+    """One row a trial, by number."""
+    facts = [] if outbox is None else outbox.trials_without_curves()
+    table = trial_table((row.to_dict() for row in rows), facts).reset_index()
+    is_interrupted = [bool(trial.user_attrs.get("is_interrupted", False)) for trial in trials]
+    table.insert(2, "interrupted", is_interrupted)
+    return table.assign(outcome=list(map(state_of, table["state"], is_interrupted)))

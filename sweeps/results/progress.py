@@ -1,0 +1,166 @@
+"""What a person sees while a sweep runs: a live bar on a terminal, plain lines elsewhere. Always on stderr."""
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.trials.trial import TrialResult
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress(Protocol):
+    """Told how a sweep gets on; a context manager around its trials."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def say(self, text: str) -> None:
+        """A line for the person."""
+
+    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+        """The trials begin; some of them are on record already."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """A trial ended."""
+
+
+class SilentProgress:
+    """Says nothing: for `--quiet` and for use as a library."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+        """Nothing."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Nothing."""
+
+
+class Tally:
+    """Counts and the best value so far, of earlier processes too."""
+
+    def __init__(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+        self.n_trials = n_trials
+        self.n_before = len(done)
+        self.n_ended = dict.fromkeys((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL), 0)
+        self.best: tuple[float, int] | None = None  # value, number
+        self.began_at = time.monotonic()
+        for trial in done:
+            self._count(trial.state, trial.value, trial.number)
+
+    def add(self, result: TrialResult) -> None:
+        """Count a trial."""
+        self._count(result.state, result.value, result.number)
+
+    def _count(self, state: TrialState, value: float | None, number: int) -> None:
+        self.n_ended[state] += 1
+        if state == TrialState.COMPLETE and value is not None and (self.best is None or value < self.best[0]):
+            self.best = (value, number)
+
+    @property
+    def n_done(self) -> int:
+        """Trials ended."""
+        return sum(self.n_ended.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before the first trial."""
+        n_here = self.n_done - self.n_before
+        if n_here == 0:
+            return None
+        return (time.monotonic() - self.began_at) / n_here * (self.n_trials - self.n_done)
+
+    def text(self) -> str:
+        """`12 of 50 trials (3 pruned, 0 failed), best 0.0712 (trial 7), about 20 s left`."""
+        parts = [
+            f"{self.n_done} of {self.n_trials} trials "
+            f"({self.n_ended[TrialState.PRUNED]} pruned, {self.n_ended[TrialState.FAIL]} failed)"
+        ]
+        if self.best is not None:
+            parts.append(f"best {self.best[0]:.4f} (trial {self.best[1]})")
+        if self.n_done == self.n_trials:
+            parts.append("now the winner, the report and MLflow")
+        elif self.seconds_left is not None:
+            parts.append(f"about {self.seconds_left:.0f} s left")
+        return ", ".join(parts)
+
+
+class LineProgress(SilentProgress):
+    """A plain line every few seconds: for log files and scheduled jobs."""
+
+    def say(self, text: str) -> None:
+        """One line on stderr, if anybody reads it still: a sweep is not over when its terminal is."""
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+        """Start counting."""
+        self._tally = Tally(n_trials, done)
+        self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Count it, and say so if the last line is old; a failure is always said."""
+        self._tally.add(result)
+        if result.state == TrialState.FAIL:
+            self.say(result.reason)
+        if time.monotonic() >= self._next_line_at or self._tally.n_done == self._tally.n_trials:
+            self.say(self._tally.text())
+            self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
+
+
+class LiveProgress(LineProgress):
+    """A bar that is redrawn in place, by rich."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line above the bar."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+        """Show the bar."""
+        super().begin(n_trials, done)
+        self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=len(done))
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Redraw the bar; a failure is also a line."""
+        self._tally.add(result)
+        if result.state == TrialState.FAIL:
+            self.say(result.reason)
+        self._bar.update(self._task, advance=1, description=self._tally.text())

@@ -1,0 +1,120 @@
+"""Studies of a working directory, seen from outside: which there are, how far they are, what MLflow lacks of them."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from optuna.storages import JournalStorage
+from optuna.trial import TrialState
+
+from experiments.delivery import DeliveryResult, deliver
+from experiments.errors import InputError, nearest
+from experiments.outbox import Outbox
+from sweeps.configuration.config import SearchSection
+from sweeps.results.result import LeaderboardRow, leaderboard
+from sweeps.search.winner import best_trial
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class StudyStatus:
+    """How far one study is: RUNNING, INTERRUPTED (the same command continues it) or FINISHED."""
+
+    name: str
+    state: str
+    started: str
+    n_ended: int
+    n_trials: int
+    best_value: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `status --json`."""
+        return asdict(self)
+
+
+def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
+    """All studies of the folder (of one sweep), by the time they began; a database may hold others too."""
+    studies = [
+        study
+        for storage in workspace.storages(sweep_name)
+        for study in StoredStudy.all_of(storage)
+        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).exists()
+    ]
+    return sorted(studies, key=lambda study: study.attributes["sweeps.started_at"])
+
+
+def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
+    """The study of this name, or the newest of the sweep of this name, or the newest of all.
+
+    Raises:
+        InputError: There is none.
+    """
+    studies = (name and all_studies(workspace, name.partition("/")[0])) or all_studies(workspace)
+    if not studies:
+        raise InputError(
+            f"{workspace.root}: no study here.", "Studies are kept where they were run.", "Type: python -m sweeps run"
+        )
+    if name is None:
+        return studies[-1]
+    for study in reversed(studies):
+        if name in (study.name, study.attributes["sweeps.name"]):
+            return study
+    names = [study.name for study in studies]
+    raise InputError(
+        f"{name}: no such study.{nearest(name, names)}", f"Here are: {', '.join(names[-5:])}.", "Name one of them."
+    )
+
+
+def trials_of(study: StoredStudy) -> list[LeaderboardRow]:
+    """The leaderboard of a study."""
+    return leaderboard(study.trials, SearchSection.model_validate(study.attributes["sweeps.search"]))
+
+
+def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
+    """Status of one study, or of all of the folder."""
+    studies = [find_study(workspace, name)] if name is not None else all_studies(workspace)
+    return [_status(workspace, study) for study in studies]
+
+
+def state_now(workspace: Workspace, study: StoredStudy) -> str:
+    """FINISHED, FAILED (no trial succeeded), RUNNING, or INTERRUPTED: not ended, and nobody is at work on it here."""
+    if study.has_ended:
+        return str(study.attributes["sweeps.state"])
+    return "RUNNING" if workspace.is_leased(study.attributes["sweeps.name"]) else "INTERRUPTED"
+
+
+def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
+    attributes, trials = study.attributes, study.trials
+    best = best_trial(trials)
+    return StudyStatus(
+        name=study.name,
+        state=state_now(workspace, study),
+        started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes["sweeps.started_at"])),
+        n_ended=sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL) for trial in trials),
+        n_trials=attributes["sweeps.n_trials"],
+        best_value=None if best is None else best.value,
+    )
+
+
+def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tuple[str, DeliveryResult]]:
+    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back.
+
+    Args:
+        workspace: The folder.
+        tracking_uri: Where those studies are recorded from now on, all of each; None is where each was to go.
+    """
+    deliveries = []
+    for study_name, path in workspace.outboxes():
+        n_pending = 1  # at least; a damaged outbox cannot say
+        try:
+            outbox = Outbox(path)
+            n_pending = outbox.n_pending
+            if n_pending and tracking_uri is not None:
+                outbox.forget_delivered()
+                workspace.keep_tracking_uri(study_name, tracking_uri)
+            if n_pending:
+                deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
+        except InputError as error:
+            deliveries.append((study_name, DeliveryResult(n_pending, str(error), None, None)))
+    return deliveries

@@ -1,0 +1,162 @@
+"""What a person reads at the end, and the tables of `leaderboard` and `status`."""
+
+import csv
+import io
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.preparation import PreparedData
+from sweeps.recording.facts import class_balance
+from sweeps.results.result import LeaderboardRow, SweepResult
+from sweeps.results.status import StudyStatus
+
+N_BEST = 5
+
+
+def summary(result: SweepResult) -> str:
+    """The end of `run`: the best trials, the winner beside what it must beat, and what to type next."""
+    parts = [
+        f"{result.study}: {result.state}. {len(result.rows)} trials: {result.count('COMPLETE')} complete, "
+        f"{result.count('PRUNED')} pruned, {result.count('FAIL')} failed, in {result.elapsed_seconds:.1f} s.",
+        leaderboard_table(result.rows[:N_BEST]),
+    ]
+    if result.winner is None:
+        has_failed = result.count("FAIL") > 0
+        advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
+        parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
+    else:
+        parts.append(_winner(result))
+    if left := what_is_pending(result):
+        parts.append(left)
+    next_steps = [
+        f"See every trial and its curves:  {_mlflow_page(result)}",
+        f"See all trials in the terminal:  python -m sweeps leaderboard {result.study}",
+    ]
+    if result.report_file is not None:
+        next_steps.insert(0, f"See what mattered, in figures:   {result.report_file}")
+    if result.model_name is not None:
+        next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
+    parts.append("\n".join(next_steps))
+    return "\n\n".join(parts)
+
+
+def what_is_pending(result: SweepResult) -> str:
+    """What MLflow does not have yet, of this study and of earlier ones, and why; empty when it has everything."""
+    lines = []
+    if result.delivery.n_pending:
+        lines.append(f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}")
+    if result.older_pending:
+        study, why = next(iter(result.older_pending.items()))
+        more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
+        lines.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}")
+    if lines:
+        lines.append("All of it is kept. The next run in this folder delivers it, or: python -m sweeps sync")
+    return "\n".join(lines)
+
+
+def leaderboard_table(rows: Sequence[LeaderboardRow]) -> str:
+    """Trials as aligned columns, widths of hidden layers as 20-7-5."""
+    header = ["trial", "state", "value", "iteration", "learning_rate", "n_iterations", "hidden_units", "activation"]
+    body = [
+        [
+            str(row.number),
+            row.state,
+            "" if row.value is None else f"{row.value:.6g}",
+            "" if row.best_iteration is None else str(row.best_iteration),
+            f"{row.params['learning_rate']:.4g}",
+            str(row.params["n_iterations"]),
+            "-".join(str(n) for key, n in row.params.items() if key.startswith("hidden_units_")) or "none",
+            str(row.params["activation"]),
+        ]
+        for row in rows
+    ]
+    return _table(header, body)
+
+
+def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
+    """All trials with one column a hyperparameter, numbers in full precision."""
+    documents = [{**row.to_dict(), **row.params} for row in rows]
+    columns = list(dict.fromkeys(key for document in documents for key in document if key != "params"))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(documents)
+    return text.getvalue()
+
+
+def status_table(statuses: Sequence[StudyStatus]) -> str:
+    """Studies as aligned columns."""
+    header = ["study", "state", "since (UTC)", "trials", "best value"]
+    body = [
+        [
+            status.name,
+            status.state,
+            status.started,
+            f"{status.n_ended} of {status.n_trials}",
+            "" if status.best_value is None else f"{status.best_value:.6g}",
+        ]
+        for status in statuses
+    ]
+    return _table(header, body)
+
+
+def data_summary(prepared: PreparedData) -> dict[str, Any]:
+    """What `validate` says of the data."""
+    dataset = prepared.dataset
+    return {
+        "source": dataset.source,
+        "task": dataset.task,
+        "n_train": dataset.n_train,
+        "n_test": dataset.n_test,
+        "n_features": prepared.X.shape[0],
+        "folds": prepared.held_out.shape[0],
+        "scaling": prepared.preprocessing.scaling,
+        "class_balance": class_balance(prepared),
+        "digest": dataset.digest,
+    }
+
+
+def _mlflow_page(result: SweepResult) -> str:
+    """What to type or open to see the record. A bare `mlflow ui` shows the mlflow.db of its folder and no other."""
+    uri = result.tracking_uri
+    if uri == f"sqlite:///{result.folder.parents[2] / 'mlflow.db'}":
+        return "mlflow ui"
+    if uri.startswith(("http://", "https://")):
+        return f"open {uri}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+
+def _winner(result: SweepResult) -> str:
+    winner = result.winner
+    assert winner is not None
+    lines = [
+        f"Winner: trial {winner.number}, refitted on all training examples for {winner.best_iteration} iterations, "
+        f"on the {result.n_test} test examples:"
+    ]
+    for name, score in winner.test.items():
+        low, high = winner.interval[name]
+        lines.append(f"  {name:<8} {score:.4g}   95 % interval {low:.4g} to {high:.4g}")
+        lines += [f"           {baseline.scores[name]:.4g}   {baseline.name}" for baseline in winner.baselines]
+    if "accuracy" in winner.interval:
+        low, high = winner.interval["accuracy"]
+        points = 50 * (high - low)
+        lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
+        constant, linear = (baseline.scores["accuracy"] for baseline in winner.baselines)
+        if winner.test["accuracy"] <= constant:
+            advice = (
+                "the linear model shows that more is possible. Search longer (n_trials), or wider."
+                if linear > constant
+                else "these data hold too little for it."
+            )
+            lines.append(f"  No better than always answering the most frequent class: {advice}")
+    lines.append(f"Its model is in {result.model_file}.")
+    return "\n".join(lines)
+
+
+def _table(header: list[str], body: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    rows = [header, *body]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

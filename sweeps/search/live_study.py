@@ -1,0 +1,138 @@
+"""The live study: sampler and pruner on a study in memory, every decision written through to the stored study.
+
+Why two: the live study has a fixed name and holds only what the schedule has applied, so that sampler and pruner see
+the same whenever the sweep runs (Hyperband draws a trial's bracket from the study's name), and asks cost no query.
+The storage is the durable record. A new trial goes into it complete with its parameters in one write, so a
+kill can leave a trial unfinished but never half asked.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from experiments.errors import InputError
+from sweeps.configuration.config import Config
+from sweeps.search.pruners import new_pruner
+from sweeps.search.samplers import new_sampler
+from sweeps.search.window import WindowedMemory
+from sweeps.storage.stored_study import StoredStudy, is_interrupted
+from sweeps.trials.rungs import Rungs
+from sweeps.trials.space import Candidate, recall, suggest
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """That a sweep ends before all its trials have: after how many rungs, in the order of the schedule, and why."""
+
+    n_applied: int
+    reason: str
+
+
+class LiveStudy:
+    """Asks, reports, prunes and tells in the order of the schedule; all of it is in the storage when a method returns.
+
+    There it survives a kill of this process; from `sync` on, a power cut too.
+
+    What the storage already knows is not asked again: parameters and outcomes are read back, so a resumed sweep takes
+    the same path as an undisturbed one.
+    """
+
+    def __init__(self, stored: StoredStudy, config: Config, rungs: Rungs) -> None:
+        self._stored = stored
+        self._config = config
+        self._recorded = {trial.number: trial for trial in stored.trials}
+        self._n_recorded = len(self._recorded)
+        early_end = stored.attributes.get("sweeps.early_end")
+        self.early_end = None if early_end is None else EarlyEnd(**early_end)
+        self._trials: list[Trial] = []
+        self._memory = WindowedMemory()
+        self._live = optuna.create_study(
+            storage=self._memory, study_name=config.sweep.name, pruner=new_pruner(config.study.pruner, rungs)
+        )
+
+    @property
+    def n_asked(self) -> int:
+        """Trials asked so far: the number of the next one."""
+        return len(self._trials)
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether an earlier process asked for trials that this one has not begun yet."""
+        return self.n_asked < self._n_recorded
+
+    def ask(self) -> tuple[int, Candidate]:
+        """Number and hyperparameters of the next trial."""
+        number = self.n_asked
+        recorded = self._recorded.get(number)
+        if recorded is None:
+            self._live.sampler = new_sampler(self._config.study.sampler, self._config.sweep.seed, number)
+            trial = self._live.ask()
+            with self._memory.windowed(self._live._study_id):
+                candidate = suggest(trial, self._config.search)
+            template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
+            trial_id = self._stored.storage.create_new_trial(self._stored.study_id, template_trial=template)
+            self._recorded[number] = self._stored.storage.get_trial(trial_id)
+            if self._recorded[number].number != number:
+                raise InputError(
+                    f"{self._stored.name}: trial {number} was written as trial {self._recorded[number].number}.",
+                    "A study has one writer; another program has added trials to this one.",
+                    "Stop it, then start afresh: python -m sweeps run --new",
+                )
+        else:
+            candidate = recall(recorded, self._config.search)
+            self._live.add_trial(_as_it_was_asked(recorded))
+            trial = Trial(self._live, self._live.get_trials(deepcopy=False)[number]._trial_id)
+        self._trials.append(trial)
+        return number, candidate
+
+    def outcome(self, number: int) -> FrozenTrial | None:
+        """The storage's record of a trial that was finished before this process began; None while it is not.
+
+        One that was running when its sweep ended early is run again up to that point.
+        """
+        recorded = self._recorded[number]
+        return recorded if recorded.state.is_finished() and not is_interrupted(recorded) else None
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Record the value of a rung that ended at iteration `step`; whether the pruner gives the trial up."""
+        trial = self._trials[number]
+        trial.report(value, step)
+        should_prune = trial.should_prune()  # asked even when the answer is known: the pruner remembers rungs
+        outcome = self.outcome(number)
+        if outcome is not None:
+            return outcome.state == TrialState.PRUNED and step == outcome.last_step
+        recorded = self._recorded[number]
+        if not recorded.state.is_finished() and recorded.intermediate_values.get(step) != value:
+            self._stored.storage.set_trial_intermediate_value(self._recorded[number]._trial_id, step, value)
+        return should_prune
+
+    def tell(self, number: int, state: TrialState, value: float | None, notes: Mapping[str, object]) -> None:
+        """End a trial: its state, its value (None unless it has one), and notes for whoever reads the storage."""
+        self._live.tell(self._trials[number], value if state == TrialState.COMPLETE else None, state)
+        if not self._recorded[number].state.is_finished():
+            trial_id = self._recorded[number]._trial_id
+            for key, note in notes.items():
+                self._stored.storage.set_trial_user_attr(trial_id, key, note)
+            self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
+
+    def end_early(self, end: EarlyEnd) -> None:
+        """Write down, durably, that the sweep ends here."""
+        if self.early_end is None:
+            self._stored.set_attribute("sweeps.early_end", asdict(end))
+            self.early_end = end
+
+    def sync(self) -> None:
+        """See `StoredStudy.sync`."""
+        self._stored.sync()
+
+
+def _as_it_was_asked(recorded: FrozenTrial) -> FrozenTrial:
+    asked = copy.deepcopy(recorded)
+    asked.state = TrialState.RUNNING
+    asked.values = None
+    asked.datetime_complete = None
+    asked.intermediate_values = {}
+    return asked

@@ -1,0 +1,80 @@
+"""A study as its storage holds it: the durable record of its trials and of what was noted about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from sweeps.storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStudy:
+    """One study in a storage."""
+
+    storage: BaseStorage
+    study_id: int
+    name: str
+
+    @classmethod
+    def create(cls, storage: BaseStorage, name: str, attributes: dict[str, Any]) -> "StoredStudy":
+        """A new study that minimizes the validation cost; `sweeps.state`, last of its attributes, makes it ours."""
+        try:
+            study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
+        except DuplicatedStudyError:  # another folder's, in a database, begun within the same second
+            return cls.create(storage, f"{name}-2", attributes)
+        stored = cls(storage, study_id, name)
+        for key, value in attributes.items():
+            storage.set_study_user_attr(study_id, key, value)
+        stored.sync()
+        return stored
+
+    @classmethod
+    def all_of(cls, storage: BaseStorage, sweep_name: str | None = None) -> list["StoredStudy"]:
+        """Studies of this product (of one sweep, if named), the newest last."""
+        return sorted(
+            (
+                cls(storage, study._study_id, study.study_name)
+                for study in storage.get_all_studies()
+                if "sweeps.state" in study.user_attrs and sweep_name in (None, study.user_attrs["sweeps.name"])
+            ),
+            key=lambda stored: stored.study_id,
+        )
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What was noted about the study."""
+        return self.storage.get_study_user_attrs(self.study_id)
+
+    def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401  # anything JSON can hold
+        """Note something about the study, durably."""
+        self.storage.set_study_user_attr(self.study_id, key, value)
+        self.sync()
+
+    def sync(self) -> None:
+        """Return when everything written so far would survive a power cut; a database does so at every write."""
+        if isinstance(self.storage, Journal):
+            self.storage.sync()
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number."""
+        return self.storage.get_all_trials(self.study_id, deepcopy=False)
+
+    @property
+    def ended_trials(self) -> list[FrozenTrial]:
+        """Those that came to an end of their own; one that its sweep ended is run again when that is resumed."""
+        return [trial for trial in self.trials if trial.state.is_finished() and not is_interrupted(trial)]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all of it is done, with a winner or without."""
+        return self.attributes["sweeps.state"] in ("FINISHED", "FAILED")
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether its sweep ended the trial, not its own number of iterations or the pruner."""
+    return bool(trial.user_attrs.get("is_interrupted", False))

@@ -1,0 +1,111 @@
+"""Which study a run works on: the interrupted one of its configuration and data, or a new one; and its lease."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import optuna
+
+from engine.remote import software
+from engine.threads import machine_kind
+from experiments.errors import InputError
+from sweeps.configuration.config import Config
+from sweeps.configuration.config_file import expand_uri
+from sweeps.interrupts import Interrupts
+from sweeps.recording.record import close_record
+from sweeps.storage.database import answering
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_lease import StudyLease, place_of
+from sweeps.storage.workspace import Workspace
+
+
+@contextmanager
+def open_study(
+    config: Config,
+    workspace: Workspace,
+    data_digest: str,
+    *,
+    is_new: bool,
+    interrupts: Interrupts,
+    say: Callable[[str], None],
+) -> Iterator[StoredStudy]:
+    """The study of this run, for as long as it is ours alone. Its folder's lease must be held.
+
+    Args:
+        config: Of the run.
+        workspace: Of the run.
+        data_digest: Of the data; with the configuration it tells which interrupted study is continued.
+        is_new: Leave any interrupted study alone.
+        interrupts: Told to look after a lease in a database.
+        say: Told what a person should know.
+    Raises:
+        InputError: The storage cannot be opened, or a database stops answering.
+        LeaseHeldError: The study is in a database, and a run on another machine has it.
+    """
+    url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
+    with answering(url), ExitStack() as lease:
+        stored = find_or_create(config, workspace, url, data_digest, is_new, say)
+        if url is not None:
+            interrupts.also(lease.enter_context(StudyLease(stored, place_of(workspace))).check)
+        yield stored
+
+
+def find_or_create(
+    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
+) -> StoredStudy:
+    """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
+    storage = workspace.open_storage(config.sweep.name, url)
+    fingerprint = config.fingerprint(data_digest)
+    for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
+        attributes = stored.attributes
+        if stored.has_ended:
+            continue
+        if is_new or attributes["sweeps.fingerprint"] != fingerprint:
+            if not is_new:
+                say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+            _leave(stored.name, workspace, say)
+            continue
+        _say_what_has_changed(stored, say)
+        say(f"Continuing {stored.name}.")
+        n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
+        stored.set_attribute("sweeps.n_trials", n_trials)
+        workspace.keep_storage(stored.name, config.study.storage)
+        return stored
+    stored = StoredStudy.create(
+        storage,
+        workspace.new_study_name(config.sweep.name),
+        {
+            "sweeps.name": config.sweep.name,
+            "sweeps.fingerprint": fingerprint,
+            "sweeps.machine": machine_kind(),
+            "sweeps.engine": software()["engine"],
+            "sweeps.optuna": optuna.__version__,
+            "sweeps.search": config.search.model_dump(mode="json"),
+            "sweeps.n_trials": config.sweep.n_trials,
+            "sweeps.started_at": time.time(),
+            "sweeps.lease": "" if url is None else f"new 0 {place_of(workspace)}",
+            "sweeps.state": "RUNNING",
+        },
+    )
+    workspace.keep_storage(stored.name, config.study.storage)
+    say(f"Starting {stored.name}.")
+    return stored
+
+
+def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:
+    """Since the study began: nothing of it is an error, and all of it may change numbers."""
+    for what, key, now, outcome in (
+        ("on another kind of machine", "sweeps.machine", machine_kind(), "The last bits of its costs may differ."),
+        ("with another engine", "sweeps.engine", software()["engine"], "Its trials may differ from here on."),
+        ("with another Optuna", "sweeps.optuna", optuna.__version__, "Its trials may differ from here on."),
+    ):
+        began = stored.attributes.get(key, now)  # a study from before it was noted cannot say
+        if began != now:
+            say(f"{stored.name} began {what} ({began}); this is {now}. {outcome}")
+
+
+def _leave(study_name: str, workspace: Workspace, say: Callable[[str], None]) -> None:
+    try:
+        close_record(workspace, study_name)
+    except InputError as error:  # damaged; it keeps no other study from being run
+        say(str(error))

@@ -1,0 +1,151 @@
+"""A trial: what it is trained on, where it stands, and what is known of it when it ends."""
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from engine import Curve, State
+from engine.worker import RungResult
+from sweeps.trials.space import Candidate
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial between its first and its last rung.
+
+    Attributes:
+        rung: Index of the present rung in `rung_ends`.
+        values: At the ends of the rungs that have been applied.
+        state, curves: After the rungs that are trained, which may be more than have been applied.
+        future: The present rung, where it is being trained; None when it is known already.
+        training_seconds: On workers, so far.
+        imagined_seconds: Of the present rung, see `sweeps.search.schedule`.
+        pace: Of its latest rung that was trained here, in seconds an imagined second; 0 before there is one.
+    """
+
+    number: int
+    candidate: Candidate
+    rung_ends: tuple[int, ...]
+    started_at: float
+    rung: int = 0
+    values: list[float] = field(default_factory=list)
+    state: State | None = None
+    curves: list[Curve] = field(default_factory=list)
+    future: "Future[RungResult] | None" = None
+    training_seconds: float = 0.0
+    imagined_seconds: float = 0.0
+    pace: float = 0.0
+
+    @property
+    def rung_end(self) -> int:
+        """Iteration at which the present rung ends."""
+        return self.rung_ends[self.rung]
+
+    @property
+    def has_levelled_off(self) -> bool:
+        """Whether the latest rung brought no lower validation cost than those before it."""
+        return len(self.values) > 1 and self.values[-1] == self.values[-2]
+
+    @property
+    def early_stop(self) -> str:
+        """That training ended before the present rung does, for a person; empty where it did not or is not known."""
+        trained_to = self.curves[-1].iterations[-1] if self.curves else self.rung_end
+        if trained_to >= self.rung_end:
+            return ""
+        return f"trained for {trained_to} iterations, no lower validation cost since {best_of(join(self.curves))[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What is known of a trial when it ends.
+
+    Attributes:
+        state: COMPLETE, PRUNED or FAIL.
+        value: The lowest validation cost along its curve (mean over folds); None before its first rung ended.
+        best_iteration: Where that was.
+        curve: Recorded costs, all rungs together; None when this process did not train it.
+        reason: Why it ended early, for a person; empty for one that was trained to its end.
+        is_interrupted: The sweep ended it (budget), not the pruner.
+        is_recalled: It ended before this process began, and is known from the storage.
+    """
+
+    number: int
+    candidate: Candidate
+    state: TrialState
+    value: float | None
+    best_iteration: int | None
+    curve: Curve | None
+    reason: str
+    is_interrupted: bool
+    started_at: float
+    ended_at: float
+    training_seconds: float
+    is_recalled: bool = False
+
+    @property
+    def notes(self) -> dict[str, object]:
+        """What the storage keeps of it beside state and value; what is usual goes without saying."""
+        unusual = {"reason": self.reason, "is_interrupted": self.is_interrupted}
+        return {"best_iteration": self.best_iteration} | {key: note for key, note in unusual.items() if note}
+
+
+def join(curves: list[Curve]) -> Curve:
+    """The curves of consecutive rungs as one."""
+    return Curve(
+        iterations=tuple(i for curve in curves for i in curve.iterations),
+        train_cost=np.concatenate([curve.train_cost for curve in curves]),
+        validation_cost=np.concatenate([curve.validation_cost for curve in curves]),
+        train_accuracy=np.concatenate([curve.train_accuracy for curve in curves]),
+        validation_accuracy=np.concatenate([curve.validation_accuracy for curve in curves]),
+        diverged_at=curves[-1].diverged_at,
+    )
+
+
+def best_of(curve: Curve) -> tuple[float, int]:
+    """Lowest validation cost along a curve (mean over folds) and its iteration: the value of a trial."""
+    means = curve.validation_cost.mean(axis=1)
+    best = int(np.argmin(means))
+    return float(means[best]), curve.iterations[best]
+
+
+def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: bool) -> TrialResult:
+    """The result of a trial that ends now: with its present rung, or before it when the sweep ends."""
+    curves = trial.curves[: trial.rung + (not is_interrupted)]  # a checkpoint may hold more than has been applied
+    curve = join(curves) if curves else None
+    has_value = curve is not None and state != TrialState.FAIL
+    value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)
+    return TrialResult(
+        number=trial.number,
+        candidate=trial.candidate,
+        state=state,
+        value=value,
+        best_iteration=best_iteration,
+        curve=curve,
+        reason=reason,
+        is_interrupted=is_interrupted,
+        started_at=trial.started_at,
+        ended_at=time.time(),
+        training_seconds=trial.training_seconds,
+    )
+
+
+def recalled(trial: RunningTrial, outcome: FrozenTrial) -> TrialResult:
+    """The result of a trial that an earlier process ended, from the storage; its curve is in the record only."""
+    started, completed = outcome.datetime_start, outcome.datetime_complete
+    return TrialResult(
+        number=trial.number,
+        candidate=trial.candidate,
+        state=outcome.state,
+        value=outcome.value,
+        best_iteration=outcome.user_attrs.get("best_iteration"),
+        curve=None,
+        reason=outcome.user_attrs.get("reason", ""),
+        is_interrupted=outcome.user_attrs.get("is_interrupted", False),
+        started_at=started.timestamp() if started else trial.started_at,
+        ended_at=completed.timestamp() if completed else trial.started_at,
+        training_seconds=0.0,
+        is_recalled=True,
+    )
