@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-EXIT_INPUT = 2
-EXIT_LEASE_HELD = 75
+from sweeps.results.exit_codes import ExitCode, after_signal
 
 app = typer.Typer(
     help="Tunes deep networks, with every attempt on record.",
@@ -145,7 +144,6 @@ def sync(
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
         from sweeps.configuration.config import check_tracking_uri
-        from sweeps.results.result import EXIT_RECORD_PENDING
         from sweeps.results.status import sync_all
         from sweeps.storage.workspace import Workspace
 
@@ -156,7 +154,7 @@ def sync(
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
         for name, delivery in deliveries:
             _say(f"{name}: {delivery.error or 'all delivered'}")
-        raise typer.Exit(EXIT_RECORD_PENDING if n_pending else 0)
+        raise typer.Exit(ExitCode.RECORD_PENDING if n_pending else ExitCode.FINISHED)
 
 
 @app.command()
@@ -211,21 +209,21 @@ def reported_errors() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        _leave(str(error), EXIT_INPUT)
+        _leave(str(error), ExitCode.INPUT)
     except KeyboardInterrupt:
-        _leave("Interrupted.", 128 + signal.SIGINT)
+        _leave("Interrupted.", after_signal(signal.SIGINT))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             _leave(
                 f"{error.filename or Path.cwd()}: the disk is full. The record up to here is whole; "
                 "free some space, then type the same command again to continue.",
-                EXIT_INPUT,
+                ExitCode.INPUT,
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             _leave(
                 f"{error.filename}: {error.strerror}. Sweeps must be able to read its data and write its folder; "
                 "change the permissions or the folder.",
-                EXIT_INPUT,
+                ExitCode.INPUT,
             )
         raise
     except Exception as error:
@@ -242,9 +240,9 @@ def _exit_code_of(error: Exception) -> int | None:
     from sweeps.storage.workspace import LeaseHeldError
 
     if isinstance(error, WeightsFileError):  # the one error of the engine that input reaches past our own checks
-        return EXIT_INPUT
+        return ExitCode.INPUT
     if isinstance(error, LeaseHeldError):
-        return EXIT_LEASE_HELD
+        return ExitCode.LEASE_HELD
     return error.exit_code if isinstance(error, InterruptedSweepError) else None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
+from sweeps.results.exit_codes import after_signal
+
 
 class InterruptedSweepError(Exception):
     """The sweep was told to stop; everything applied so far is in the record.
@@ -21,8 +23,8 @@ class InterruptedSweepError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """128 + signal, as shells say it: 130 or 143."""
-        return 128 + self.signal_number
+        """130 or 143."""
+        return after_signal(self.signal_number)
 
 
 class Interrupts:

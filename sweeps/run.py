@@ -21,7 +21,7 @@ from sweeps.execution.executors import open_executor, started_workers
 from sweeps.interrupts import Interrupts
 from sweeps.recording.description import won
 from sweeps.recording.record import Record
-from sweeps.report.report import REPORT_FILE, report_at_the_end
+from sweeps.report.report import report_at_the_end
 from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult, leaderboard
 from sweeps.search.live_study import LiveStudy
@@ -81,7 +81,7 @@ def run_sweep(
                     if not result.is_recalled:
                         progress.trial_ended(result)
 
-                n_trials, study = stored.attributes["sweeps.n_trials"], config.study
+                n_trials, study = stored.attributes.n_trials, config.study
                 plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
                 progress.begin(n_trials, stored.ended_trials)
                 with (
@@ -90,13 +90,13 @@ def run_sweep(
                         config.execution.workers,
                         data,
                         workers=workers,
-                        folder=folder,
+                        folder=folder.path,
                         scheduler=scheduler_of(config),
                         data_name=f"{stored.name} of {place_of(workspace)}",
                         trials_in_flight=config.study.trials_in_flight,
                         say=progress.say,
                     ) as (executor, run_rung),
-                    Checkpoint(folder / "checkpoint.h5", stored.name) as checkpoint,
+                    Checkpoint(folder.checkpoint, stored.name) as checkpoint,
                 ):
                     Schedule(
                         LiveStudy(stored, config, rungs),
@@ -110,14 +110,13 @@ def run_sweep(
                 interrupts.check()  # the winner may take as long to train as any trial
                 trials = stored.trials
                 winner = crown(trials, config.search, problem, data, prepared, stored.name)
-                model_file = folder / "model.h5"
                 if winner is not None:
-                    winner.model.save(model_file)
+                    winner.model.save(folder.model)
                 report = report_at_the_end(stored, workspace, winner, progress.say)
                 outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
                 record.finish(winner, outcome, report)
             state = "FAILED" if winner is None else "FINISHED"
-            stored.set_attribute("sweeps.state", state)
+            stored.set_attribute("state", state)
 
     assert record.delivered is not None, "leaving the record delivers it"
     return SweepResult(
@@ -128,10 +127,10 @@ def run_sweep(
         n_test=prepared.dataset.n_test,
         rows=leaderboard(trials, config.search),
         winner=winner,
-        model_file=None if winner is None else str(model_file.relative_to(workspace.directory)),
-        report_file=str((folder / REPORT_FILE).relative_to(workspace.directory)) if report else None,
-        folder=folder.resolve(),
-        tracking_uri=mask_password(workspace.tracking_uri(stored.name)),
+        model_file=None if winner is None else str(folder.model.relative_to(workspace.directory)),
+        report_file=str(folder.report.relative_to(workspace.directory)) if report else None,
+        folder=folder.path.resolve(),
+        tracking_uri=mask_password(workspace.tracking_uri(folder)),
         delivery=record.delivered.own,
         older_pending=record.delivered.others,
         elapsed_seconds=time.monotonic() - began_at,

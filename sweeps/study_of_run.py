@@ -15,6 +15,7 @@ from sweeps.interrupts import Interrupts
 from sweeps.recording.record import close_record
 from sweeps.storage.database import answering
 from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.study_lease import StudyLease, place_of
 from sweeps.storage.workspace import Workspace
 
@@ -60,7 +61,7 @@ def find_or_create(
         attributes = stored.attributes
         if stored.has_ended:
             continue
-        if is_new or attributes["sweeps.fingerprint"] != fingerprint:
+        if is_new or attributes.fingerprint != fingerprint:
             if not is_new:
                 say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
             _leave(stored.name, workspace, say)
@@ -68,39 +69,38 @@ def find_or_create(
         _say_what_has_changed(stored, say)
         say(f"Continuing {stored.name}.")
         n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
-        stored.set_attribute("sweeps.n_trials", n_trials)
-        workspace.keep_storage(stored.name, config.study.storage)
+        stored.set_attribute("n_trials", n_trials)
+        workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
         return stored
     stored = StoredStudy.create(
         storage,
         workspace.new_study_name(config.sweep.name),
-        {
-            "sweeps.name": config.sweep.name,
-            "sweeps.fingerprint": fingerprint,
-            "sweeps.machine": machine_kind(),
-            "sweeps.engine": software()["engine"],
-            "sweeps.optuna": optuna.__version__,
-            "sweeps.search": config.search.model_dump(mode="json"),
-            "sweeps.n_trials": config.sweep.n_trials,
-            "sweeps.started_at": time.time(),
-            "sweeps.lease": "" if url is None else f"new 0 {place_of(workspace)}",
-            "sweeps.state": "RUNNING",
-        },
+        StudyAttributes(
+            name=config.sweep.name,
+            fingerprint=fingerprint,
+            machine=machine_kind(),
+            engine=software()["engine"],
+            optuna=optuna.__version__,
+            search=config.search.model_dump(mode="json"),
+            n_trials=config.sweep.n_trials,
+            started_at=time.time(),
+            lease="" if url is None else f"new 0 {place_of(workspace)}",
+        ),
     )
-    workspace.keep_storage(stored.name, config.study.storage)
+    workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
 
 
 def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:
     """Since the study began: nothing of it is an error, and all of it may change numbers."""
-    for what, key, now, outcome in (
-        ("on another kind of machine", "sweeps.machine", machine_kind(), "The last bits of its costs may differ."),
-        ("with another engine", "sweeps.engine", software()["engine"], "Its trials may differ from here on."),
-        ("with another Optuna", "sweeps.optuna", optuna.__version__, "Its trials may differ from here on."),
+    at_start = stored.attributes
+    for what, began, now, outcome in (
+        ("on another kind of machine", at_start.machine, machine_kind(), "The last bits of its costs may differ."),
+        ("with another engine", at_start.engine, software()["engine"], "Its trials may differ from here on."),
+        ("with another Optuna", at_start.optuna, optuna.__version__, "Its trials may differ from here on."),
     ):
-        began = stored.attributes.get(key, now)  # a study from before it was noted cannot say
-        if began != now:
+        if began not in ("", now):  # a study from before it was noted cannot say
             say(f"{stored.name} began {what} ({began}); this is {now}. {outcome}")
 
 

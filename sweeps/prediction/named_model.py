@@ -7,6 +7,7 @@ from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.model_lookup import ModelName, fetch_model
 from experiments.pyfunc import MODEL_FILE
+from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.workspace import Workspace
 
 
@@ -36,20 +37,19 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
 
 
 def _tracking_uri(workspace: Workspace, sweep: str) -> str:
-    studies = _studies(workspace, sweep) or _studies(workspace)
-    if studies:
-        return workspace.tracking_uri(studies[-1])
-    own = workspace.tracking_uri("")
+    folders = workspace.study_folders(sweep) or workspace.study_folders()
+    if folders:
+        return workspace.tracking_uri(folders[-1])
+    own = workspace.tracking_uri()
     if (workspace.directory / "mlflow.db").exists():
         return own
     return os.environ.get("MLFLOW_TRACKING_URI") or own
 
 
 def _file_of_study(workspace: Workspace, name: str) -> Path:
-    studies = _studies(workspace)
-    meant = [study for study in studies if name in (study, study.partition("/")[0])]
-    files = [workspace.study_folder(study) / "model.h5" for study in meant]
-    with_model = [file for file in files if file.is_file()]
+    folders = workspace.study_folders()
+    meant = [folder for folder in folders if name in (folder.study_name, _sweep_of(folder))]
+    with_model = [folder.model for folder in meant if folder.model.is_file()]
     if with_model:
         return with_model[-1]
     if meant:
@@ -58,7 +58,8 @@ def _file_of_study(workspace: Workspace, name: str) -> Path:
             "The winner of a finished study is kept; this one was interrupted, or no trial succeeded.",
             "Type: python -m sweeps status",
         )
-    known = [*studies, *(f"{sweep}@candidate" for sweep in {study.partition("/")[0] for study in studies})]
+    known = [folder.study_name for folder in folders]
+    known += [f"{sweep}@candidate" for sweep in {_sweep_of(folder) for folder in folders}]
     raise InputError(
         f"{name}: no such file, and no such study in {workspace.root}.{nearest(name, known)}",
         "A model is a model.h5, a study, or in MLflow an alias (cats@candidate), a version (cats/3) or a run's id.",
@@ -66,8 +67,5 @@ def _file_of_study(workspace: Workspace, name: str) -> Path:
     )
 
 
-def _studies(workspace: Workspace, sweep: str = "") -> list[str]:
-    """Names of the studies of this folder (of one sweep), by the time they began."""
-    folders = [path for path in workspace.root.glob("*/*") if path.is_dir()]
-    names = [f"{folder.parent.name}/{folder.name}" for folder in sorted(folders, key=lambda folder: folder.name)]
-    return [name for name in names if sweep in ("", name.partition("/")[0])]
+def _sweep_of(folder: StudyFolder) -> str:
+    return folder.study_name.partition("/")[0]

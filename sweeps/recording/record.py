@@ -46,13 +46,13 @@ class Record:
         self._prepared = prepared
         self._workspace = workspace
         self._say = say
-        folder = workspace.study_folder(study_name)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._outbox = Outbox(folder / "outbox.jsonl")
+        self._folder = workspace.study_folder(study_name)
+        self._folder.create()
+        self._outbox = Outbox(self._folder.outbox)
         self._keep_tracking_uri(config.tracking.uri)  # before there is anything to deliver
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
-        self._tracking_uri = workspace.tracking_uri(study_name)
+        self._tracking_uri = workspace.tracking_uri(self._folder)
         self._is_finished = False
         self.delivered: Delivered | None = None
 
@@ -93,10 +93,10 @@ class Record:
 
     def _keep_tracking_uri(self, uri: str | None) -> None:
         """Where facts go from now on. Another server than before is told everything, not only what comes."""
-        kept = self._workspace.kept_tracking_uri(self._study_name)
+        kept = self._folder.kept_tracking_uri()
         if kept != uri and self._outbox.n_facts:
             self._outbox.forget_delivered()  # first: after a kill in between, the old one is told again what it knows
-        self._workspace.keep_tracking_uri(self._study_name, uri)
+        self._folder.keep_tracking_uri(uri)
         if kept != uri and self._outbox.n_facts:
             was, now = (mask_password(text or "the default mlflow.db") for text in (kept, uri))
             self._say(f"{self._study_name}: its record went to {was} before; all of it is delivered again, to {now}.")
@@ -105,16 +105,17 @@ class Record:
         """The outboxes of the folder that nobody else is at work on, the newest first."""
         sweep = self._study_name.partition("/")[0]
         is_alive = {sweep: False}  # the lease is ours
-        for name, path in sorted(self._workspace.outboxes(), key=lambda found: found[1].parent.name, reverse=True):
+        for folder in reversed(self._workspace.study_folders()):
+            name = folder.study_name
             other = name.partition("/")[0]
             if other not in is_alive:
                 is_alive[other] = self._workspace.is_leased(other)
-            if name == self._study_name or is_alive[other]:
+            if name == self._study_name or is_alive[other] or not folder.outbox.exists():
                 continue
             try:
-                yield OtherOutbox(name, path, self._workspace.tracking_uri(name))
+                yield OtherOutbox(name, folder.outbox, self._workspace.tracking_uri(folder))
             except InputError as error:  # a variable of its URI is not set
-                yield OtherOutbox(name, path, None, str(error))
+                yield OtherOutbox(name, folder.outbox, None, str(error))
 
     def _stop(
         self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None
@@ -134,6 +135,6 @@ def close_record(workspace: Workspace, study_name: str) -> None:
     Raises:
         InputError: Its record is damaged.
     """
-    outbox = Outbox(workspace.study_folder(study_name) / "outbox.jsonl")
+    outbox = Outbox(workspace.study_folder(study_name).outbox)
     if outbox.position_of_last_finish() < outbox.n_facts:
         outbox.append(sweep_finished(study_name, "KILLED", None, outbox.n_finished + 1))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 N_BEST = 10
-REPORT_FILE = "report.html"
-"""Name of the page in the study's folder and among the artifacts of its run in MLflow."""
 
 
 def report(workspace: Workspace, study: str | None, *, html: Path | None = None, csv: Path | None = None) -> str:
@@ -56,18 +54,19 @@ def report_at_the_end(
     """
     if winner is None:
         return {}
+    page = workspace.study_folder(stored.name).report
     try:
-        with whole_file(workspace.study_folder(stored.name) / REPORT_FILE) as file:
+        with whole_file(page) as file:
             finished = sweep_finished(stored.name, "FINISHED", winner, sequence=1)
             _write_page(record_of(stored, workspace, "FINISHED", finished), file)
     except Exception as error:
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         say(
             f"No report was made: {what} The sweep's result is safe. "
-            f"Later: python -m sweeps report {stored.name} --html {REPORT_FILE}"
+            f"Later: python -m sweeps report {stored.name} --html {page.name}"
         )
         return {}
-    return {REPORT_FILE: REPORT_FILE}
+    return {page.name: page.name}
 
 
 def report_text(record: StudyRecord) -> str:

@@ -82,7 +82,7 @@ def record_of(
             "A report needs one that came to its end.",
             f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
         )
-    path = workspace.study_folder(stored.name) / "outbox.jsonl"
+    path = workspace.study_folder(stored.name).outbox
     try:
         outbox = Outbox(path) if path.exists() else None
     except ValueError as damage:

@@ -14,16 +14,14 @@ from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.registry import ALIAS
 from sweeps.configuration.config import SearchSection
+from sweeps.results.exit_codes import ExitCode
 from sweeps.results.trial_table import trial_table
 from sweeps.search.winner import Winner
+from sweeps.storage.study_folder import StudyFolder
 from sweeps.trials.space import Candidate, recall
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EXIT_FINISHED = 0
-EXIT_NO_TRIAL_SUCCEEDED = 3
-EXIT_RECORD_PENDING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ class SweepResult:
     def trials(self) -> pd.DataFrame:
         """One row a trial, see `trial_table`; read from the record when first asked for."""
         return trial_table(
-            (row.to_dict() for row in self.rows), (fact for _, fact in Outbox(self.folder / "outbox.jsonl").facts())
+            (row.to_dict() for row in self.rows), (fact for _, fact in Outbox(StudyFolder(self.folder).outbox).facts())
         )
 
     @property
@@ -156,11 +154,11 @@ class SweepResult:
         return None if self.winner is None else self.winner.model
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """As the README lists them."""
         if self.winner is None:
-            return EXIT_NO_TRIAL_SUCCEEDED
-        return EXIT_RECORD_PENDING if self.delivery.n_pending else EXIT_FINISHED
+            return ExitCode.NO_TRIAL_SUCCEEDED
+        return ExitCode.RECORD_PENDING if self.delivery.n_pending else ExitCode.FINISHED
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `run --json`; numbers in full precision."""

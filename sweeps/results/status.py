@@ -10,7 +10,6 @@ from optuna.trial import TrialState
 from experiments.delivery import DeliveryResult, deliver
 from experiments.errors import InputError, nearest
 from experiments.outbox import Outbox
-from sweeps.configuration.config import SearchSection
 from sweeps.results.result import LeaderboardRow, leaderboard
 from sweeps.search.winner import best_trial
 from sweeps.storage.stored_study import StoredStudy
@@ -39,9 +38,9 @@ def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[Sto
         study
         for storage in workspace.storages(sweep_name)
         for study in StoredStudy.all_of(storage)
-        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).exists()
+        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).path.exists()
     ]
-    return sorted(studies, key=lambda study: study.attributes["sweeps.started_at"])
+    return sorted(studies, key=lambda study: study.attributes.started_at)
 
 
 def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
@@ -58,7 +57,7 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
     if name is None:
         return studies[-1]
     for study in reversed(studies):
-        if name in (study.name, study.attributes["sweeps.name"]):
+        if name in (study.name, study.attributes.name):
             return study
     names = [study.name for study in studies]
     raise InputError(
@@ -68,7 +67,7 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
 
 def trials_of(study: StoredStudy) -> list[LeaderboardRow]:
     """The leaderboard of a study."""
-    return leaderboard(study.trials, SearchSection.model_validate(study.attributes["sweeps.search"]))
+    return leaderboard(study.trials, study.attributes.search_section)
 
 
 def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
@@ -80,8 +79,8 @@ def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
 def state_now(workspace: Workspace, study: StoredStudy) -> str:
     """FINISHED, FAILED (no trial succeeded), RUNNING, or INTERRUPTED: not ended, and nobody is at work on it here."""
     if study.has_ended:
-        return str(study.attributes["sweeps.state"])
-    return "RUNNING" if workspace.is_leased(study.attributes["sweeps.name"]) else "INTERRUPTED"
+        return study.attributes.state
+    return "RUNNING" if workspace.is_leased(study.attributes.name) else "INTERRUPTED"
 
 
 def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
@@ -90,9 +89,9 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
     return StudyStatus(
         name=study.name,
         state=state_now(workspace, study),
-        started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes["sweeps.started_at"])),
+        started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes.started_at)),
         n_ended=sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL) for trial in trials),
-        n_trials=attributes["sweeps.n_trials"],
+        n_trials=attributes.n_trials,
         best_value=None if best is None else best.value,
     )
 
@@ -105,16 +104,18 @@ def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tupl
         tracking_uri: Where those studies are recorded from now on, all of each; None is where each was to go.
     """
     deliveries = []
-    for study_name, path in workspace.outboxes():
+    for folder in workspace.study_folders():
+        if not folder.outbox.exists():
+            continue
         n_pending = 1  # at least; a damaged outbox cannot say
         try:
-            outbox = Outbox(path)
+            outbox = Outbox(folder.outbox)
             n_pending = outbox.n_pending
             if n_pending and tracking_uri is not None:
                 outbox.forget_delivered()
-                workspace.keep_tracking_uri(study_name, tracking_uri)
+                folder.keep_tracking_uri(tracking_uri)
             if n_pending:
-                deliveries.append((study_name, deliver(outbox, workspace.tracking_uri(study_name))))
+                deliveries.append((folder.study_name, deliver(outbox, workspace.tracking_uri(folder))))
         except InputError as error:
-            deliveries.append((study_name, DeliveryResult(n_pending, str(error), None, None)))
+            deliveries.append((folder.study_name, DeliveryResult(n_pending, str(error), None, None)))
     return deliveries

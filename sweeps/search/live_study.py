@@ -8,7 +8,7 @@ kill can leave a trial unfinished but never half asked.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -19,16 +19,9 @@ from sweeps.search.pruners import new_pruner
 from sweeps.search.samplers import new_sampler
 from sweeps.search.window import WindowedMemory
 from sweeps.storage.stored_study import StoredStudy, is_interrupted
+from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate, recall, suggest
-
-
-@dataclass(frozen=True, slots=True)
-class EarlyEnd:
-    """That a sweep ends before all its trials have: after how many rungs, in the order of the schedule, and why."""
-
-    n_applied: int
-    reason: str
 
 
 class LiveStudy:
@@ -45,8 +38,7 @@ class LiveStudy:
         self._config = config
         self._recorded = {trial.number: trial for trial in stored.trials}
         self._n_recorded = len(self._recorded)
-        early_end = stored.attributes.get("sweeps.early_end")
-        self.early_end = None if early_end is None else EarlyEnd(**early_end)
+        self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
         self._memory = WindowedMemory()
         self._live = optuna.create_study(
@@ -121,7 +113,7 @@ class LiveStudy:
     def end_early(self, end: EarlyEnd) -> None:
         """Write down, durably, that the sweep ends here."""
         if self.early_end is None:
-            self._stored.set_attribute("sweeps.early_end", asdict(end))
+            self._stored.set_attribute("early_end", asdict(end))
             self.early_end = end
 
     def sync(self) -> None:

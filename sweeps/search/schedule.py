@@ -24,8 +24,9 @@ from optuna.trial import TrialState
 from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor, WorkerDiedError, WorkerHungError
-from sweeps.search.live_study import EarlyEnd, LiveStudy
+from sweeps.search.live_study import LiveStudy
 from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended, join, recalled

@@ -9,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from sweeps.storage.journal import Journal
+from sweeps.storage.study_attributes import StudyAttributes, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +21,14 @@ class StoredStudy:
     name: str
 
     @classmethod
-    def create(cls, storage: BaseStorage, name: str, attributes: dict[str, Any]) -> "StoredStudy":
-        """A new study that minimizes the validation cost; `sweeps.state`, last of its attributes, makes it ours."""
+    def create(cls, storage: BaseStorage, name: str, attributes: StudyAttributes) -> "StoredStudy":
+        """A new study that minimizes the validation cost."""
         try:
             study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
         except DuplicatedStudyError:  # another folder's, in a database, begun within the same second
             return cls.create(storage, f"{name}-2", attributes)
         stored = cls(storage, study_id, name)
-        for key, value in attributes.items():
+        for key, value in attributes.to_storage().items():
             storage.set_study_user_attr(study_id, key, value)
         stored.sync()
         return stored
@@ -35,23 +36,23 @@ class StoredStudy:
     @classmethod
     def all_of(cls, storage: BaseStorage, sweep_name: str | None = None) -> list["StoredStudy"]:
         """Studies of this product (of one sweep, if named), the newest last."""
-        return sorted(
-            (
-                cls(storage, study._study_id, study.study_name)
-                for study in storage.get_all_studies()
-                if "sweeps.state" in study.user_attrs and sweep_name in (None, study.user_attrs["sweeps.name"])
-            ),
-            key=lambda stored: stored.study_id,
-        )
+        found = []
+        for study in storage.get_all_studies():
+            attributes = StudyAttributes.read(study.user_attrs)
+            if attributes is not None and sweep_name in (None, attributes.name):
+                found.append(cls(storage, storage.get_study_id_from_name(study.study_name), study.study_name))
+        return sorted(found, key=lambda stored: stored.study_id)
 
     @property
-    def attributes(self) -> dict[str, Any]:
-        """What was noted about the study."""
-        return self.storage.get_study_user_attrs(self.study_id)
+    def attributes(self) -> StudyAttributes:
+        """What is noted about the study, read anew each time."""
+        attributes = StudyAttributes.read(self.storage.get_study_user_attrs(self.study_id))
+        assert attributes is not None, "only our own studies are opened"
+        return attributes
 
-    def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401  # anything JSON can hold
-        """Note something about the study, durably."""
-        self.storage.set_study_user_attr(self.study_id, key, value)
+    def set_attribute(self, name: str, value: Any) -> None:  # noqa: ANN401  # anything JSON can hold
+        """Change one of `StudyAttributes`, durably."""
+        self.storage.set_study_user_attr(self.study_id, key_of(name), value)
         self.sync()
 
     def sync(self) -> None:
@@ -72,7 +73,7 @@ class StoredStudy:
     @property
     def has_ended(self) -> bool:
         """Whether all of it is done, with a winner or without."""
-        return self.attributes["sweeps.state"] in ("FINISHED", "FAILED")
+        return self.attributes.state in ("FINISHED", "FAILED")
 
 
 def is_interrupted(trial: FrozenTrial) -> bool:

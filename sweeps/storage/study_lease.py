@@ -63,7 +63,7 @@ class StudyLease:
         self._thread.join()
         try:
             if self._is_ours():
-                self._study.set_attribute("sweeps.lease", "")
+                self._study.set_attribute("lease", "")
         except StorageInternalError:
             if error is None:
                 raise
@@ -85,11 +85,10 @@ class StudyLease:
 
     def _beat(self) -> None:
         self._n_beats += 1
-        self._study.set_attribute("sweeps.lease", f"{self._token} {self._n_beats} {self._place}")
+        self._study.set_attribute("lease", f"{self._token} {self._n_beats} {self._place}")
 
     def _read(self) -> str:
-        text: str = self._study.attributes.get("sweeps.lease", "")
-        return text
+        return self._study.attributes.lease
 
     def _is_ours(self) -> bool:
         return self._read().startswith(self._token)

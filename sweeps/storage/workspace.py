@@ -2,12 +2,11 @@
 
 .sweeps/<name>/journal.log     Optuna's record of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
 .sweeps/<name>/lease           locked while a run of this sweep is alive
-.sweeps/<name>/<UTC time>/     one study: outbox.jsonl, model.h5, report.html; tracking_uri, storage where configured
+.sweeps/<name>/<UTC time>/     one study, see `study_folder.py`
 mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks for it
 """
 
 import glob
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +20,10 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_uri
-from experiments.whole_file import write_durably
 from sweeps.configuration.config_file import expand_uri
-from sweeps.execution.contract import WORKER_DATA_PREFIX
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal
+from sweeps.storage.study_folder import StudyFolder
 
 
 class LeaseHeldError(RuntimeError):
@@ -47,9 +45,9 @@ class Workspace:
         """Optuna's journal of one sweep: the default storage."""
         return self.root / sweep_name / "journal.log"
 
-    def study_folder(self, study_name: str) -> Path:
+    def study_folder(self, study_name: str) -> StudyFolder:
         """Folder of one study, `<name>/<UTC time>`."""
-        return self.root / study_name
+        return StudyFolder(self.root / study_name)
 
     def create(self) -> None:
         """Make the folder, private to its user.
@@ -87,10 +85,16 @@ class Workspace:
                 "record true; wait for it (python -m sweeps status), or give this one another sweep.name."
             ) from None
         try:
-            _remove_leftovers(folder)
+            self._remove_leftovers(sweep_name)
             yield
         finally:
             lock.release()
+
+    def _remove_leftovers(self, sweep_name: str) -> None:
+        for folder in self.study_folders(sweep_name):
+            folder.remove_leftovers()
+        for link in self.journal(sweep_name).parent.glob("journal.log.lock*.rename"):
+            link.unlink(missing_ok=True)  # Optuna's lock, between its two steps of letting go
 
     def is_leased(self, sweep_name: str) -> bool:
         """Whether a run of this sweep is alive here."""
@@ -100,41 +104,23 @@ class Workspace:
         except Timeout:
             return True
 
-    def keep_tracking_uri(self, study_name: str, uri: str | None) -> None:
-        """Remember where a study's facts go, for `sync`: as configured, variables not expanded."""
-        file = self._tracking_uri_file(study_name)
-        if uri is not None:
-            write_durably(file, uri.encode())
-        else:
-            file.unlink(missing_ok=True)
+    def study_folders(self, sweep_name: str | None = None) -> list[StudyFolder]:
+        """Folders of the studies (of one sweep) that were run here, by the time they began."""
+        paths = [path for path in self.root.glob(f"{_pattern(sweep_name)}/*") if path.is_dir()]
+        return [StudyFolder(path) for path in sorted(paths, key=lambda path: (path.name, path.parent.name))]
 
-    def kept_tracking_uri(self, study_name: str) -> str | None:
-        """What was kept; None is the default."""
-        try:
-            return self._tracking_uri_file(study_name).read_text("utf-8")
-        except FileNotFoundError:
-            return None
-
-    def tracking_uri(self, study_name: str) -> str:
-        """Where a study's facts go: what was kept, expanded, or the database that a bare `mlflow ui` shows."""
-        kept = self.kept_tracking_uri(study_name)
+    def tracking_uri(self, folder: StudyFolder | None = None) -> str:
+        """Where a study's facts go: what was configured, expanded, or the database that a bare `mlflow ui` shows."""
+        kept = None if folder is None else folder.kept_tracking_uri()
         if kept is not None:
             return expand_uri(kept, "[tracking] uri")
         return sqlite_uri(self.directory.resolve() / "mlflow.db")
-
-    def _tracking_uri_file(self, study_name: str) -> Path:
-        return self.study_folder(study_name) / "tracking_uri"
-
-    def outboxes(self) -> list[tuple[str, Path]]:
-        """(study, its outbox) of every study that was recorded here."""
-        paths = sorted(self.root.glob("*/*/outbox.jsonl"))
-        return [(f"{path.parent.parent.name}/{path.parent.name}", path) for path in paths]
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""
         while True:
             name = f"{sweep_name}/{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-            if not self.study_folder(name).exists():
+            if not self.study_folder(name).path.exists():
                 return name
             time.sleep(0.1)  # two studies within one second
 
@@ -149,13 +135,6 @@ class Workspace:
             return Journal(self.journal(sweep_name))
         return open_database(url)
 
-    def keep_storage(self, study_name: str, url: str | None) -> None:
-        """Remember where a study is, for `status` and the like: as configured, variables not expanded."""
-        if url is not None:
-            folder = self.study_folder(study_name)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_durably(folder / "storage", url.encode())  # half of it would be another address
-
     def storages(self, sweep_name: str | None = None) -> list[BaseStorage]:
         """The storages of the studies of this folder (of one sweep), for reading: no lease is needed.
 
@@ -163,8 +142,8 @@ class Workspace:
             InputError: A database cannot be opened.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        kept = self.root.glob(f"{_pattern(sweep_name)}/*/storage")
-        urls = {expand_uri(path.read_text("utf-8"), "[study] storage") for path in kept}
+        kept = {folder.kept_storage_url() for folder in self.study_folders(sweep_name)} - {None}
+        urls = {expand_uri(url, "[study] storage") for url in kept if url is not None}
         return [*self.journals(sweep_name), *(open_database(url) for url in sorted(urls))]
 
     def journals(self, sweep_name: str | None = None) -> list[BaseStorage]:
@@ -175,14 +154,3 @@ class Workspace:
 
 def _pattern(sweep_name: str | None) -> str:
     return "*" if sweep_name is None else glob.escape(sweep_name)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run of this sweep left behind and no other run will ever look at."""
-    for page in folder.glob("*/.report.html.*.new"):
-        page.unlink(missing_ok=True)
-    for pattern in (f"*/{WORKER_DATA_PREFIX}*", "*/.model.h5.*"):
-        for directory in folder.glob(pattern):
-            shutil.rmtree(directory, ignore_errors=True)
-    for link in folder.glob("journal.log.lock*.rename"):  # Optuna's lock, between its two steps of letting go
-        link.unlink(missing_ok=True)

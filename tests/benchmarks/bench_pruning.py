@@ -32,6 +32,7 @@ from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import best_trial
 from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.trial import TrialResult
 from tests.benchmarks import results
@@ -77,7 +78,7 @@ def run(config: Config) -> Outcome:
     prepared = load_data(config)
     problem, rungs = problem_of(config, prepared), Rungs(config.search.max_iterations)
     data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
-    attributes = {"sweeps.name": config.sweep.name, "sweeps.state": "RUNNING"}
+    attributes = StudyAttributes(name=config.sweep.name)
     stored = StoredStudy.create(optuna.storages.InMemoryStorage(), "bench", attributes)
     ended: list[TrialResult] = []
     with one_blas_thread():

@@ -50,6 +50,7 @@ from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule, imagined_seconds
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
@@ -262,7 +263,7 @@ class Sweep:
             workspace.create()
             (workspace.root / "bench").mkdir()
             storage = workspace.open_storage("bench", None) if is_durable else optuna.storages.InMemoryStorage()
-            stored = StoredStudy.create(storage, "bench/1", {"sweeps.name": "bench", "sweeps.state": "RUNNING"})
+            stored = StoredStudy.create(storage, "bench/1", StudyAttributes(name="bench"))
             outbox = Outbox(workspace.root / "outbox.jsonl")
             outbox.append(sweep_started(self.config, stored.name, self.prepared))
             metered = StoredStudy(MeteredStorage(storage, self.meter), stored.study_id, stored.name)  # type: ignore[arg-type]

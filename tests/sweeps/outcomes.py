@@ -72,13 +72,13 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     workspace = Workspace(folder)
     studies = [study for storage in workspace.storages(sweep_name) for study in StoredStudy.all_of(storage)]
     (stored,) = studies
-    assert stored.attributes["sweeps.state"] == "FINISHED"
+    assert stored.attributes.state == "FINISHED"
     rows = table(stored)
     assert {row["state"] for row in rows} <= {"COMPLETE", "PRUNED", "FAIL"}
     names = {file.parent.name for file in folder.glob(f".sweeps/{sweep_name}/*/outbox.jsonl")}
     assert {f"{sweep_name}/{name}" for name in names} == {stored.name}, "a record without a study"
 
-    outbox = Outbox(workspace.study_folder(stored.name) / "outbox.jsonl")
+    outbox = Outbox(workspace.study_folder(stored.name).outbox)
     assert not is_delivered or outbox.n_pending == 0, "a fact was not delivered"
     facts = [fact for _, fact in outbox.facts()]
     keys = [fact.key for fact in facts]
@@ -94,7 +94,7 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     assert last.state == ("FAILED" if last.model_file is None else "FINISHED")
     weights = None
     if last.model_file is not None:
-        parameters = load_weights(workspace.study_folder(stored.name) / last.model_file).parameters
+        parameters = load_weights(workspace.study_folder(stored.name).path / last.model_file).parameters
         weights = [array.tobytes() for array in (*parameters.W, *parameters.b)]
     return Outcome(
         rows=rows,
@@ -144,7 +144,7 @@ def live_through(template: Template, folder: Path, deaths: Iterable[Death], undi
             if record.stat().st_size > 0:
                 assert record.with_name("tracking_uri").read_text() == SHORT["tracking"]["uri"]
         studies = all_studies(Workspace(folder))
-        if any(study.attributes["sweeps.state"] == "FINISHED" for study in studies):
+        if any(study.attributes.state == "FINISHED" for study in studies):
             break
         finished = {trial.number for study in studies for trial in study.trials if trial.state.is_finished()}
     found = outcome(folder)

@@ -25,6 +25,7 @@ from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.trial import TrialResult
@@ -68,7 +69,7 @@ def nothing(*_: object) -> None:
 
 def new_study(storage: BaseStorage, name: str = "small/1") -> StoredStudy:
     """A study as `run` creates it."""
-    return StoredStudy.create(storage, name, {"sweeps.name": "small", "sweeps.state": "RUNNING"})
+    return StoredStudy.create(storage, name, StudyAttributes(name="small"))
 
 
 def run_schedule(

@@ -290,13 +290,13 @@ def workspace(inputs):
     """Two studies of one sweep; the older one has a model."""
     workspace = Workspace(inputs)
     for study in (STUDY, "houses/20261124-020000"):
-        workspace.study_folder(study).mkdir(parents=True)
-    model_of("table", inputs, study=STUDY)[1].save(workspace.study_folder(STUDY) / "model.h5")
+        workspace.study_folder(study).create()
+    model_of("table", inputs, study=STUDY)[1].save(workspace.study_folder(STUDY).model)
     return workspace
 
 
 def test_a_model_is_found_as_a_file_a_folder_a_study_and_a_sweep(workspace, inputs):
-    folder = workspace.study_folder(STUDY)
+    folder = workspace.study_folder(STUDY).path
     for name in (folder / "model.h5", folder, folder.relative_to(inputs), STUDY, "houses"):
         assert find_model(str(name), workspace).study == STUDY
     (inputs / "pyfunc" / "artifacts").mkdir(parents=True)
@@ -328,10 +328,10 @@ def test_mlflow_is_asked_where_the_sweep_is_recorded_then_here_then_where_the_en
     find_model("cats@candidate", workspace)
     (inputs / "mlflow.db").touch()
     find_model("cats@candidate", workspace)
-    workspace.study_folder("dogs/1").mkdir(parents=True)
+    workspace.study_folder("dogs/1").create()
     find_model("dogs@candidate", workspace)
-    workspace.study_folder("cats/2").mkdir(parents=True)
-    workspace.keep_tracking_uri("cats/2", "http://ada:${PASSWORD}@server")
+    workspace.study_folder("cats/2").create()
+    workspace.study_folder("cats/2").keep_tracking_uri("http://ada:${PASSWORD}@server")
     find_model("cats@candidate", workspace)
     find_model("cats/3", workspace)
     find_model("dogs@candidate", workspace)

@@ -532,7 +532,8 @@ def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_f
         progress.said
     )
     assert len(mlflow_runs(tmp_path / "there.db")) == 9
-    assert Workspace(folder).tracking_uri(name) == there
+    workspace = Workspace(folder)
+    assert workspace.tracking_uri(workspace.study_folder(name)) == there
 
 
 def test_taking_the_tracking_uri_out_brings_the_record_back_to_the_default(folder):

@@ -558,7 +558,7 @@ def run_in(workspace, facts):
     with workspace.lease("small"):
         stored = find_or_create(SHORT, workspace, None, "digest", False, nothing)
         run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.number, result))
-        stored.set_attribute("sweeps.state", "FINISHED")
+        stored.set_attribute("state", "FINISHED")
     return stored
 
 

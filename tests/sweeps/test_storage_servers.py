@@ -278,11 +278,11 @@ def test_a_server_that_stops_in_mid_sweep_is_one_message_and_the_same_command_co
 
 def test_a_server_that_is_restarted_between_two_writes_is_not_noticed(database):
     stored = new_study(open_database(database.url()))
-    stored.set_attribute("before", 1)
+    stored.set_attribute("n_trials", 1)
     database.stop()
     database.start()
-    stored.set_attribute("after", 2)
-    assert stored.attributes["after"] == 2
+    stored.set_attribute("n_trials", 2)
+    assert stored.attributes.n_trials == 2
 
 
 @pytest.mark.parametrize(
@@ -357,15 +357,15 @@ def test_two_clones_of_a_machine_are_two_places(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("fast_lease")
 def test_the_lease_of_a_machine_that_died_is_taken_over(shared):
-    shared[0].set_attribute("sweeps.lease", "token 7 a:/work")
+    shared[0].set_attribute("lease", "token 7 a:/work")
     with StudyLease(shared[1], "b:/work") as lease:
         lease.check()
-        assert shared[0].attributes["sweeps.lease"].endswith("b:/work")
-    assert shared[0].attributes["sweeps.lease"] == ""
+        assert shared[0].attributes.lease.endswith("b:/work")
+    assert shared[0].attributes.lease == ""
 
 
 def test_the_lease_of_a_process_that_died_in_the_same_folder_needs_no_waiting(shared):
-    shared[0].set_attribute("sweeps.lease", "token 7 a:/work")
+    shared[0].set_attribute("lease", "token 7 a:/work")
     began_at = time.monotonic()
     with StudyLease(shared[1], "a:/work"):
         assert time.monotonic() - began_at < study_lease.BEAT_SECONDS
@@ -374,11 +374,11 @@ def test_the_lease_of_a_process_that_died_in_the_same_folder_needs_no_waiting(sh
 @pytest.mark.usefixtures("fast_lease")
 def test_a_run_whose_study_was_taken_over_while_it_slept_stops_and_leaves_the_other_alone(shared):
     with StudyLease(shared[0], "a:/work") as asleep:
-        shared[1].set_attribute("sweeps.lease", "other 1 b:/work")
+        shared[1].set_attribute("lease", "other 1 b:/work")
         wait_for(lambda: asleep._is_lost)
         with pytest.raises(LeaseHeldError, match=r"alive \(b:/work\)"):
             asleep.check()
-    assert shared[0].attributes["sweeps.lease"] == "other 1 b:/work"
+    assert shared[0].attributes.lease == "other 1 b:/work"
 
 
 @pytest.mark.slow
@@ -388,7 +388,7 @@ def test_two_folders_with_one_database_take_one_study_and_the_second_leaves_with
     for folder in (here, elsewhere):
         folder.write(values=values)
     with here.start("run", "flowers.toml", "--quiet") as first:
-        wait_for(lambda: "sweeps.lease" in lease_of(here), first)
+        wait_for(lambda: lease_of(here), first)
         second = elsewhere.run("run", "flowers.toml", "--quiet")
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=60)
@@ -398,11 +398,11 @@ def test_two_folders_with_one_database_take_one_study_and_the_second_leaves_with
 
 
 def lease_of(here):
-    """Attributes of the newest study of a folder; empty before there is one."""
+    """The lease of the newest study of a folder; empty before there is one."""
     try:
-        return find_study(Workspace(here.directory), None).attributes
+        return find_study(Workspace(here.directory), None).attributes.lease
     except InputError:
-        return {}
+        return ""
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from experiments.facts import DataFact, Fact, SweepFinished, SweepStarted, TrialFinished, to_json
 from sweeps.configuration.config import SearchSection
 from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.rungs import Rungs
 
@@ -62,18 +63,18 @@ class WrittenStudy:
         """Write it; the workspace it is in."""
         workspace = Workspace(self.directory)
         workspace.create()
-        workspace.study_folder(self.name).mkdir(parents=True)
+        workspace.study_folder(self.name).create()
         generator = np.random.default_rng(7)
         memory = _Memory()
         storage = JournalStorage(memory)
         sweep = self.name.partition("/")[0]
-        attributes = {
-            "sweeps.name": sweep,
-            "sweeps.search": SearchSection().model_dump(mode="json"),
-            "sweeps.n_trials": self.n_trials,
-            "sweeps.started_at": BEGAN_AT,
-            "sweeps.state": "FINISHED" if self.has_ended else "RUNNING",
-        }
+        attributes = StudyAttributes(
+            name=sweep,
+            search=SearchSection().model_dump(mode="json"),
+            n_trials=self.n_trials,
+            started_at=BEGAN_AT,
+            state="FINISHED" if self.has_ended else "RUNNING",
+        )
         stored = StoredStudy.create(storage, self.name, attributes)
         facts: list[Fact] = [self._started()]
         for number in range(self.n_trials):
@@ -85,7 +86,7 @@ class WrittenStudy:
             facts.append(self._finished())
         JournalFileBackend(str(workspace.journal(sweep))).append_logs(memory.logs)
         if self.has_outbox:
-            with (workspace.study_folder(self.name) / "outbox.jsonl").open("w") as file:
+            with workspace.study_folder(self.name).outbox.open("w") as file:
                 file.writelines(f"{to_json(fact)}\n" for fact in facts)
         return workspace
 

@@ -1,0 +1,88 @@
+"""What lies in the folder of one study, `.sweeps/<name>/<UTC time>/`."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.whole_file import write_durably
+from sweeps.execution.contract import WORKER_DATA_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """The paths below one folder; which of them exist depends on how far the study is."""
+
+    path: Path
+
+    @property
+    def study_name(self) -> str:
+        """`<name>/<UTC time>`."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def outbox(self) -> Path:
+        """The study's facts, see `experiments.outbox`."""
+        return self.path / "outbox.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """States of running trials; gone when the study has ended."""
+        return self.path / "checkpoint.h5"
+
+    @property
+    def model(self) -> Path:
+        """The winner, see `experiments.model`."""
+        return self.path / "model.h5"
+
+    @property
+    def report(self) -> Path:
+        """The page with all figures; of the same name among the artifacts of its run in MLflow."""
+        return self.path / "report.html"
+
+    @property
+    def _tracking_uri(self) -> Path:
+        return self.path / "tracking_uri"
+
+    @property
+    def _storage_url(self) -> Path:
+        return self.path / "storage"
+
+    def create(self) -> None:
+        """Make the folder, private to its user, if it is not there."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def keep_tracking_uri(self, uri: str | None) -> None:
+        """Remember where the study's facts go, for `sync`: as configured, variables not expanded."""
+        if uri is not None:
+            write_durably(self._tracking_uri, uri.encode())
+        else:
+            self._tracking_uri.unlink(missing_ok=True)
+
+    def kept_tracking_uri(self) -> str | None:
+        """What was kept; None is the default."""
+        return _text_of(self._tracking_uri)
+
+    def keep_storage_url(self, url: str | None) -> None:
+        """Remember which database the study is in, for `status` and the like: as configured; None is the journal."""
+        if url is not None:
+            self.create()
+            write_durably(self._storage_url, url.encode())  # half of it would be another address
+
+    def kept_storage_url(self) -> str | None:
+        """What was kept; None is the journal."""
+        return _text_of(self._storage_url)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed run left behind and no other run will ever look at."""
+        for page in self.path.glob(f".{self.report.name}.*.new"):
+            page.unlink(missing_ok=True)
+        for pattern in (f"{WORKER_DATA_PREFIX}*", f".{self.model.name}.*"):
+            for directory in self.path.glob(pattern):
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def _text_of(file: Path) -> str | None:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return None
