@@ -7,6 +7,7 @@ Facts know nothing of files (`outbox.py`) and nothing of MLflow (`mlflow_record.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -95,16 +96,42 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """What the winner reached on the sealed test set by one metric, and what simple models reach there.
+
+    Attributes:
+        name: "accuracy", "rmse" or "r2".
+        low, high: The 95 % interval of `value`; nan where one example says nothing of its own spread.
+        baselines: Model to its score, the constant first.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    baselines: dict[str, float]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Under one name each: test_accuracy, test_accuracy_ci95_low, baseline_logistic_regression_test_accuracy."""
+        name = f"test_{self.name}"
+        named = {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
+        models = {model.split(" (")[0].replace(" ", "_"): value for model, value in self.baselines.items()}
+        return named | {f"baseline_{model}_{name}": value for model, value in models.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class SweepFinished:
     """A study stopped. An interrupted study that is continued stops again: the last one wins.
 
     Attributes:
         ended_at: Unix time, seconds.
-        metrics: The winner's, such as test_accuracy.
+        metrics: The winning trial's: value and best_iteration.
         description: Markdown that replaces the one of `SweepStarted`; "" keeps it.
         artifacts: Path inside the run to path of the local file, relative to the outbox's directory.
         model_file: The winner's model, relative to the outbox's directory; None unless the state is FINISHED.
         sequence: 1 for the first time the study stopped, then 2, ... (`Outbox.n_finished` + 1).
+        scores: The winner's on the test set.
     """
 
     study: str
@@ -116,6 +143,7 @@ class SweepFinished:
     artifacts: dict[str, str]
     model_file: str | None
     sequence: int = 1
+    scores: list[Score] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -171,7 +199,7 @@ def without_curves(line: str) -> str:
 
 
 def _as_document(value: object) -> dict[str, Any]:
-    if isinstance(value, DataFact):
+    if isinstance(value, DataFact | Score):
         return asdict(value)
     raise TypeError(f"a fact holds str, int, float and containers of them, not {type(value).__name__}: {value!r}")
 
@@ -180,6 +208,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """`value` with {"float": "nan"} for what JSON has no number for. No field holds a dict there otherwise."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
+    if isinstance(value, Score):
+        return _plain(asdict(value))
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -213,7 +243,31 @@ def _read_trial(document: dict[str, Any]) -> TrialFinished:
 
 
 def _read_finished(document: dict[str, Any]) -> SweepFinished:
-    return SweepFinished(**{**document, "metrics": _numbers(document["metrics"])})
+    metrics = _numbers(document["metrics"])
+    if "scores" not in document:  # written before 2026-11-28, when the scores were among the metrics
+        return SweepFinished(**{**document, "metrics": metrics, "scores": _scores_among(metrics)})
+    scores = [_read_score(score) for score in document["scores"]]
+    return SweepFinished(**{**document, "metrics": metrics, "scores": scores})
+
+
+def _read_score(document: dict[str, Any]) -> Score:
+    baselines = _numbers(document.pop("baselines"))
+    return Score(**_numbers(document), baselines=baselines)
+
+
+def _scores_among(metrics: Mapping[str, float]) -> list[Score]:
+    """The scores whose `Score.metrics` these are; a model's name has lost what was in brackets."""
+    scores = []
+    for key, low in metrics.items():
+        if match := re.fullmatch(r"test_(.+)_ci95_low", key):
+            name = match.group(1)
+            baselines = {
+                baseline.group(1).replace("_", " "): value
+                for other, value in metrics.items()
+                if (baseline := re.fullmatch(rf"baseline_(.+)_test_{re.escape(name)}", other))
+            }
+            scores.append(Score(name, metrics[f"test_{name}"], low, metrics[f"test_{name}_ci95_high"], baselines))
+    return scores
 
 
 _KIND_READERS: dict[type[Fact], Any] = {

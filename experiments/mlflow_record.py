@@ -140,7 +140,10 @@ class MlflowRecord:
         if finished.description:
             tags["mlflow.note.content"] = finished.description
         ended_at = _milliseconds(finished.ended_at)
-        metrics = [Metric(key, value, ended_at, 0) for key, value in finished.metrics.items()]
+        named = dict(finished.metrics)
+        for score in finished.scores:
+            named |= score.metrics
+        metrics = [Metric(key, value, ended_at, 0) for key, value in named.items()]
         self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         self._client.set_terminated(self.run_id, finished.state, ended_at)
         self._is_parent_running = False

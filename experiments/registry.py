@@ -84,7 +84,8 @@ def _fill(client: MlflowClient, run: Run, logged: LoggedModel, finished: SweepFi
     ended_at = round(finished.ended_at * 1000)
     scores = [
         Metric(key, value, ended_at, 0, model_id=model_id)
-        for key, value in finished.metrics.items()
+        for score in finished.scores
+        for key, value in score.metrics.items()
         if key.startswith("test_")
     ]
     client.log_batch(run_id, metrics=scores)
@@ -139,9 +140,5 @@ def _call_it_candidate(client: MlflowClient, name: str, version: str, ended_at: 
 
 
 def _description(finished: SweepFinished) -> str:
-    scores = ", ".join(
-        f"{key} {value:.4g}"
-        for key, value in finished.metrics.items()
-        if key.startswith("test_") and "_ci95_" not in key
-    )
+    scores = ", ".join(f"test_{score.name} {score.value:.4g}" for score in finished.scores)
     return f"Winner of `{finished.study}`: {scores}." if scores else f"Winner of `{finished.study}`."

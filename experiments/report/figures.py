@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.facts import Curve, TrialFinished
+from experiments.facts import Curve, Score, TrialFinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,37 +198,29 @@ def time_by_architecture(trials: pd.DataFrame) -> go.Figure:
     return labelled(figure, "depth (hidden layers)", "training time, s", {"type": "category"})
 
 
-def winner_beside_baselines(
-    metric: str, winner: tuple[float, float, float], baselines: Mapping[str, float]
-) -> go.Figure:
-    """The winner's score with its 95 % interval, above the simple models it must beat.
-
-    Args:
-        metric: Its name.
-        winner: Score, and the interval's low and high; nan where there is none.
-        baselines: Name to score.
-    """
+def winner_beside_baselines(score: Score, title: str) -> go.Figure:
+    """The winner's score with its 95 % interval, above the simple models it must beat."""
     import plotly.graph_objects as go
 
-    score, low, high = winner
+    value, low, high = score.value, score.low, score.high
     figure = go.Figure()
     figure.add_scatter(
-        x=list(baselines.values()),
-        y=list(baselines),
+        x=list(score.baselines.values()),
+        y=list(score.baselines),
         mode="markers",
         marker={"color": "#7b8794", "size": 11, "symbol": "diamond"},
         hovertemplate="%{y}: %{x:.4g}<extra></extra>",
     )
     figure.add_scatter(
-        x=[score],
+        x=[value],
         y=["winner"],
         mode="markers",
         marker={"color": BEST_COLOR, "size": 12},
-        error_x={"type": "data", "symmetric": False, "array": [high - score], "arrayminus": [score - low]},
+        error_x={"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]},
         hovertemplate=f"winner: %{{x:.4g}}, 95 % interval {low:.4g} to {high:.4g}<extra></extra>",
     )
     figure.update_layout(showlegend=False)
-    return labelled(figure, metric, "", y={"range": [-0.6, len(baselines) + 0.6]})
+    return labelled(figure, title, "", y={"range": [-0.6, len(score.baselines) + 0.6]})
 
 
 def state_of(state: str, is_interrupted: bool) -> str:

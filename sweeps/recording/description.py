@@ -50,10 +50,10 @@ def won(winner: Winner | None, trials: Sequence[FrozenTrial], n_test: int, has_r
 
 def _scores(winner: Winner) -> str:
     lines = []
-    for name, score in winner.test.items():
-        low, high = winner.interval[name]
-        others = ", ".join(f"{baseline.name} {baseline.scores[name]:.4g}" for baseline in winner.baselines)
-        lines.append(f"- {name} **{score:.4g}**, 95 % interval {low:.4g} to {high:.4g} ({others})\n")
+    for score in winner.scores:
+        others = ", ".join(f"{model} {value:.4g}" for model, value in score.baselines.items())
+        interval = f"95 % interval {score.low:.4g} to {score.high:.4g}"
+        lines.append(f"- {score.name} **{score.value:.4g}**, {interval} ({others})\n")
     return "".join(lines)
 
 

@@ -86,12 +86,6 @@ def sweep_finished(
     tags: dict[str, str] = {}
     if winner is not None:
         metrics = {"value": winner.value, "best_iteration": float(winner.best_iteration)}
-        for name, score in winner.test.items():
-            low, high = winner.interval[name]
-            metrics |= {f"test_{name}": score, f"test_{name}_ci95_low": low, f"test_{name}_ci95_high": high}
-        for baseline in winner.baselines:
-            for name, score in baseline.scores.items():
-                metrics[f"baseline_{baseline.name.split(' (')[0].replace(' ', '_')}_test_{name}"] = score
         tags = {"sweeps.best_trial": str(winner.number)}
     return SweepFinished(
         study=study_name,
@@ -103,6 +97,7 @@ def sweep_finished(
         artifacts=dict(artifacts or {}),
         model_file="model.h5" if winner is not None else None,
         sequence=sequence,
+        scores=[] if winner is None else winner.scores,
     )
 
 

@@ -1,13 +1,11 @@
 """The report's page: what won, the tables, the configuration; `figures` has what is drawn."""
 
 import math
-import re
 import time
-from dataclasses import dataclass
 
 import pandas as pd
 
-from experiments.facts import SweepFinished
+from experiments.facts import Score
 from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import winner_beside_baselines
 from sweeps.report import figures
@@ -15,16 +13,6 @@ from sweeps.report.study_record import StudyRecord, hidden_units_of
 
 N_BEST = 30
 N_FAILURES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class TestScore:
-    """One metric of the winner on the test set, its 95 % interval, and what simple models reach."""
-
-    score: float
-    low: float
-    high: float
-    baselines: dict[str, float]
 
 
 def page_of(record: StudyRecord) -> Page:
@@ -37,22 +25,6 @@ def page_of(record: StudyRecord) -> Page:
         _data_and_configuration(record),
     ]
     return Page(record.name, _subtitle(record), _tiles(record), [s for s in sections if s is not None])
-
-
-def scores_of(finished: SweepFinished | None) -> dict[str, TestScore]:
-    """The winner's test scores by metric, from the names that `sweeps.recording.facts.sweep_finished` gives them."""
-    metrics = {} if finished is None else finished.metrics
-    found = {}
-    for key, low in metrics.items():
-        if match := re.fullmatch(r"test_(.+)_ci95_low", key):
-            name = match.group(1)
-            baselines = {
-                baseline.group(1).replace("_", " "): value
-                for other, value in metrics.items()
-                if (baseline := re.fullmatch(rf"baseline_(.+)_test_{name}", other))
-            }
-            found[_metric(name)] = TestScore(metrics[f"test_{name}"], low, metrics[f"test_{name}_ci95_high"], baselines)
-    return found
 
 
 def _subtitle(record: StudyRecord) -> str:
@@ -71,8 +43,8 @@ def _tiles(record: StudyRecord) -> list[Tile]:
     best = record.rows[0]
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
     tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
-    for name, test in scores_of(record.finished).items():
-        tiles.append(Tile(f"{test.score:.4g}", f"test {name}, 95 % interval {_interval(test)}"))
+    for score in _scores(record):
+        tiles.append(Tile(f"{score.value:.4g}", f"test {_metric(score)}, 95 % interval {_interval(score)}"))
     if record.outbox is not None:
         tiles.append(Tile(_duration(record.table["training_seconds"].sum()), "training time, all workers together"))
     return tiles
@@ -87,7 +59,7 @@ def _what_won(record: StudyRecord) -> Section:
         "hidden units": hidden_units_of(row),
         "activation": row["activation"],
     }
-    scores = scores_of(record.finished)
+    scores = _scores(record)
     if not scores:
         note = "The best so far. The test set stays sealed until the sweep is finished; then the winner meets it once."
         return Section("winner", "What leads", note, tables.pairs(hyperparameters))
@@ -96,18 +68,26 @@ def _what_won(record: StudyRecord) -> Section:
         f"Refitted on all training examples for {best.best_iteration} iterations, then scored once on the {n_test}"
         "sealed test examples, beside what a constant and a linear model reach on them."
     )
-    html = tables.beside(tables.pairs(hyperparameters), *(_score_table(name, test) for name, test in scores.items()))
+    html = tables.beside(tables.pairs(hyperparameters), *map(_score_table, scores))
     drawn = []
-    for name, test in scores.items():
-        figure = winner_beside_baselines(name, (test.score, test.low, test.high), test.baselines)
-        drawn.append(Figure(f"Test {name}", figure, 190, is_wide=len(scores) == 1))
+    for score in scores:
+        figure = winner_beside_baselines(score, _metric(score))
+        drawn.append(Figure(f"Test {_metric(score)}", figure, 190, is_wide=len(scores) == 1))
     return Section("winner", "What won", note, html, drawn)
 
 
-def _score_table(name: str, test: TestScore) -> str:
-    rows = [("winner", test.score, _interval(test)), *((model, score, "") for model, score in test.baselines.items())]
-    frame = pd.DataFrame(rows, columns=["model", f"test {name}", "95 % interval"])
-    return tables.table(frame, {f"test {name}": "{:.4g}".format}, first_row_class="winner")
+def _scores(record: StudyRecord) -> list[Score]:
+    return [] if record.finished is None else record.finished.scores
+
+
+def _score_table(score: Score) -> str:
+    rows = [
+        ("winner", score.value, _interval(score)),
+        *((model, value, "") for model, value in score.baselines.items()),
+    ]
+    name = f"test {_metric(score)}"
+    frame = pd.DataFrame(rows, columns=["model", name, "95 % interval"])
+    return tables.table(frame, {name: "{:.4g}".format}, first_row_class="winner")
 
 
 def _leaderboard(record: StudyRecord) -> Section:
@@ -169,12 +149,12 @@ def _tag(key: str) -> str:
     return key.removeprefix("sweeps.packages.").removeprefix("sweeps.").removeprefix("mlflow.").replace(".", " ")
 
 
-def _interval(test: TestScore) -> str:
-    return "not known" if math.isnan(test.low) else f"{test.low:.4g} to {test.high:.4g}"
+def _interval(score: Score) -> str:
+    return "not known" if math.isnan(score.low) else f"{score.low:.4g} to {score.high:.4g}"
 
 
-def _metric(name: str) -> str:
-    return {"rmse": "RMSE", "r2": "R²"}.get(name, name)
+def _metric(score: Score) -> str:
+    return {"rmse": "RMSE", "r2": "R²"}.get(score.name, score.name)
 
 
 def _utc(seconds: float) -> str:

@@ -174,9 +174,12 @@ class SweepResult:
             "best": self.best and asdict(self.best),
             "test": winner
             and {
-                "metrics": winner.test,
-                "ci95": {name: list(interval) for name, interval in winner.interval.items()},
-                "baselines": {baseline.name: baseline.scores for baseline in winner.baselines},
+                "metrics": winner.test_scores,
+                "ci95": {score.name: [score.low, score.high] for score in winner.scores},
+                "baselines": {
+                    model: {score.name: score.baselines[model] for score in winner.scores}
+                    for model in winner.scores[0].baselines
+                },
             },
             "model": self.model_file,
             "report": self.report_file,

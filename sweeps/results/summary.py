@@ -134,16 +134,15 @@ def _winner(result: SweepResult) -> str:
         f"Winner: trial {winner.number}, refitted on all training examples for {winner.best_iteration} iterations, "
         f"on the {result.n_test} test examples:"
     ]
-    for name, score in winner.test.items():
-        low, high = winner.interval[name]
-        lines.append(f"  {name:<8} {score:.4g}   95 % interval {low:.4g} to {high:.4g}")
-        lines += [f"           {baseline.scores[name]:.4g}   {baseline.name}" for baseline in winner.baselines]
-    if "accuracy" in winner.interval:
-        low, high = winner.interval["accuracy"]
-        points = 50 * (high - low)
+    for score in winner.scores:
+        lines.append(f"  {score.name:<8} {score.value:.4g}   95 % interval {score.low:.4g} to {score.high:.4g}")
+        lines += [f"           {value:.4g}   {model}" for model, value in score.baselines.items()]
+        if score.name != "accuracy":
+            continue
+        points = 50 * (score.high - score.low)
         lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
-        constant, linear = (baseline.scores["accuracy"] for baseline in winner.baselines)
-        if winner.test["accuracy"] <= constant:
+        constant, linear = score.baselines.values()
+        if score.value <= constant:
             advice = (
                 "the linear model shows that more is possible. Search longer (n_trials), or wider."
                 if linear > constant

@@ -6,7 +6,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
-from experiments.baseline import Baseline, baselines
+from experiments.baseline import baselines
+from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
@@ -21,9 +22,8 @@ class Winner:
 
     Attributes:
         number, value, best_iteration: Of the trial: its validation cost and where it was lowest.
-        test: Scores on the test set: accuracy, or rmse and r2 in original units.
-        interval: 95 % interval of each score, from the size of the test set.
-        baselines: What a constant and a linear model reach on the same test set.
+        scores: On the test set: accuracy, or rmse and r2 in original units; what a constant and a linear model
+            reach there stands beside them.
         model: The network with all that a prediction from raw inputs needs.
     """
 
@@ -31,10 +31,13 @@ class Winner:
     value: float
     candidate: Candidate
     best_iteration: int
-    test: dict[str, float]
-    interval: dict[str, tuple[float, float]]
-    baselines: list[Baseline]
+    scores: list[Score]
     model: Model
+
+    @property
+    def test_scores(self) -> dict[str, float]:
+        """The scores alone, by name."""
+        return {score.name: score.value for score in self.scores}
 
 
 def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
@@ -89,14 +92,17 @@ def refit(
     model = Model.of(prepared, architecture, parameters, study)
     predictions = model.outputs(prepared.X_test)
     test = scores(dataset.task, dataset.y_test, predictions)
+    interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed)
+    simple = baselines(prepared, problem.seed)
     assert trial.value is not None, "best_trial chooses among trials that have a value"
     return Winner(
         number=trial.number,
         value=trial.value,
         candidate=candidate,
         best_iteration=best_iteration,
-        test=test,
-        interval=interval_95(dataset.task, dataset.y_test, predictions, problem.seed),
-        baselines=baselines(prepared, problem.seed),
+        scores=[
+            Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
+            for name, value in test.items()
+        ],
         model=replace(model, test_scores=test),
     )

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from experiments.delivery import Delivery, deliver
-from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import DataFact, Score, SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 
@@ -88,17 +88,22 @@ def trial(number: int, n_points: int = 20, **changes: Any) -> TrialFinished:
     return TrialFinished(**(values | changes))
 
 
+def accuracy(value: float) -> Score:
+    return Score("accuracy", value, 0.7, 0.95, {"constant": 0.6, "logistic regression (not converged)": 0.75})
+
+
 def finished(sequence: int = 1, **changes: Any) -> SweepFinished:
     values: dict[str, Any] = {
         "study": STUDY,
         "state": "FINISHED",
         "ended_at": T0 + 1000 * sequence,
-        "metrics": {"test_accuracy": 0.8},
+        "metrics": {"value": 0.25},
         "tags": {"sweeps.best_trial": "3"},
         "description": "# Cats\nwon",
         "artifacts": {},
         "model_file": None,
         "sequence": sequence,
+        "scores": [accuracy(0.8)],
     }
     return SweepFinished(**(values | changes))
 
@@ -325,11 +330,17 @@ def test_a_continued_study_is_running_again_and_its_last_end_wins(uri: str, outb
     outbox.append(trial(1))
     deliver(outbox, uri)
     assert statuses(uri)[STUDY] == "RUNNING"
-    outbox.append(finished(2, metrics={"test_accuracy": 0.9}))
+    outbox.append(finished(2, scores=[accuracy(0.9)]))
     deliver(outbox, uri)
     assert statuses(uri)[STUDY] == "FINISHED"
-    latest = query(uri, "SELECT value FROM latest_metrics WHERE key = 'test_accuracy'")
-    assert latest == [(0.9,)]
+    latest = query(uri, "SELECT key, value FROM latest_metrics WHERE key LIKE '%test%'")
+    assert dict(latest) == {
+        "test_accuracy": 0.9,
+        "test_accuracy_ci95_low": 0.7,
+        "test_accuracy_ci95_high": 0.95,
+        "baseline_constant_test_accuracy": 0.6,
+        "baseline_logistic_regression_test_accuracy": 0.75,
+    }
 
 
 def test_a_deleted_experiment_and_a_deleted_parent_run_are_restored(uri: str, outbox: Outbox):
@@ -487,7 +498,7 @@ def test_a_server_that_is_down_at_first_gets_everything_exactly_once(
         for number in range(10, 20):
             outbox.append(trial(number))
             delivery.notify()
-        outbox.append(finished(metrics={"test_accuracy": 0.9, "nothing": math.nan, "everything": math.inf}))
+        outbox.append(finished(metrics={"value": 0.9, "nothing": math.nan, "everything": math.inf}))
         delivery.notify()
         wait_until(lambda: outbox.n_pending == 0)
         result = delivery.close(30)

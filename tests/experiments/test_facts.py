@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from experiments.facts import (
     DataFact,
     Fact,
+    Score,
     SweepFinished,
     SweepStarted,
     TrialFinished,
@@ -28,6 +29,7 @@ CURVES = st.dictionaries(TEXT, st.lists(st.tuples(st.integers(0, 3000), FLOATS),
 DATA = st.builds(
     DataFact, TEXT, TEXT, TEXT, st.integers(), st.integers(), st.integers(), TEXT, st.dictionaries(TEXT, st.integers())
 )
+SCORES = st.builds(Score, TEXT, FLOATS, FLOATS, FLOATS, METRICS)
 FACTS = st.one_of(
     st.builds(SweepStarted, TEXT, TEXT, TIMES, PARAMS, TAGS, TEXT, TEXT, DATA),
     st.builds(
@@ -55,6 +57,7 @@ FACTS = st.one_of(
         TAGS,
         st.none() | TEXT,
         st.integers(1, 9),
+        st.lists(SCORES, max_size=2),
     ),
 )
 
@@ -144,3 +147,18 @@ def test_a_hyperparameter_of_the_name_curves_is_not_taken_for_them():
         2.0,
     )
     assert to_json(from_json(without_curves(to_json(fact)))) == to_json(replace(fact, curves={}))
+
+
+def test_the_end_of_a_study_from_before_scores_were_a_field_has_them_all_the_same():
+    line = (
+        '{"key":"finished-1","fact":"SweepFinished","study":"cats/1","state":"FINISHED","ended_at":2.5,"metrics":'
+        '{"value":0.07,"best_iteration":141.0,"test_accuracy":0.98,"test_accuracy_ci95_low":0.94,'
+        '"test_accuracy_ci95_high":0.99,"baseline_constant_test_accuracy":0.63,'
+        '"baseline_logistic_regression_test_accuracy":0.97},"tags":{},"description":"","artifacts":{},'
+        '"model_file":"model.h5","sequence":1}'
+    )
+    fact = from_json(line)
+    assert isinstance(fact, SweepFinished)
+    (score,) = fact.scores
+    assert score == Score("accuracy", 0.98, 0.94, 0.99, {"constant": 0.63, "logistic regression": 0.97})
+    assert fact.metrics == {"value": 0.07, "best_iteration": 141.0} | score.metrics

@@ -73,7 +73,11 @@ def assert_published_once(uri, version=1):
     """One logged model, bound to its run once, with each score once; one version, which is the candidate."""
     assert query(uri, "SELECT name, status FROM logged_models") == [("model", 2)]  # READY
     assert query(uri, "SELECT count(*) FROM inputs WHERE source_type = 'RUN_OUTPUT'") == [(1,)]
-    assert query(uri, "SELECT metric_name, metric_value FROM logged_model_metrics") == [("test_accuracy", 0.8)]
+    assert query(uri, "SELECT metric_name, metric_value FROM logged_model_metrics ORDER BY metric_value") == [
+        ("test_accuracy_ci95_low", 0.7),
+        ("test_accuracy", 0.8),
+        ("test_accuracy_ci95_high", 0.95),
+    ]
     assert query(uri, "SELECT name, version, status FROM model_versions WHERE current_stage = 'None'") == [
         ("cats", version, "READY")
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from experiments.facts import TrialFinished
+from experiments.facts import Score, TrialFinished
 from experiments.report import Figure, Page, Section, Tile
 from experiments.report.figures import (
     STATE_COLORS,
@@ -151,7 +151,7 @@ def test_time_is_summed_by_outcome_and_by_architecture():
 
 
 def test_the_winner_stands_above_the_baselines_with_its_interval():
-    simple, winner = winner_beside_baselines("accuracy", (0.95, 0.9, 0.98), {"constant": 0.6}).data
+    simple, winner = winner_beside_baselines(Score("accuracy", 0.95, 0.9, 0.98, {"constant": 0.6}), "accuracy").data
     assert (list(simple.y), list(winner.y)) == (["constant"], ["winner"])
     assert winner.error_x.array[0] == pytest.approx(0.03)
     assert winner.error_x.arrayminus[0] == pytest.approx(0.05)

@@ -6,8 +6,7 @@ import numpy as np
 from optuna.trial import TrialState, create_trial
 
 from engine import Weights
-from experiments.baseline import Baseline
-from experiments.facts import DataFact
+from experiments.facts import DataFact, Score
 from sweeps.recording.description import searched, won
 from sweeps.search.winner import Winner
 from sweeps.trials.space import Candidate
@@ -26,9 +25,7 @@ def winner():
         value=0.123456,
         candidate=Candidate(0.0123456, 500, (20, 7), "relu"),
         best_iteration=340,
-        test={"accuracy": 0.95},
-        interval={"accuracy": (0.9, 0.98)},
-        baselines=[Baseline("constant", {"accuracy": 0.33}), Baseline("logistic regression", {"accuracy": 0.94})],
+        scores=[Score("accuracy", 0.95, 0.9, 0.98, {"constant": 0.33, "logistic regression": 0.94})],
         model=Weights.__new__(Weights),
     )
 

@@ -256,7 +256,7 @@ def assert_predicts_as_the_winner(result, config, directory):
     dataset = prepared.dataset
     model = Model.load(directory / result.model_file)
     assert model.study == result.study
-    assert model.test_scores == result.winner.test
+    assert model.test_scores == result.winner.test_scores
     with one_blas_thread():
         outputs = result.winner.model.outputs(prepared.X_test)
         predicted = model.predict(dataset.X_test)
@@ -267,10 +267,10 @@ def assert_predicts_as_the_winner(result, config, directory):
         np.testing.assert_array_equal(predicted, answers)
         np.testing.assert_array_equal(probabilities[:, -1], outputs[-1])
         truth = np.array(dataset.class_names)[dataset.y_test]
-        assert (predicted == truth).mean() == result.winner.test["accuracy"]
+        assert (predicted == truth).mean() == result.winner.test_scores["accuracy"]
     else:
         np.testing.assert_array_equal(predicted, outputs[0])
-        assert scores("regression", dataset.y_test, predicted[np.newaxis]) == result.winner.test
+        assert scores("regression", dataset.y_test, predicted[np.newaxis]) == result.winner.test_scores
 
 
 def test_the_winners_file_predicts_raw_test_examples_as_the_winner_did(finished):
@@ -347,8 +347,8 @@ def test_a_regression_is_scored_in_original_units(folder):
     predictions = Model.load(folder / result.model_file).predict(dataset.X_test)
     rmse = np.sqrt(np.mean((predictions - dataset.y_test) ** 2))
     assert result.task == "regression"
-    assert result.winner.test["rmse"] == pytest.approx(rmse, rel=1e-6)
-    assert {"rmse", "r2"} == set(result.winner.test) == set(result.winner.interval)
+    assert result.winner.test_scores["rmse"] == pytest.approx(rmse, rel=1e-6)
+    assert {"rmse", "r2"} == set(result.winner.test_scores)
     json.dumps(result.to_dict(), allow_nan=False)
 
 
@@ -361,7 +361,7 @@ def test_no_value_of_the_test_set_reaches_any_trial(tmp_path, empty_store):
         tables.append(table(study_of(directory)))
         digests.append(load_data(config).dataset.digest)
     assert tables[0] == tables[1]
-    assert results[0].winner.test != results[1].winner.test
+    assert results[0].winner.test_scores != results[1].winner.test_scores
     assert digests[0] != digests[1]
     assert config.fingerprint(digests[0]) != config.fingerprint(digests[1])
 
@@ -371,7 +371,7 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
     result, config, _ = finished
     there = run_sweep(override(config, execution={"executor": executor, "workers": 2}), directory=folder)
     assert there.rows == result.rows
-    assert there.winner.test == result.winner.test
+    assert there.winner.test_scores == result.winner.test_scores
     for one, other in zip(there.winner.model.parameters.W, result.winner.model.parameters.W, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -396,7 +396,7 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
     assert continued.study == name
     assert progress.said == [f"Continuing {name}."]
     assert continued.rows == result.rows
-    assert continued.winner.test == result.winner.test
+    assert continued.winner.test_scores == result.winner.test_scores
     assert study_statuses(Workspace(folder), None)[0].state == "FINISHED"
 
 

@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from experiments.facts import DataFact, Fact, SweepFinished, SweepStarted, TrialFinished, to_json
+from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished, to_json
 from sweeps.configuration.config import SearchSection
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
@@ -177,7 +177,6 @@ class WrittenStudy:
     def _finished(self) -> SweepFinished:
         names = ("rmse", "r2") if self.is_regression else ("accuracy",)
         metrics = {"value": min(t.value for t in self.trials if t.value is not None)}
-        for name in names:
-            metrics |= {f"test_{name}": 0.95, f"test_{name}_ci95_low": 0.9, f"test_{name}_ci95_high": 0.98}
-            metrics |= {f"baseline_constant_test_{name}": 0.6, f"baseline_logistic_regression_test_{name}": 0.94}
-        return SweepFinished(self.name, "FINISHED", BEGAN_AT + 3725, metrics, {}, "", {}, None)
+        beside = {"constant": 0.6, "logistic regression": 0.94}
+        scores = [Score(name, 0.95, 0.9, 0.98, beside) for name in names]
+        return SweepFinished(self.name, "FINISHED", BEGAN_AT + 3725, metrics, {}, "", {}, None, scores=scores)
