@@ -91,7 +91,7 @@ def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
     """What is running here, since when, and how far it is."""
     with reported_errors():
         from sweeps.results.status import study_statuses
-        from sweeps.results.summary import status_table
+        from sweeps.results.text_tables import status_table
         from sweeps.storage.workspace import Workspace
 
         statuses = study_statuses(Workspace(Path.cwd()), study)
@@ -106,16 +106,16 @@ def leaderboard(
 ) -> None:
     """All trials of a study, best first."""
     with reported_errors():
-        from sweeps.results.status import find_study, trials_of
-        from sweeps.results.summary import leaderboard_csv, leaderboard_table
+        from sweeps.results.status import find_study
+        from sweeps.results.text_tables import leaderboard_csv, leaderboard_table
         from sweeps.storage.workspace import Workspace
 
         stored = find_study(Workspace(Path.cwd()), study)
-        rows = trials_of(stored)
+        trials = stored.leaderboard()
         if as_json:
-            typer.echo(json.dumps({"study": stored.name, "trials": [row.to_dict() for row in rows]}))
+            typer.echo(json.dumps({"study": stored.name, "trials": [trial.to_dict() for trial in trials]}))
         else:
-            typer.echo(leaderboard_csv(rows) if as_csv else leaderboard_table(rows), nl=not as_csv)
+            typer.echo(leaderboard_csv(trials) if as_csv else leaderboard_table(trials), nl=not as_csv)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from sweeps.recording.description import won
 from sweeps.recording.record import Record
 from sweeps.report.report import report_at_the_end
 from sweeps.results.progress import Progress, SilentProgress
-from sweeps.results.result import SweepResult, leaderboard
+from sweeps.results.result import SweepResult
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import crown
@@ -79,11 +79,11 @@ def run_sweep(
                 def trial_ended(result: TrialResult) -> None:
                     record.trial_ended(result)
                     if not result.is_recalled:
-                        progress.trial_ended(result)
+                        progress.trial_ended(result.trial)
 
                 n_trials, study = stored.attributes.n_trials, config.study
                 plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
-                progress.begin(n_trials, stored.ended_trials)
+                progress.begin(n_trials, [trial for trial in stored.leaderboard() if trial.has_ended])
                 with (
                     open_executor(
                         config.execution.executor,
@@ -108,8 +108,8 @@ def run_sweep(
                     ).run()
 
                 interrupts.check()  # the winner may take as long to train as any trial
-                trials = stored.trials
-                winner = crown(trials, config.search, problem, data, prepared, stored.name)
+                trials = stored.leaderboard()
+                winner = crown(trials, problem, data, prepared, stored.name)
                 if winner is not None:
                     winner.model.save(folder.model)
                 report = report_at_the_end(stored, workspace, winner, progress.say)
@@ -125,7 +125,7 @@ def run_sweep(
         state=state,
         task=prepared.dataset.task,
         n_test=prepared.dataset.n_test,
-        rows=leaderboard(trials, config.search),
+        rows=trials,
         winner=winner,
         model_file=None if winner is None else str(folder.model.relative_to(workspace.directory)),
         report_file=str(folder.report.relative_to(workspace.directory)) if report else None,

@@ -4,12 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial
-
 from experiments.errors import listed
 from experiments.facts import DataFact
 from sweeps.configuration.config import Config, DepthRange, FloatRange, IntRange
 from sweeps.search.winner import Winner
+from sweeps.trials.stored_trial import StoredTrial
 
 N_CLASSES = 20
 """Classes that are named; MLflow keeps 8000 characters of a description."""
@@ -27,7 +26,7 @@ def searched(config: Config, data: DataFact) -> str:
     )
 
 
-def won(winner: Winner | None, trials: Sequence[FrozenTrial], n_test: int, has_report: bool) -> str:
+def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_report: bool) -> str:
     """What came of it; known when a study ends. The scores come first: MLflow folds the rest away."""
     count = Counter(trial.state.name for trial in trials)
     counts = (
@@ -35,16 +34,17 @@ def won(winner: Winner | None, trials: Sequence[FrozenTrial], n_test: int, has_r
     )
     if winner is None:
         return f"**No trial won.** {counts}.\n"
+    trial = winner.trial
     hyperparameters = "\n".join(
         f"| `{name}` | {f'{value:.4g}' if isinstance(value, float) else value} |"
-        for name, value in winner.candidate.params.items()
+        for name, value in trial.params.items()
     )
     report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
-        f"**Trial {winner.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}\n"
+        f"**Trial {trial.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}\n"
         f"{counts}.{report}\n\n"
         f"| won | |\n|---|---|\n{hyperparameters}\n"
-        f"| validation cost, mean over the folds | {winner.value:.4g} at iteration {winner.best_iteration} |\n"
+        f"| validation cost, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n"
     )
 
 

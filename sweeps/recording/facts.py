@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from optuna.trial import TrialState
 
 from engine import Curve
 from experiments.error_text import mask_password
@@ -17,6 +16,7 @@ from sweeps.configuration.config_file import as_toml
 from sweeps.recording.description import searched
 from sweeps.recording.provenance import provenance
 from sweeps.search.winner import Winner
+from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
 
 Scalar = str | int | float
@@ -55,20 +55,20 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
 
 def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData) -> TrialFinished:
     """The fact that a trial ended, with its costs and scores along the iterations, means over the folds."""
+    trial = result.trial
+    assert trial.started_at is not None, "a trial that ended has begun"
     metrics: dict[str, float] = {} if result.is_recalled else {"training_seconds": result.training_seconds}
-    if result.value is not None and result.best_iteration is not None:
-        metrics |= {"value": result.value, "best_iteration": float(result.best_iteration)}
     return TrialFinished(
         study=study_name,
-        number=result.number,
-        state=_STATES[result.state],
-        interrupted=result.is_interrupted,
-        params=dict(result.candidate.params),
-        metrics=metrics,
+        number=trial.number,
+        state=trial.state.name,  # type: ignore[arg-type]  # an ended trial's is one of the three
+        interrupted=trial.notes.is_interrupted,
+        params=dict(trial.params),
+        metrics=metrics | _value_of(trial),
         curves=dict(_curves(result.curve, prepared)) if result.curve is not None else {},
-        started_at=result.started_at,
-        ended_at=result.ended_at,
-        reason=result.reason,
+        started_at=trial.started_at,
+        ended_at=trial.started_at if trial.ended_at is None else trial.ended_at,
+        reason=trial.notes.reason,
     )
 
 
@@ -85,8 +85,8 @@ def sweep_finished(
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     if winner is not None:
-        metrics = {"value": winner.value, "best_iteration": float(winner.best_iteration)}
-        tags = {"sweeps.best_trial": str(winner.number)}
+        metrics = _value_of(winner.trial)
+        tags = {"sweeps.best_trial": str(winner.trial.number)}
     return SweepFinished(
         study=study_name,
         state=state,  # type: ignore[arg-type]  # one of the three, see the docstring
@@ -118,11 +118,11 @@ def class_balance(prepared: PreparedData) -> dict[str, int]:
     return {name: int((dataset.y_train == code).sum()) for code, name in enumerate(dataset.class_names)}
 
 
-_STATES: dict[TrialState, Any] = {
-    TrialState.COMPLETE: "COMPLETE",
-    TrialState.PRUNED: "PRUNED",
-    TrialState.FAIL: "FAIL",
-}
+def _value_of(trial: StoredTrial) -> dict[str, float]:
+    """A trial's value and where it was reached, as metrics; {} for one without."""
+    if trial.value is None or trial.best_iteration is None:
+        return {}
+    return {"value": trial.value, "best_iteration": float(trial.best_iteration)}
 
 
 def _masked(value: Scalar) -> Scalar:

@@ -126,7 +126,7 @@ def _trials_with_curves(record: StudyRecord) -> tuple[TrialFinished | None, list
     if record.outbox is None:
         return None, []
     others = record.ranked.iloc[1:].dropna(subset=["value"])["number"].tolist()
-    facts = [record.outbox.trial(number) for number in [record.rows[0].number, *_evenly(others, N_CURVES)]]
+    facts = [record.outbox.trial(number) for number in [record.leaderboard[0].number, *_evenly(others, N_CURVES)]]
     best, *rest = [fact if fact is not None and fact.curves.get("validation_cost") else None for fact in facts]
     return best, [fact for fact in rest if fact is not None]
 

@@ -9,7 +9,7 @@ from experiments.facts import Score
 from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import winner_beside_baselines
 from sweeps.report import figures
-from sweeps.report.study_record import StudyRecord, hidden_units_of
+from sweeps.report.study_record import StudyRecord
 
 N_BEST = 30
 N_FAILURES = 20
@@ -40,7 +40,7 @@ def _subtitle(record: StudyRecord) -> str:
 
 def _tiles(record: StudyRecord) -> list[Tile]:
     counts = record.table["outcome"].value_counts()
-    best = record.rows[0]
+    best = record.leaderboard[0]
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
     tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
     for score in _scores(record):
@@ -51,13 +51,13 @@ def _tiles(record: StudyRecord) -> list[Tile]:
 
 
 def _what_won(record: StudyRecord) -> Section:
-    best, row = record.rows[0], record.ranked.iloc[0].to_dict()
+    best = record.leaderboard[0]
     hyperparameters = {
         "trial": str(best.number),
-        "validation cost": f"{best.value:.6g} at iteration {best.best_iteration} of {row['n_iterations']}",
-        "learning rate": f"{row['learning_rate']:.4g}",
-        "hidden units": hidden_units_of(row),
-        "activation": row["activation"],
+        "validation cost": f"{best.value:.6g} at iteration {best.best_iteration} of {best.candidate.n_iterations}",
+        "learning rate": f"{best.candidate.learning_rate:.4g}",
+        "hidden units": best.candidate.widths,
+        "activation": best.candidate.activation,
     }
     scores = _scores(record)
     if not scores:
@@ -100,16 +100,16 @@ def _leaderboard(record: StudyRecord) -> Section:
             "at iteration": shown["best_iteration"],
             "of": shown["n_iterations"],
             "learning rate": shown["learning_rate"],
-            "hidden units": [hidden_units_of(row) for row in shown.to_dict("records")],
+            "hidden units": [trial.candidate.widths for trial in record.leaderboard[:N_BEST]],
             "activation": shown["activation"],
             "training, s": shown["training_seconds"],
         }
     )
     formats = {"validation cost": "{:.6g}".format, "learning rate": "{:.4g}".format, "training, s": "{:.2f}".format}
     note = "Complete trials by validation cost, the mean over the folds at its lowest; then pruned ones."
-    if len(record.rows) > N_BEST:
+    if len(record.leaderboard) > N_BEST:
         csv = f"python -m sweeps report {record.name} --csv trials.csv"
-        note += f" The first {N_BEST} of {len(record.rows):,}; all of them: {csv}"
+        note += f" The first {N_BEST} of {len(record.leaderboard):,}; all of them: {csv}"
     return Section("leaderboard", "Leaderboard", note, tables.table(frame, formats, first_row_class="winner"))
 
 

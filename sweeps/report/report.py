@@ -1,22 +1,18 @@
 """A study's report: a summary for the terminal, the table of all trials (CSV), the page (HTML)."""
 
-import io
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
 from experiments.errors import InputError
 from experiments.whole_file import whole_file
 from sweeps.recording.facts import sweep_finished
-from sweeps.report.study_record import StudyRecord, hidden_units_of, read_study, record_of
+from sweeps.report.study_record import StudyRecord, read_study, record_of
+from sweeps.results.text_tables import aligned, leaderboard_table
 from sweeps.search.winner import Winner
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 N_BEST = 10
 
@@ -71,67 +67,28 @@ def report_at_the_end(
 
 def report_text(record: StudyRecord) -> str:
     """The best trials, what mattered, and where the time went, for a terminal."""
-    from rich.console import Console
-
     counts = ", ".join(f"{n} {outcome}" for outcome, n in record.table["outcome"].value_counts().items())
-    parts = {f"The best of {len(record.rows)} trials ({counts})": _best(record)}
+    best = leaderboard_table(record.leaderboard[:N_BEST])
+    parts = [f"{record.name}: {record.state}", f"The best of {len(record.leaderboard)} trials ({counts})", best]
     if record.importances:
-        parts["Importances (PED-ANOVA of the complete trials)"] = _importances(record)
+        parts += ["Importances (PED-ANOVA of the complete trials)", _importances(record)]
     if record.outbox is not None:
-        parts["Training time"] = _time_spent(record)
-    text = io.StringIO()
-    console = Console(file=text, width=max(80, shutil.get_terminal_size().columns), highlight=False, markup=False)
-    console.print(f"{record.name}: {record.state}")
-    for title, table in parts.items():
-        console.print("", title, "", table, sep="\n")
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+        parts += ["Training time", _time_spent(record)]
+    return "\n\n".join(parts)
 
 
-def _best(record: StudyRecord) -> "Table":
-    table = _columns("trial", "<state", "value", "at", "rate", "<hidden units", "<activation", "seconds")
-    for row in record.ranked.head(N_BEST).to_dict("records"):
-        table.add_row(
-            str(row["number"]),
-            row["outcome"],
-            _number(row["value"], ".6g"),
-            _number(row["best_iteration"], "d"),
-            f"{row['learning_rate']:.4g}",
-            hidden_units_of(row),
-            row["activation"],
-            _number(row["training_seconds"], ".2f"),
-        )
-    return table
+def _importances(record: StudyRecord) -> str:
+    rows = [(name, f"{share:.2f}", "█" * round(30 * share)) for name, share in record.importances.items()]
+    return aligned([("hyperparameter", "importance", ""), *rows])
 
 
-def _importances(record: StudyRecord) -> "Table":
-    table = _columns("<hyperparameter", "importance", "<")
-    for name, importance in record.importances.items():
-        table.add_row(name, f"{importance:.2f}", "█" * round(30 * importance))
-    return table
-
-
-def _time_spent(record: StudyRecord) -> "Table":
-    table = _columns("<state", "trials", "seconds", "share")
+def _time_spent(record: StudyRecord) -> str:
     seconds = record.table.groupby("outcome", sort=False)["training_seconds"].agg(["size", "sum"])
-    for outcome, (n, total) in seconds.iterrows():
-        table.add_row(str(outcome), f"{n:.0f}", f"{total:.2f}", f"{total / max(seconds['sum'].sum(), 1e-12):.0%}")
-    return table
-
-
-def _columns(*names: str) -> "Table":
-    """An empty table; a name that begins with < has its column aligned to the left."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in names:
-        table.add_column(name.removeprefix("<"), justify="left" if name.startswith("<") else "right", no_wrap=True)
-    return table
-
-
-def _number(value: Any, form: str) -> str:  # noqa: ANN401 - a number or one of pandas' missing values
-    import pandas as pd
-
-    return "" if pd.isna(value) else format(value, form)
+    whole = max(seconds["sum"].sum(), 1e-12)
+    rows = [
+        (str(outcome), f"{n:.0f}", f"{spent:.2f}", f"{spent / whole:.0%}") for outcome, (n, spent) in seconds.iterrows()
+    ]
+    return aligned([("state", "trials", "seconds", "share"), *rows])
 
 
 def _write_page(record: StudyRecord, file: IO[str]) -> None:

@@ -1,8 +1,7 @@
 """What a report is made of: a study from its storage and its facts from the outbox, as one tidy table."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -11,11 +10,11 @@ from experiments.facts import SweepFinished, SweepStarted
 from experiments.outbox import Outbox
 from experiments.report.figures import state_of
 from sweeps.report.optuna_figures import importances
-from sweeps.results.result import LeaderboardRow
-from sweeps.results.status import find_study, state_now, trials_of
+from sweeps.results.status import find_study, state_now
 from sweeps.results.trial_table import trial_table
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
+from sweeps.trials.stored_trial import StoredTrial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +27,7 @@ class StudyRecord:
     Attributes:
         state: FINISHED, FAILED, RUNNING or INTERRUPTED.
         trials: As Optuna has them, by number.
-        rows: The leaderboard, best first.
+        leaderboard: The same, best first.
         table: `trial_table`'s, with `interrupted` and with `outcome`: `state` in a reader's word, or "interrupted".
         outbox: The study's facts; None where it was run in another folder.
         started, finished: Its first and last fact, if there are any.
@@ -38,7 +37,7 @@ class StudyRecord:
     name: str
     state: str
     trials: list[FrozenTrial]
-    rows: list[LeaderboardRow]
+    leaderboard: list[StoredTrial]
     table: "pd.DataFrame"
     outbox: Outbox | None
     started: SweepStarted | None
@@ -48,7 +47,7 @@ class StudyRecord:
     @property
     def ranked(self) -> "pd.DataFrame":
         """The table, best first."""
-        return self.table.set_index("number", drop=False).loc[[row.number for row in self.rows]]
+        return self.table.set_index("number", drop=False).loc[[trial.number for trial in self.leaderboard]]
 
 
 def read_study(workspace: Workspace, name: str | None) -> StudyRecord:
@@ -59,12 +58,6 @@ def read_study(workspace: Workspace, name: str | None) -> StudyRecord:
     """
     stored = find_study(workspace, name)
     return record_of(stored, workspace, state_now(workspace, stored))
-
-
-def hidden_units_of(row: Mapping[Any, Any]) -> str:
-    """Widths of a row's hidden layers as "20-7-5"; "none" for logistic or linear regression."""
-    widths = [row[f"hidden_units_{layer}"] for layer in range(1, int(row["depth"]) + 1)]
-    return "-".join(f"{width:.0f}" for width in widths) or "none"
 
 
 def record_of(
@@ -88,13 +81,13 @@ def record_of(
     except ValueError as damage:
         raise InputError(str(damage), "A report reads all of it.", f"Or move {path} away and go without.") from damage
     first = outbox.first() if outbox is not None and outbox.n_facts else None
-    rows = trials_of(stored)
+    leaderboard = stored.leaderboard()
     return StudyRecord(
         name=stored.name,
         state=state,
         trials=trials,
-        rows=rows,
-        table=_table(trials, rows, outbox),
+        leaderboard=leaderboard,
+        table=_table(leaderboard, outbox),
         outbox=outbox,
         started=first if isinstance(first, SweepStarted) else None,
         finished=finished or (outbox.last_finish() if outbox is not None else None),
@@ -102,10 +95,9 @@ def record_of(
     )
 
 
-def _table(trials: list[FrozenTrial], rows: list[LeaderboardRow], outbox: Outbox | None) -> "pd.DataFrame":
+def _table(leaderboard: list[StoredTrial], outbox: Outbox | None) -> "pd.DataFrame":
     """One row a trial, by number."""
-    facts = [] if outbox is None else outbox.trials_without_curves()
-    table = trial_table((row.to_dict() for row in rows), facts).reset_index()
-    is_interrupted = [bool(trial.user_attrs.get("is_interrupted", False)) for trial in trials]
+    table = trial_table(leaderboard, [] if outbox is None else outbox.trials_without_curves()).reset_index()
+    is_interrupted = [trial.notes.is_interrupted for trial in sorted(leaderboard, key=lambda trial: trial.number)]
     table.insert(2, "interrupted", is_interrupted)
     return table.assign(outcome=list(map(state_of, table["state"], is_interrupted)))

@@ -7,9 +7,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from sweeps.trials.trial import TrialResult
+from sweeps.trials.stored_trial import StoredTrial
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -26,10 +26,10 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """A line for the person."""
 
-    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """The trials begin; some of them are on record already."""
 
-    def trial_ended(self, result: TrialResult) -> None:
+    def trial_ended(self, trial: StoredTrial) -> None:
         """A trial ended."""
 
 
@@ -47,33 +47,31 @@ class SilentProgress:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Nothing."""
 
-    def trial_ended(self, result: TrialResult) -> None:
+    def trial_ended(self, trial: StoredTrial) -> None:
         """Nothing."""
 
 
 class Tally:
     """Counts and the best value so far, of earlier processes too."""
 
-    def __init__(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+    def __init__(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
         self.n_trials = n_trials
         self.n_before = len(done)
         self.n_ended = dict.fromkeys((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL), 0)
         self.best: tuple[float, int] | None = None  # value, number
         self.began_at = time.monotonic()
         for trial in done:
-            self._count(trial.state, trial.value, trial.number)
+            self.add(trial)
 
-    def add(self, result: TrialResult) -> None:
-        """Count a trial."""
-        self._count(result.state, result.value, result.number)
-
-    def _count(self, state: TrialState, value: float | None, number: int) -> None:
-        self.n_ended[state] += 1
-        if state == TrialState.COMPLETE and value is not None and (self.best is None or value < self.best[0]):
-            self.best = (value, number)
+    def add(self, trial: StoredTrial) -> None:
+        """Count a trial that has ended."""
+        self.n_ended[trial.state] += 1
+        is_better = trial.value is not None and (self.best is None or trial.value < self.best[0])
+        if trial.state == TrialState.COMPLETE and trial.value is not None and is_better:
+            self.best = (trial.value, trial.number)
 
     @property
     def n_done(self) -> int:
@@ -111,16 +109,16 @@ class LineProgress(SilentProgress):
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
-    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Start counting."""
         self._tally = Tally(n_trials, done)
         self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
 
-    def trial_ended(self, result: TrialResult) -> None:
+    def trial_ended(self, trial: StoredTrial) -> None:
         """Count it, and say so if the last line is old; a failure is always said."""
-        self._tally.add(result)
-        if result.state == TrialState.FAIL:
-            self.say(result.reason)
+        self._tally.add(trial)
+        if trial.state == TrialState.FAIL:
+            self.say(trial.notes.reason)
         if time.monotonic() >= self._next_line_at or self._tally.n_done == self._tally.n_trials:
             self.say(self._tally.text())
             self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -153,14 +151,14 @@ class LiveProgress(LineProgress):
         """One line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, n_trials: int, done: Sequence[FrozenTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Show the bar."""
         super().begin(n_trials, done)
         self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=len(done))
 
-    def trial_ended(self, result: TrialResult) -> None:
+    def trial_ended(self, trial: StoredTrial) -> None:
         """Redraw the bar; a failure is also a line."""
-        self._tally.add(result)
-        if result.state == TrialState.FAIL:
-            self.say(result.reason)
+        self._tally.add(trial)
+        if trial.state == TrialState.FAIL:
+            self.say(trial.notes.reason)
         self._bar.update(self._task, advance=1, description=self._tally.text())

@@ -5,15 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.trial import TrialState
 
 from experiments.delivery import DeliveryResult, deliver
 from experiments.errors import InputError, nearest
 from experiments.outbox import Outbox
-from sweeps.results.result import LeaderboardRow, leaderboard
-from sweeps.search.winner import best_trial
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
+from sweeps.trials.stored_trial import best_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,6 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
     )
 
 
-def trials_of(study: StoredStudy) -> list[LeaderboardRow]:
-    """The leaderboard of a study."""
-    return leaderboard(study.trials, study.attributes.search_section)
-
-
 def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
     """Status of one study, or of all of the folder."""
     studies = [find_study(workspace, name)] if name is not None else all_studies(workspace)
@@ -84,13 +77,13 @@ def state_now(workspace: Workspace, study: StoredStudy) -> str:
 
 
 def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
-    attributes, trials = study.attributes, study.trials
+    attributes, trials = study.attributes, study.leaderboard()
     best = best_trial(trials)
     return StudyStatus(
         name=study.name,
         state=state_now(workspace, study),
         started=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attributes.started_at)),
-        n_ended=sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL) for trial in trials),
+        n_ended=sum(trial.state.is_finished() for trial in trials),
         n_trials=attributes.n_trials,
         best_value=None if best is None else best.value,
     )

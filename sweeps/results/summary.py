@@ -1,28 +1,30 @@
-"""What a person reads at the end, and the tables of `leaderboard` and `status`."""
+"""What a person reads at the end of a run, and what `validate` says of the data."""
 
-import csv
-import io
 import shlex
-from collections.abc import Sequence
 from typing import Any
+
+from optuna.trial import TrialState
 
 from experiments.preparation import PreparedData
 from sweeps.recording.facts import class_balance
-from sweeps.results.result import LeaderboardRow, SweepResult
-from sweeps.results.status import StudyStatus
+from sweeps.results.result import SweepResult
+from sweeps.results.text_tables import leaderboard_table
 
 N_BEST = 5
 
 
 def summary(result: SweepResult) -> str:
     """The end of `run`: the best trials, the winner beside what it must beat, and what to type next."""
+    counts = (
+        f"{len(result.rows)} trials: {result.count(TrialState.COMPLETE)} complete, "
+        f"{result.count(TrialState.PRUNED)} pruned, {result.count(TrialState.FAIL)} failed"
+    )
     parts = [
-        f"{result.study}: {result.state}. {len(result.rows)} trials: {result.count('COMPLETE')} complete, "
-        f"{result.count('PRUNED')} pruned, {result.count('FAIL')} failed, in {result.elapsed_seconds:.1f} s.",
+        f"{result.study}: {result.state}. {counts}, in {result.elapsed_seconds:.1f} s.",
         leaderboard_table(result.rows[:N_BEST]),
     ]
     if result.winner is None:
-        has_failed = result.count("FAIL") > 0
+        has_failed = result.count(TrialState.FAIL) > 0
         advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
         parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
@@ -55,52 +57,6 @@ def what_is_pending(result: SweepResult) -> str:
     return "\n".join(lines)
 
 
-def leaderboard_table(rows: Sequence[LeaderboardRow]) -> str:
-    """Trials as aligned columns, widths of hidden layers as 20-7-5."""
-    header = ["trial", "state", "value", "iteration", "learning_rate", "n_iterations", "hidden_units", "activation"]
-    body = [
-        [
-            str(row.number),
-            row.state,
-            "" if row.value is None else f"{row.value:.6g}",
-            "" if row.best_iteration is None else str(row.best_iteration),
-            f"{row.params['learning_rate']:.4g}",
-            str(row.params["n_iterations"]),
-            "-".join(str(n) for key, n in row.params.items() if key.startswith("hidden_units_")) or "none",
-            str(row.params["activation"]),
-        ]
-        for row in rows
-    ]
-    return _table(header, body)
-
-
-def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
-    """All trials with one column a hyperparameter, numbers in full precision."""
-    documents = [{**row.to_dict(), **row.params} for row in rows]
-    columns = list(dict.fromkeys(key for document in documents for key in document if key != "params"))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(documents)
-    return text.getvalue()
-
-
-def status_table(statuses: Sequence[StudyStatus]) -> str:
-    """Studies as aligned columns."""
-    header = ["study", "state", "since (UTC)", "trials", "best value"]
-    body = [
-        [
-            status.name,
-            status.state,
-            status.started,
-            f"{status.n_ended} of {status.n_trials}",
-            "" if status.best_value is None else f"{status.best_value:.6g}",
-        ]
-        for status in statuses
-    ]
-    return _table(header, body)
-
-
 def data_summary(prepared: PreparedData) -> dict[str, Any]:
     """What `validate` says of the data."""
     dataset = prepared.dataset
@@ -131,8 +87,8 @@ def _winner(result: SweepResult) -> str:
     winner = result.winner
     assert winner is not None
     lines = [
-        f"Winner: trial {winner.number}, refitted on all training examples for {winner.best_iteration} iterations, "
-        f"on the {result.n_test} test examples:"
+        f"Winner: trial {winner.trial.number}, refitted on all training examples for {winner.trial.best_iteration} "
+        f"iterations, on the {result.n_test} test examples:"
     ]
     for score in winner.scores:
         lines.append(f"  {score.name:<8} {score.value:.4g}   95 % interval {score.low:.4g} to {score.high:.4g}")
@@ -151,11 +107,3 @@ def _winner(result: SweepResult) -> str:
             lines.append(f"  No better than always answering the most frequent class: {advice}")
     lines.append(f"Its model is in {result.model_file}.")
     return "\n".join(lines)
-
-
-def _table(header: list[str], body: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-    rows = [header, *body]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from experiments.facts import Fact, TrialFinished
+from experiments.facts import TrialFinished
+from sweeps.trials.space import hidden_units_name
+from sweeps.trials.stored_trial import StoredTrial
 
 if TYPE_CHECKING:  # pandas takes a while to import; only who asks for a table waits for it
     import pandas as pd
 
 
-def trial_table(trials: Iterable[Mapping[str, Any]], facts: Iterable[Fact]) -> pd.DataFrame:
+def trial_table(trials: Iterable[StoredTrial], facts: Iterable[TrialFinished]) -> pd.DataFrame:
     """One row a trial, in the order of their numbers, which are the index.
 
     Args:
-        trials: As `leaderboard --json` has them.
-        facts: Of the study's outbox: they know when a trial was trained and how long it took.
+        trials: In any order.
+        facts: From the study's outbox: they know when a trial was trained and how long it took.
     Returns:
         Columns: state; value, the validation cost; best_iteration, where that was; one a hyperparameter, under its
         usual name; training_seconds, on workers; started_at and ended_at, in UTC; reason, why the trial ended early.
@@ -25,8 +27,8 @@ def trial_table(trials: Iterable[Mapping[str, Any]], facts: Iterable[Fact]) -> p
     """
     import pandas as pd
 
-    ended = {fact.number: fact for fact in facts if isinstance(fact, TrialFinished)}
-    cells = [_cells(trial, ended.get(trial["number"])) for trial in sorted(trials, key=lambda trial: trial["number"])]
+    ended = {fact.number: fact for fact in facts}
+    cells = [_cells(trial, ended.get(trial.number)) for trial in sorted(trials, key=lambda trial: trial.number)]
     depth = max((cell["depth"] for cell in cells), default=0)
     kinds = {
         "state": "str",
@@ -35,7 +37,7 @@ def trial_table(trials: Iterable[Mapping[str, Any]], facts: Iterable[Fact]) -> p
         "learning_rate": "float64",
         "n_iterations": "int64",
         "depth": "int64",
-        **{f"hidden_units_{layer}": "Int64" for layer in range(1, depth + 1)},
+        **{hidden_units_name(layer): "Int64" for layer in range(1, depth + 1)},
         "activation": "str",
         "training_seconds": "float64",
         "started_at": "float64",
@@ -51,8 +53,8 @@ def trial_table(trials: Iterable[Mapping[str, Any]], facts: Iterable[Fact]) -> p
     return table
 
 
-def _cells(trial: Mapping[str, Any], fact: TrialFinished | None) -> dict[str, Any]:
-    cells = {**trial, **trial["params"], "reason": trial["reason"] or None}
+def _cells(trial: StoredTrial, fact: TrialFinished | None) -> dict[str, Any]:
+    cells = {**trial.to_dict(), **trial.params, "reason": trial.notes.reason or None}
     if fact is not None:
         cells |= {
             "training_seconds": fact.metrics.get("training_seconds"),

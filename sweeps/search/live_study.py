@@ -7,7 +7,6 @@ kill can leave a trial unfinished but never half asked.
 """
 
 import copy
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import optuna
@@ -18,10 +17,11 @@ from sweeps.configuration.config import Config
 from sweeps.search.pruners import new_pruner
 from sweeps.search.samplers import new_sampler
 from sweeps.search.window import WindowedMemory
-from sweeps.storage.stored_study import StoredStudy, is_interrupted
+from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate, recall, suggest
+from sweeps.trials.stored_trial import StoredTrial
 
 
 class LiveStudy:
@@ -38,6 +38,8 @@ class LiveStudy:
         self._config = config
         self._recorded = {trial.number: trial for trial in stored.trials}
         self._n_recorded = len(self._recorded)
+        read = (StoredTrial.read(trial, config.search) for trial in self._recorded.values())
+        self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
         self._memory = WindowedMemory()
@@ -80,13 +82,16 @@ class LiveStudy:
         self._trials.append(trial)
         return number, candidate
 
-    def outcome(self, number: int) -> FrozenTrial | None:
-        """The storage's record of a trial that was finished before this process began; None while it is not.
+    def outcome(self, number: int) -> StoredTrial | None:
+        """A trial that had ended before this process began; None for every other one.
 
         One that was running when its sweep ended early is run again up to that point.
         """
-        recorded = self._recorded[number]
-        return recorded if recorded.state.is_finished() and not is_interrupted(recorded) else None
+        return self._outcomes.get(number)
+
+    def stored_value(self, number: int, step: int) -> float | None:
+        """The value of a trial that had ended before at the rung that ends at iteration `step`, if it got there."""
+        return self._recorded[number].intermediate_values.get(step)
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Record the value of a rung that ended at iteration `step`; whether the pruner gives the trial up."""
@@ -95,18 +100,19 @@ class LiveStudy:
         should_prune = trial.should_prune()  # asked even when the answer is known: the pruner remembers rungs
         outcome = self.outcome(number)
         if outcome is not None:
-            return outcome.state == TrialState.PRUNED and step == outcome.last_step
+            return outcome.state == TrialState.PRUNED and step == self._recorded[number].last_step
         recorded = self._recorded[number]
         if not recorded.state.is_finished() and recorded.intermediate_values.get(step) != value:
             self._stored.storage.set_trial_intermediate_value(self._recorded[number]._trial_id, step, value)
         return should_prune
 
-    def tell(self, number: int, state: TrialState, value: float | None, notes: Mapping[str, object]) -> None:
-        """End a trial: its state, its value (None unless it has one), and notes for whoever reads the storage."""
+    def tell(self, trial: StoredTrial) -> None:
+        """End a trial."""
+        number, state, value = trial.number, trial.state, trial.value
         self._live.tell(self._trials[number], value if state == TrialState.COMPLETE else None, state)
         if not self._recorded[number].state.is_finished():
             trial_id = self._recorded[number]._trial_id
-            for key, note in notes.items():
+            for key, note in trial.notes.to_attributes().items():
                 self._stored.storage.set_trial_user_attr(trial_id, key, note)
             self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
 

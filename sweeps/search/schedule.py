@@ -29,7 +29,7 @@ from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
-from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended, join, recalled
+from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended, join
 
 POLL_SECONDS = 0.1
 """How often a wait for a result looks whether it should stop."""
@@ -179,9 +179,8 @@ class Schedule:
 
     def _apply(self, trial: RunningTrial, now: float) -> None:
         """What the end of a rung decides: the trial failed, is given up, is complete, or climbs on."""
-        outcome = self._study.outcome(trial.number)
-        if outcome is not None:
-            value, failure = outcome.intermediate_values.get(trial.rung_end), "recorded as failed"
+        if self._study.outcome(trial.number) is not None:
+            value, failure = self._study.stored_value(trial.number, trial.rung_end), "recorded as failed"
         else:
             value, failure = self._collect(trial)
         if value is None:
@@ -267,19 +266,23 @@ class Schedule:
         """
         del self._running[trial.number]
         outcome = self._study.outcome(trial.number)
-        result = recalled(trial, outcome) if outcome is not None else ended(trial, state, reason, is_interrupted)
-        if result.state == TrialState.COMPLETE and result.value is not None and result.value < self._best_value:
-            self._best_value, self._n_without_improvement = result.value, 0
+        if outcome is not None:
+            result = TrialResult(outcome, curve=None, training_seconds=0.0, is_recalled=True)
+        else:
+            result = ended(trial, state, reason, is_interrupted)
+        stored = result.trial
+        if stored.state == TrialState.COMPLETE and stored.value is not None and stored.value < self._best_value:
+            self._best_value, self._n_without_improvement = stored.value, 0
         elif self._best_value < math.inf:
             self._n_without_improvement += 1
         has_diverged = result.curve is not None and result.curve.diverged_at is not None
-        if result.state == TrialState.FAIL and not has_diverged:
-            self._study.tell(result.number, result.state, result.value, result.notes)
+        if stored.state == TrialState.FAIL and not has_diverged:
+            self._study.tell(stored)
             self._study.sync()
             self._hooks.on_trial_end(result)
         else:
             self._hooks.on_trial_end(result)
-            self._study.tell(result.number, result.state, result.value, result.notes)
+            self._study.tell(stored)
 
     def _end_all(self, n_applied: int, reason: str) -> None:
         """End the sweep here. That is written down first: a sweep that is killed now and resumed ends here, too."""

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from optuna.trial import FrozenTrial, TrialState
-
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
 from experiments.baseline import baselines
@@ -11,9 +9,8 @@ from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
-from sweeps.configuration.config import SearchSection
 from sweeps.trials.problem import Problem
-from sweeps.trials.space import Candidate, recall
+from sweeps.trials.stored_trial import StoredTrial, best_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +18,13 @@ class Winner:
     """The best trial, refitted.
 
     Attributes:
-        number, value, best_iteration: Of the trial: its validation cost and where it was lowest.
+        trial: The one that won.
         scores: On the test set: accuracy, or rmse and r2 in original units; what a constant and a linear model
             reach there stands beside them.
         model: The network with all that a prediction from raw inputs needs.
     """
 
-    number: int
-    value: float
-    candidate: Candidate
-    best_iteration: int
+    trial: StoredTrial
     scores: list[Score]
     model: Model
 
@@ -40,52 +34,30 @@ class Winner:
         return {score.name: score.value for score in self.scores}
 
 
-def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
-    """The complete trial of lowest value; where none is complete, the best of those that were given up; or None."""
-    for state in (TrialState.COMPLETE, TrialState.PRUNED):
-        candidates = [trial for trial in trials if trial.state == state and trial.value is not None]
-        if candidates:
-            return min(candidates, key=lambda trial: (trial.value, trial.number))
-    return None
-
-
 def crown(
-    trials: list[FrozenTrial],
-    search: SearchSection,
-    problem: Problem,
-    data: TrainingData,
-    prepared: PreparedData,
-    study: str,
+    leaderboard: list[StoredTrial], problem: Problem, data: TrainingData, prepared: PreparedData, study: str
 ) -> Winner | None:
     """The best of the trials, refitted and scored; None when no trial has a value."""
-    best = best_trial(trials)
-    return None if best is None else refit(best, recall(best, search), problem, data, prepared, study)
+    best = best_trial(leaderboard)
+    return None if best is None else refit(best, problem, data, prepared, study)
 
 
-def refit(
-    trial: FrozenTrial,
-    candidate: Candidate,
-    problem: Problem,
-    data: TrainingData,
-    prepared: PreparedData,
-    study: str,
-) -> Winner:
+def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Winner:
     """Train the winner's network again, on every training example, for as many iterations as served it best.
 
     Args:
-        trial: The winner.
-        candidate: Its hyperparameters.
+        trial: The winner; it has a value.
         problem: As its trial had it: the same initial weights.
         data: As its trial had it: here no column is held out.
         prepared: Where the test set is.
         study: The study's name, kept with the model.
     """
-    hyperparameters = problem.hyperparameters(candidate)
+    assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
+    hyperparameters = problem.hyperparameters(trial.candidate)
     architecture = hyperparameters.architecture
-    best_iteration = int(trial.user_attrs["best_iteration"])
     everything = data.of_all_examples()
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
-    state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, best_iteration)
+    state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     parameters = finish(state, initial, everything, architecture)
 
     dataset = prepared.dataset
@@ -94,12 +66,8 @@ def refit(
     test = scores(dataset.task, dataset.y_test, predictions)
     interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed)
     simple = baselines(prepared, problem.seed)
-    assert trial.value is not None, "best_trial chooses among trials that have a value"
     return Winner(
-        number=trial.number,
-        value=trial.value,
-        candidate=candidate,
-        best_iteration=best_iteration,
+        trial=trial,
         scores=[
             Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
             for name, value in test.items()

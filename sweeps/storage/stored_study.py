@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from sweeps.storage.journal import Journal
 from sweeps.storage.study_attributes import StudyAttributes, key_of
+from sweeps.trials.stored_trial import StoredTrial, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,15 @@ class StoredStudy:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All trials by number."""
+        """All trials by number, as Optuna has them."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
-    @property
-    def ended_trials(self) -> list[FrozenTrial]:
-        """Those that came to an end of their own; one that its sweep ended is run again when that is resumed."""
-        return [trial for trial in self.trials if trial.state.is_finished() and not is_interrupted(trial)]
+    def leaderboard(self) -> list[StoredTrial]:
+        """All trials, best first, see `ranked`."""
+        search = self.attributes.search_section
+        return ranked(StoredTrial.read(trial, search) for trial in self.trials)
 
     @property
     def has_ended(self) -> bool:
         """Whether all of it is done, with a winner or without."""
         return self.attributes.state in ("FINISHED", "FAILED")
-
-
-def is_interrupted(trial: FrozenTrial) -> bool:
-    """Whether its sweep ended the trial, not its own number of iterations or the pruner."""
-    return bool(trial.user_attrs.get("is_interrupted", False))

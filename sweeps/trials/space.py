@@ -8,6 +8,11 @@ from engine import Architecture
 from sweeps.configuration.config import DepthRange, FloatRange, IntRange, SearchSection
 
 
+def hidden_units_name(layer: int) -> str:
+    """What the width of hidden layer 1, 2, ... is called wherever hyperparameters have names."""
+    return f"hidden_units_{layer}"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """The hyperparameters of one trial; `hidden_units` has one width a hidden layer."""
@@ -24,9 +29,14 @@ class Candidate:
             "learning_rate": self.learning_rate,
             "n_iterations": self.n_iterations,
             "depth": len(self.hidden_units),
-            **{f"hidden_units_{layer}": n for layer, n in enumerate(self.hidden_units, start=1)},
+            **{hidden_units_name(layer): n for layer, n in enumerate(self.hidden_units, start=1)},
             "activation": self.activation,
         }
+
+    @property
+    def widths(self) -> str:
+        """The widths of the hidden layers for a person: "20-7-5"; "none" for logistic or linear regression."""
+        return "-".join(map(str, self.hidden_units)) or "none"
 
     def architecture(self, n_features: int, n_outputs: int, head: str) -> Architecture:
         """The network that this candidate describes, for data of these sizes."""
@@ -45,7 +55,7 @@ def suggest(trial: BaseTrial, search: SearchSection) -> Candidate:
     )
     n_iterations = _suggest_int(trial, "n_iterations", search.n_iterations)
     hidden_units = tuple(
-        _suggest_int(trial, f"hidden_units_{layer}", search.hidden_units) for layer in range(1, depth + 1)
+        _suggest_int(trial, hidden_units_name(layer), search.hidden_units) for layer in range(1, depth + 1)
     )
     activation = (
         trial.suggest_categorical("activation", search.activation)

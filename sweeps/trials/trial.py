@@ -5,11 +5,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from engine import Curve, State
 from engine.worker import RungResult
 from sweeps.trials.space import Candidate
+from sweeps.trials.stored_trial import StoredTrial, TrialNotes
 
 
 @dataclass(slots=True)
@@ -63,33 +64,16 @@ class TrialResult:
     """What is known of a trial when it ends.
 
     Attributes:
-        state: COMPLETE, PRUNED or FAIL.
-        value: The lowest validation cost along its curve (mean over folds); None before its first rung ended.
-        best_iteration: Where that was.
+        trial: As the storage holds it from now on.
         curve: Recorded costs, all rungs together; None when this process did not train it.
-        reason: Why it ended early, for a person; empty for one that was trained to its end.
-        is_interrupted: The sweep ended it (budget), not the pruner.
-        is_recalled: It ended before this process began, and is known from the storage.
+        training_seconds: Time on workers.
+        is_recalled: Whether the trial ended before this process began, and is known from the storage.
     """
 
-    number: int
-    candidate: Candidate
-    state: TrialState
-    value: float | None
-    best_iteration: int | None
+    trial: StoredTrial
     curve: Curve | None
-    reason: str
-    is_interrupted: bool
-    started_at: float
-    ended_at: float
     training_seconds: float
     is_recalled: bool = False
-
-    @property
-    def notes(self) -> dict[str, object]:
-        """What the storage keeps of it beside state and value; what is usual goes without saying."""
-        unusual = {"reason": self.reason, "is_interrupted": self.is_interrupted}
-        return {"best_iteration": self.best_iteration} | {key: note for key, note in unusual.items() if note}
 
 
 def join(curves: list[Curve]) -> Curve:
@@ -117,35 +101,13 @@ def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: b
     curve = join(curves) if curves else None
     has_value = curve is not None and state != TrialState.FAIL
     value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)
-    return TrialResult(
+    stored = StoredTrial(
         number=trial.number,
-        candidate=trial.candidate,
         state=state,
         value=value,
-        best_iteration=best_iteration,
-        curve=curve,
-        reason=reason,
-        is_interrupted=is_interrupted,
+        candidate=trial.candidate,
+        notes=TrialNotes(best_iteration, reason, is_interrupted),
         started_at=trial.started_at,
         ended_at=time.time(),
-        training_seconds=trial.training_seconds,
     )
-
-
-def recalled(trial: RunningTrial, outcome: FrozenTrial) -> TrialResult:
-    """The result of a trial that an earlier process ended, from the storage; its curve is in the record only."""
-    started, completed = outcome.datetime_start, outcome.datetime_complete
-    return TrialResult(
-        number=trial.number,
-        candidate=trial.candidate,
-        state=outcome.state,
-        value=outcome.value,
-        best_iteration=outcome.user_attrs.get("best_iteration"),
-        curve=None,
-        reason=outcome.user_attrs.get("reason", ""),
-        is_interrupted=outcome.user_attrs.get("is_interrupted", False),
-        started_at=started.timestamp() if started else trial.started_at,
-        ended_at=completed.timestamp() if completed else trial.started_at,
-        training_seconds=0.0,
-        is_recalled=True,
-    )
+    return TrialResult(stored, curve, trial.training_seconds)

@@ -30,10 +30,10 @@ from sweeps.data import load_data, problem_of
 from sweeps.execution.serial import SerialExecutor
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
-from sweeps.search.winner import best_trial
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.trials.rungs import Rungs
+from sweeps.trials.stored_trial import best_trial
 from sweeps.trials.trial import TrialResult
 from tests.benchmarks import results
 from tests.benchmarks.timing import OtherLoad
@@ -97,13 +97,13 @@ def run(config: Config) -> Outcome:
             ),
             Hooks(on_trial_end=ended.append),
         ).run()
-    best = best_trial(stored.trials)
+    best = best_trial(stored.leaderboard())
     assert best is not None, "some trial has succeeded"
     return Outcome(
         value=best.value,
         n_iterations=sum(result.curve.iterations[-1] for result in ended if result.curve is not None),
         training_seconds=sum(result.training_seconds for result in ended),
-        n_pruned=sum(result.state == TrialState.PRUNED for result in ended),
+        n_pruned=sum(result.trial.state == TrialState.PRUNED for result in ended),
     )
 
 

@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial
 
 import sweeps.search.live_study
 from engine.threads import one_blas_thread
@@ -55,6 +54,7 @@ from sweeps.storage.workspace import Workspace
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate
+from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
 from tests.benchmarks import results
 from tests.benchmarks.sleeper import fake_result, sleep_rung
@@ -214,8 +214,11 @@ class MeteredStudy:
         with self._meter.phase("ask"):
             return self._study.ask()
 
-    def outcome(self, number: int) -> FrozenTrial | None:
+    def outcome(self, number: int) -> StoredTrial | None:
         return self._study.outcome(number)
+
+    def stored_value(self, number: int, step: int) -> float | None:
+        return self._study.stored_value(number, step)
 
     def report(self, *args: Any) -> bool:
         with self._meter.phase("apply"):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
 
 from engine import TrainingData
 from engine.threads import one_blas_thread
@@ -28,6 +29,8 @@ from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
+from sweeps.trials.space import Candidate
+from sweeps.trials.stored_trial import StoredTrial, TrialNotes
 from sweeps.trials.trial import TrialResult
 from tests.conftest import REPOSITORY
 
@@ -69,7 +72,9 @@ def nothing(*_: object) -> None:
 
 def new_study(storage: BaseStorage, name: str = "small/1") -> StoredStudy:
     """A study as `run` creates it."""
-    return StoredStudy.create(storage, name, StudyAttributes(name="small"))
+    return StoredStudy.create(
+        storage, name, StudyAttributes(name="small", search=small_config().search.model_dump(mode="json"))
+    )
 
 
 def run_schedule(
@@ -100,6 +105,20 @@ def run_schedule(
             Hooks(**({"on_trial_end": ended.append} | hooks)),
         ).run()
     return ended
+
+
+def trial_of(
+    number: int,
+    state: TrialState = TrialState.COMPLETE,
+    value: float | None = 0.5,
+    *,
+    best_iteration: int | None = 40,
+    reason: str = "",
+    candidate: Candidate | None = None,
+) -> StoredTrial:
+    """A trial as a storage holds it; where nothing is said of its candidate, logistic regression."""
+    notes = TrialNotes(best_iteration, reason)
+    return StoredTrial(number, state, value, candidate or Candidate(0.1, 50, (), "relu"), notes, None, None)
 
 
 def table(stored: StoredStudy) -> list[dict[str, Any]]:

@@ -3,28 +3,25 @@
 from dataclasses import replace
 
 import numpy as np
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from engine import Weights
 from experiments.facts import DataFact, Score
 from sweeps.recording.description import searched, won
 from sweeps.search.winner import Winner
 from sweeps.trials.space import Candidate
-from tests.sweeps.small import small_config
+from tests.sweeps.small import small_config, trial_of
 
 DATA = DataFact("flowers", "abc", "sklearn:iris", 1200, 30, 4, "multiclass", {"setosa": 40, "a|b*<script>": 41})
 TRIALS = [
-    create_trial(state=state, value=1.0 if state == TrialState.COMPLETE else None)
-    for state in (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    trial_of(number, state)
+    for number, state in enumerate((TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
 ]
 
 
 def winner():
     return Winner(
-        number=3,
-        value=0.123456,
-        candidate=Candidate(0.0123456, 500, (20, 7), "relu"),
-        best_iteration=340,
+        trial=trial_of(3, value=0.123456, best_iteration=340, candidate=Candidate(0.0123456, 500, (20, 7), "relu")),
         scores=[Score("accuracy", 0.95, 0.9, 0.98, {"constant": 0.33, "logistic regression": 0.94})],
         model=Weights.__new__(Weights),
     )

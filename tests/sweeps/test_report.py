@@ -86,8 +86,8 @@ def test_the_summary_shows_the_best_trials_what_mattered_and_where_time_went(stu
     text = report(workspace, None)
     best = min((trial for trial in written.trials if trial.state == TrialState.COMPLETE), key=lambda t: t.value)
     assert f"The best of 60 trials ({sum(t.state == TrialState.COMPLETE for t in written.trials)} complete" in text
-    assert re.search(rf"^ *{best.number} +complete +{best.value:.6g} ", text, re.MULTILINE)
-    assert re.search(r"learning_rate +0\.\d\d  █", text)
+    assert re.search(rf"^{best.number} +COMPLETE +{best.value:.6g} ", text, re.MULTILINE)
+    assert re.search(r"learning_rate +0\.\d\d +█", text)
     assert re.search(r"^complete +\d+ +[\d.]+ +\d+%$", text, re.MULTILINE)
     assert max(map(len, text.splitlines())) <= 80
 

@@ -7,14 +7,16 @@ import runpy
 import numpy as np
 import pandas as pd
 import pytest
+from optuna.trial import TrialState
 
 import sweeps
 from experiments.errors import InputError
 from experiments.facts import TrialFinished
 from experiments.outbox import Outbox
-from sweeps.results.result import Best
 from sweeps.results.trial_table import trial_table
+from sweeps.trials.space import Candidate
 from tests.conftest import REPOSITORY
+from tests.sweeps.small import trial_of
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_the_best_is_the_one_of_the_json_document(example):
         "params": best.params,
         "best_iteration": best.best_iteration,
     }
-    assert (best.number, best.value) == (result.winner.number, result.winner.value)
+    assert (best.number, best.value) == (result.winner.trial.number, result.winner.trial.value)
 
 
 def test_the_table_has_the_leaderboards_trials_by_number_with_their_hyperparameters(example):
@@ -60,12 +62,12 @@ def test_the_table_has_the_leaderboards_trials_by_number_with_their_hyperparamet
     assert table.index.name == "number"
     for row in result.rows:
         trial = table.loc[row.number]
-        assert trial["state"] == row.state
+        assert trial["state"] == row.state.name
         assert trial["value"] == row.value
         assert trial["best_iteration"] == row.best_iteration
         assert {name: trial[name] for name in row.params} == row.params
         assert trial.filter(like="hidden_units_").notna().sum() == row.params["depth"]
-        assert row.reason == ("" if pd.isna(trial["reason"]) else trial["reason"])
+        assert row.notes.reason == ("" if pd.isna(trial["reason"]) else trial["reason"])
     assert set(table["state"]) == {"COMPLETE", "PRUNED"}
     assert table[table["state"] == "COMPLETE"]["value"].idxmin() == result.best.number
 
@@ -92,16 +94,10 @@ def test_the_model_takes_raw_inputs(example):
     assert example["result"].model is example["result"].model
 
 
-def row(number, state="COMPLETE", value=0.5, reason="", **widths):
-    params = {"learning_rate": 0.1, "n_iterations": 50, "depth": len(widths), **widths, "activation": "relu"}
-    return {
-        "number": number,
-        "state": state,
-        "value": value,
-        "params": params,
-        "best_iteration": None if value is None else 40,
-        "reason": reason,
-    }
+def row(number, state=TrialState.COMPLETE, value=0.5, reason="", widths=()):
+    candidate = Candidate(0.1, 50, widths, "relu")
+    best_iteration = None if value is None else 40
+    return trial_of(number, state, value, best_iteration=best_iteration, reason=reason, candidate=candidate)
 
 
 def fact(number, metrics):
@@ -110,9 +106,9 @@ def fact(number, metrics):
 
 def test_every_column_has_its_type_and_what_is_absent_is_missing():
     rows = [
-        row(2, hidden_units_1=5),
-        row(0, "FAIL", None, "trial 0: its worker died"),
-        row(1, "PRUNED", 0.7, "pruned", hidden_units_1=4, hidden_units_2=3),
+        row(2, widths=(5,)),
+        row(0, TrialState.FAIL, None, "trial 0: its worker died"),
+        row(1, TrialState.PRUNED, 0.7, "pruned", widths=(4, 3)),
     ]
     table = trial_table(rows, [fact(0, {"training_seconds": 2.5}), fact(1, {})])
     expected = pd.DataFrame(
@@ -143,7 +139,7 @@ def test_a_table_without_trials_has_the_columns_all_the_same():
 
 
 def test_hidden_layers_stand_in_their_order_whatever_the_number():
-    deep = row(0, **{f"hidden_units_{layer}": layer for layer in range(1, 12)})
+    deep = row(0, widths=tuple(range(1, 12)))
     assert [name for name in trial_table([deep], []) if name.startswith("hidden")] == [
         f"hidden_units_{layer}" for layer in range(1, 12)
     ]
@@ -154,8 +150,7 @@ def test_hidden_layers_stand_in_their_order_whatever_the_number():
     [((), 30, ((), 30)), ((7, 5), 0, ((7, 5), 1))],
 )
 def test_the_best_trial_says_how_to_build_its_network(widths, best_iteration, expected):
-    named = {f"hidden_units_{layer}": n for layer, n in enumerate(widths, start=1)}
-    best = Best(3, 0.1, row(3, **named)["params"], best_iteration)
+    best = trial_of(3, best_iteration=best_iteration, candidate=Candidate(0.1, 50, widths, "relu"))
     assert best.estimator_params == {
         "hidden_units": expected[0],
         "activation": "relu",

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from engine import TrainingData, advance, finish, load_weights, start
 from engine.remote import software
@@ -28,7 +29,7 @@ from sweeps.interrupts import InterruptedSweepError
 from sweeps.prediction.named_model import find_model
 from sweeps.recording.record import Record
 from sweeps.results.progress import SilentProgress
-from sweeps.results.status import all_studies, find_study, study_statuses, sync_all, trials_of
+from sweeps.results.status import all_studies, find_study, study_statuses, sync_all
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
 from sweeps.storage.workspace import LeaseHeldError, Workspace
@@ -135,7 +136,7 @@ def test_the_result_says_what_happened(finished):
     assert (result.sweep, result.state, result.task, result.exit_code) == ("small", "FINISHED", "multiclass", 0)
     assert result.study.startswith("small/")
     assert len(result.rows) == 8
-    assert sum(result.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")) == 8
+    assert sum(result.count(state) for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)) == 8
     assert result.n_test == 30
     assert result.delivery.n_pending == 0
     assert result.delivery.error is None
@@ -170,7 +171,7 @@ def test_the_parent_run_says_what_won_what_was_searched_and_where_it_comes_from(
     run, _ = parent_run(directory, result)
     tags = run.data.tags
     description = tags["mlflow.note.content"]
-    assert description.startswith(f"**Trial {result.winner.number} won.**")
+    assert description.startswith(f"**Trial {result.winner.trial.number} won.**")
     assert "| searched | values |" in description
     assert tags["sweeps.packages.numpy"] == np.__version__
     assert tags["sweeps.machine"]
@@ -192,7 +193,7 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
     assert sorted(trials.index, key=int) == [str(number) for number in range(8)]
     for row in result.rows:
         trial = trials.loc[str(row.number)]
-        assert trial["tags.sweeps.trial_state"] == row.state
+        assert trial["tags.sweeps.trial_state"] == row.state.name
         assert trial["status"] == ("FAILED" if row.state == "FAIL" else "FINISHED")
         assert trial["metrics.value"] == row.value or row.value is None
         logged = trial.filter(like="params.").dropna().rename(lambda name: name.removeprefix("params."))
@@ -224,7 +225,7 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
         "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "best", "test", "model", "report",
         "mlflow", "elapsed_seconds", "exit_code",
     }  # fmt: skip
-    assert document["best"]["value"] == result.winner.value
+    assert document["best"]["value"] == result.winner.trial.value
     low, high = document["test"]["ci95"]["accuracy"]
     assert low <= document["test"]["metrics"]["accuracy"] <= high
     assert set(document["test"]["baselines"]) == {"constant", "logistic regression"}
@@ -242,12 +243,16 @@ def test_how_long_a_trial_took_is_missing_where_only_the_storage_knows_the_trial
 def test_the_leaderboard_has_complete_trials_by_value_then_pruned_ones_then_the_others(finished):
     result, _, directory = finished
     keys = [
-        ({"COMPLETE": 0, "PRUNED": 1}.get(row.state, 2), row.value if row.value is not None else np.inf, row.number)
+        (
+            {"COMPLETE": 0, "PRUNED": 1}.get(row.state.name, 2),
+            row.value if row.value is not None else np.inf,
+            row.number,
+        )
         for row in result.rows
     ]
     assert keys == sorted(keys)
-    assert result.winner.number == result.rows[0].number
-    assert trials_of(study_of(directory)) == result.rows
+    assert result.winner.trial.number == result.rows[0].number
+    assert study_of(directory).leaderboard() == result.rows
 
 
 def assert_predicts_as_the_winner(result, config, directory):
@@ -298,17 +303,19 @@ def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served
     search = {"learning_rate": 3.0, "n_iterations": 300, "depth": 2, "hidden_units": 6, "activation": "tanh"}
     config, directory = small_config(search=search, sweep={"n_trials": 3}, data={"train": "sklearn:wine"}), folder
     result = run_sweep(config, directory=directory)
-    assert result.winner.best_iteration < 300, "it did not overfit, so this shows nothing"
+    assert result.winner.trial.best_iteration < 300, "it did not overfit, so this shows nothing"
     prepared = load_data(config)
     problem = problem_of(config, prepared)
     everything = TrainingData.of(
         prepared.X, prepared.Y, np.zeros((1, prepared.X.shape[1]), np.bool_), np.dtype(config.execution.dtype)
     )
     winner = result.winner
-    hyperparameters = problem.hyperparameters(winner.candidate)
+    hyperparameters = problem.hyperparameters(winner.trial.candidate)
     architecture = hyperparameters.architecture
-    initial = initial_parameters(architecture, problem.initial_seed(winner.number), everything.dtype)
-    state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, winner.best_iteration)
+    initial = initial_parameters(architecture, problem.initial_seed(winner.trial.number), everything.dtype)
+    state, _ = advance(
+        start(initial, everything, architecture), everything, hyperparameters, winner.trial.best_iteration
+    )
     saved = load_weights(directory / result.model_file).parameters
     for expected, found in zip(finish(state, initial, everything, architecture).W, saved.W, strict=True):
         np.testing.assert_array_equal(expected, found)
@@ -609,7 +616,7 @@ def test_record_and_storage_agree_on_every_trial(finished):
     assert sorted(ended) == list(range(8))
     for row in result.rows:
         fact = ended[row.number]
-        assert (fact.state, fact.params) == (row.state, row.params)
+        assert (fact.state, fact.params) == (row.state.name, row.params)
         if row.value is not None:
             assert (fact.metrics["value"], fact.metrics["best_iteration"]) == (row.value, row.best_iteration)
             assert dict(fact.curves["validation_cost"])[row.best_iteration] == row.value
@@ -630,7 +637,7 @@ def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
     config = replace_search(houses(folder), learning_rate=1e8, n_iterations=60, depth=0)
     result = run_sweep(config, directory=folder)
     assert (result.state, result.exit_code, result.winner, result.model_file) == ("FAILED", 3, None, None)
-    assert all(row.state == "FAIL" and "not finite" in row.reason for row in result.rows)
+    assert all(row.state == TrialState.FAIL and "not finite" in row.notes.reason for row in result.rows)
     runs = mlflow_runs(folder / "mlflow.db")
     assert {status for _, status, _ in runs} == {"FAILED"}
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None
@@ -651,7 +658,7 @@ def replace_search(config, **search):
 def test_when_time_is_up_the_best_so_far_is_refitted(folder):
     result = run_sweep(iris(sweep={"timeout_seconds": 1e-3}), directory=folder)
     assert result.exit_code == 3  # not one rung was over
-    assert all(row.state == "PRUNED" for row in result.rows)
+    assert all(row.state == TrialState.PRUNED for row in result.rows)
     assert all(trial.state.is_finished() for trial in study_of(folder).trials)
     statuses = {status for _, status, of in mlflow_runs(folder / "mlflow.db") if of is not None}
     assert statuses == {"KILLED"}

@@ -136,42 +136,42 @@ def test_trials_in_flight_is_part_of_the_result_and_not_of_the_machine(undisturb
 def test_every_trial_is_told_of_once_in_the_state_that_the_storage_has():
     stored = new_study(InMemoryStorage())
     ended = run_schedule(stored)
-    assert sorted(result.number for result in ended) == list(range(12))
+    assert sorted(result.trial.number for result in ended) == list(range(12))
     rows = {row["number"]: row for row in table(stored)}
     for result in ended:
-        row = rows[result.number]
-        assert (result.state.name, result.value) == (row["state"], row["value"])
-        reason = {"reason": result.reason} if result.reason else {}
-        assert row["user_attrs"] == {"best_iteration": result.best_iteration} | reason
-        assert result.candidate.params.items() >= row["params"].items()
-        assert not result.is_interrupted
+        row = rows[result.trial.number]
+        assert (result.trial.state.name, result.trial.value) == (row["state"], row["value"])
+        reason = {"reason": result.trial.notes.reason} if result.trial.notes.reason else {}
+        assert row["user_attrs"] == {"best_iteration": result.trial.best_iteration} | reason
+        assert result.trial.candidate.params.items() >= row["params"].items()
+        assert not result.trial.notes.is_interrupted
 
 
 def test_the_value_of_a_trial_is_the_lowest_cost_of_the_curve_that_was_told(undisturbed):
     for result in run_schedule(new_study(InMemoryStorage())):
-        if result.state == TrialState.FAIL:
-            assert (result.value, result.best_iteration) == (None, None)
+        if result.trial.state == TrialState.FAIL:
+            assert (result.trial.value, result.trial.best_iteration) == (None, None)
             continue
         costs = result.curve.validation_cost.mean(axis=1)
-        assert result.value == costs.min()
-        assert costs[result.curve.iterations.index(result.best_iteration)] == result.value
+        assert result.trial.value == costs.min()
+        assert costs[result.curve.iterations.index(result.trial.best_iteration)] == result.trial.value
 
 
 def test_a_complete_trial_was_trained_to_its_end_and_a_pruned_one_to_the_rung_that_gave_it_up():
     stored = new_study(InMemoryStorage())
     for result in run_schedule(stored):
-        steps = list(stored.trials[result.number].intermediate_values)
-        if result.state == TrialState.COMPLETE:
-            assert steps[-1] == result.candidate.n_iterations
-            assert result.reason or result.curve.iterations[-1] == steps[-1]
-        elif result.state == TrialState.PRUNED:
+        steps = list(stored.trials[result.trial.number].intermediate_values)
+        if result.trial.state == TrialState.COMPLETE:
+            assert steps[-1] == result.trial.candidate.n_iterations
+            assert result.trial.notes.reason or result.curve.iterations[-1] == steps[-1]
+        elif result.trial.state == TrialState.PRUNED:
             assert result.curve.iterations[-1] == steps[-1]
-            assert result.reason == f"pruned after {steps[-1]} iterations"
+            assert result.trial.notes.reason == f"pruned after {steps[-1]} iterations"
 
 
 def levelled_off(result, stored):
     """Of a trial: iterations of the rungs that it was trained for and of those that it was not, from its values."""
-    steps, values = zip(*stored.trials[result.number].intermediate_values.items(), strict=True)
+    steps, values = zip(*stored.trials[result.trial.number].intermediate_values.items(), strict=True)
     n_trained = next((n for n in range(2, len(values)) if values[n - 1] == values[n - 2]), len(values))
     return steps[:n_trained], steps[n_trained:]
 
@@ -179,26 +179,26 @@ def levelled_off(result, stored):
 def test_a_trial_whose_cost_has_levelled_off_is_trained_no_further_and_keeps_its_value():
     stored, n_stopped = new_study(InMemoryStorage()), 0
     for result in run_schedule(stored, config=small_config(study={"pruner": "median"})):
-        if result.state == TrialState.FAIL:
+        if result.trial.state == TrialState.FAIL:
             continue
         trained, left = levelled_off(result, stored)
         assert result.curve.iterations[-1] == trained[-1]
         n_stopped += bool(left)
         if left:
-            stop = f"trained for {trained[-1]} iterations, no lower validation cost since {result.best_iteration}"
-            assert result.reason.endswith(stop)
-            assert result.best_iteration <= trained[-2]
-            assert stored.trials[result.number].intermediate_values[left[-1]] == result.value
+            stop = f"trained for {trained[-1]} iterations, no lower validation cost since {result.trial.best_iteration}"
+            assert result.trial.notes.reason.endswith(stop)
+            assert result.trial.best_iteration <= trained[-2]
+            assert stored.trials[result.trial.number].intermediate_values[left[-1]] == result.trial.value
     assert n_stopped > 1
 
 
 def test_without_a_pruner_every_trial_is_trained_to_its_end():
     stored, config = new_study(InMemoryStorage()), small_config(study={"pruner": "none"})
-    ended = [result for result in run_schedule(stored, config) if result.state == TrialState.COMPLETE]
+    ended = [result for result in run_schedule(stored, config) if result.trial.state == TrialState.COMPLETE]
     assert any(levelled_off(result, stored)[1] for result in ended), "nothing levelled off"
     for result in ended:
-        assert result.curve.iterations[-1] == result.candidate.n_iterations
-        assert result.reason == ""
+        assert result.curve.iterations[-1] == result.trial.candidate.n_iterations
+        assert result.trial.notes.reason == ""
 
 
 def test_a_trial_that_diverges_fails_with_iteration_and_learning_rate_and_the_sweep_goes_on(undisturbed):
@@ -248,7 +248,7 @@ def test_no_more_trials_are_in_flight_than_the_configuration_says():
         return run_rung(rung, data)
 
     run_schedule(
-        new_study(InMemoryStorage()), run_rung_there=watch, on_trial_end=lambda result: ended.add(result.number)
+        new_study(InMemoryStorage()), run_rung_there=watch, on_trial_end=lambda result: ended.add(result.trial.number)
     )
     assert most == CONFIG.study.trials_in_flight
 
@@ -267,13 +267,13 @@ def test_when_the_budget_ends_outstanding_trials_are_pruned_and_marked_as_interr
     stored = new_study(InMemoryStorage())
     ended = run_schedule(stored, is_over=over_after(n_looks))
     assert all(trial.state.is_finished() for trial in stored.trials)
-    assert {result.number for result in ended} == {trial.number for trial in stored.trials}
-    interrupted = [result for result in ended if result.is_interrupted]
+    assert {result.trial.number for result in ended} == {trial.number for trial in stored.trials}
+    interrupted = [result for result in ended if result.trial.notes.is_interrupted]
     assert len(interrupted) == CONFIG.study.trials_in_flight
     for result in interrupted:
-        assert result.state == TrialState.PRUNED
-        assert result.reason == "the sweep's time was over"
-        assert stored.trials[result.number].value == result.value
+        assert result.trial.state == TrialState.PRUNED
+        assert result.trial.notes.reason == "the sweep's time was over"
+        assert stored.trials[result.trial.number].value == result.trial.value
 
 
 @pytest.mark.parametrize("n_looks", [0, 1, 5])
@@ -294,15 +294,15 @@ def test_what_was_applied_before_the_budget_ended_is_as_in_the_undisturbed_sweep
     ended = run_schedule(stored, is_over=over_after(12))
     rows = table(stored)
     for result in ended:
-        if not result.is_interrupted:
-            assert rows[result.number] == undisturbed[result.number]
+        if not result.trial.notes.is_interrupted:
+            assert rows[result.trial.number] == undisturbed[result.trial.number]
 
 
 def test_a_sweep_that_died_after_its_budget_had_ended_ends_there_again_whatever_time_there_is_now():
     stored = new_study(InMemoryStorage())
     ended = run_schedule(stored, is_over=over_after(12))
     before = table(stored)
-    n_undisturbed = sum(not result.is_interrupted for result in ended)
+    n_undisturbed = sum(not result.trial.notes.is_interrupted for result in ended)
     assert 0 < n_undisturbed < len(before) < 12
     for stop in range(n_undisturbed, len(before)):
         stored = new_study(InMemoryStorage())
@@ -319,7 +319,7 @@ def test_a_resumed_sweep_whose_time_is_over_at_once_leaves_no_trial_running():
             run_schedule(stored, check_interrupt=stop_after(stop))
         ended = run_schedule(stored, is_over=lambda: True)
         assert all(trial.state.is_finished() for trial in stored.trials)
-        assert {result.number for result in ended} == {trial.number for trial in stored.trials}
+        assert {result.trial.number for result in ended} == {trial.number for trial in stored.trials}
 
 
 # --- patience ---
@@ -330,13 +330,13 @@ def test_a_sweep_without_improvement_ends_after_as_many_trials_as_its_patience()
     stored = new_study(InMemoryStorage())
     ended = run_schedule(stored, config)
     assert len(ended) < 30
-    interrupted = [result for result in ended if result.is_interrupted]
-    assert {result.reason for result in interrupted} == {"no better value in 3 trials"}
+    interrupted = [result for result in ended if result.trial.notes.is_interrupted]
+    assert {result.trial.notes.reason for result in interrupted} == {"no better value in 3 trials"}
     best, n_worse = float("inf"), 0
     for result in ended[: -len(interrupted)]:
         assert n_worse < 3
-        is_better = result.state == TrialState.COMPLETE and result.value < best
-        best, n_worse = (result.value, 0) if is_better else (best, n_worse + (best < float("inf")))
+        is_better = result.trial.state == TrialState.COMPLETE and result.trial.value < best
+        best, n_worse = (result.trial.value, 0) if is_better else (best, n_worse + (best < float("inf")))
     assert n_worse == 3
 
 
@@ -393,15 +393,17 @@ def stop_after(n_calls, then=nothing):
 
 def resumed_until_finished(stored, facts):
     """Run on; the first fact of a trial stays, as in the outbox."""
-    run_schedule(stored, on_trial_end=lambda result: facts.setdefault(result.number, result))
+    run_schedule(stored, on_trial_end=lambda result: facts.setdefault(result.trial.number, result))
 
 
 def assert_undisturbed(stored, facts, undisturbed):
     rows = table(stored)
     assert rows == undisturbed
     assert all(trial.state.is_finished() for trial in stored.trials)
-    assert {number: fact.state.name for number, fact in facts.items()} == {row["number"]: row["state"] for row in rows}
-    assert {number: fact.value for number, fact in facts.items()} == {row["number"]: row["value"] for row in rows}
+    assert {number: fact.trial.state.name for number, fact in facts.items()} == {
+        row["number"]: row["state"] for row in rows
+    }
+    assert {number: fact.trial.value for number, fact in facts.items()} == {row["number"]: row["value"] for row in rows}
 
 
 def test_a_sweep_interrupted_at_any_look_ends_as_the_undisturbed_one(undisturbed):
@@ -414,7 +416,7 @@ def test_a_sweep_interrupted_at_any_look_ends_as_the_undisturbed_one(undisturbed
             run_schedule(
                 stored,
                 check_interrupt=stop_after(stop),
-                on_trial_end=lambda result, facts=facts: facts.setdefault(result.number, result),
+                on_trial_end=lambda result, facts=facts: facts.setdefault(result.trial.number, result),
             )
         resumed_until_finished(stored, facts)
         assert_undisturbed(stored, facts, undisturbed)
@@ -426,7 +428,7 @@ def test_a_sweep_that_dies_while_it_records_any_trial_ends_as_the_undisturbed_on
         stored, facts = new_study(InMemoryStorage()), {}
 
         def record(result, facts=facts):
-            facts.setdefault(result.number, result)
+            facts.setdefault(result.trial.number, result)
 
         dies = stop_after(stop, record)
         if is_written:
@@ -508,7 +510,7 @@ def test_a_sweep_interrupted_again_and_again_ends_as_the_undisturbed_one(undistu
             run_schedule(
                 stored,
                 check_interrupt=stop_after(9),
-                on_trial_end=lambda result: facts.setdefault(result.number, result),
+                on_trial_end=lambda result: facts.setdefault(result.trial.number, result),
             )
         except Stopped:
             if n_lives < 40:
@@ -557,7 +559,7 @@ def run_in(workspace, facts):
     workspace.create()
     with workspace.lease("small"):
         stored = find_or_create(SHORT, workspace, None, "digest", False, nothing)
-        run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.number, result))
+        run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.trial.number, result))
         stored.set_attribute("state", "FINISHED")
     return stored
 
@@ -601,14 +603,14 @@ def test_a_sweep_that_dies_when_its_budget_ends_keeps_record_and_storage_in_step
         stored, facts = new_study(InMemoryStorage()), {}
 
         def record(result, facts=facts):
-            facts.setdefault(result.number, result)
+            facts.setdefault(result.trial.number, result)
 
         with pytest.raises(Stopped, match="here"):
             n_before = 2  # trials end undisturbed before the budget does
             run_schedule(stored, is_over=over_after(9), on_trial_end=_dies_after(record, n_before + stop))
         resumed_until_finished(stored, facts)
         rows = table(stored)
-        assert {n: fact.state.name for n, fact in facts.items()} == {row["number"]: row["state"] for row in rows}
+        assert {n: fact.trial.state.name for n, fact in facts.items()} == {row["number"]: row["state"] for row in rows}
 
 
 def _dies_after(record, n_calls):

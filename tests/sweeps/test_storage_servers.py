@@ -17,7 +17,7 @@ from optuna.storages import RDBStorage
 import sweeps.storage.database
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
-from sweeps.results.status import find_study, study_statuses, trials_of
+from sweeps.results.status import find_study, study_statuses
 from sweeps.run import run_sweep
 from sweeps.storage import study_lease
 from sweeps.storage.database import StorageLostError, answering, open_database
@@ -245,7 +245,7 @@ def test_the_command_line_on_postgresql_gives_the_trials_of_the_journal_and_show
 
 def trials(here):
     """The leaderboard of the newest study of a folder, without the time that a process takes to start."""
-    return [row.to_dict() for row in trials_of(find_study(Workspace(here.directory), None))]
+    return [row.to_dict() for row in find_study(Workspace(here.directory), None).leaderboard()]
 
 
 def test_a_killed_coordinator_continues_to_the_undisturbed_table(here, database, journal_trials):

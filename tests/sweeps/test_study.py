@@ -20,7 +20,7 @@ from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import EarlyEnd, StudyAttributes
 from sweeps.trials.rungs import Rungs
 from tests.conftest import REPOSITORY
-from tests.sweeps.small import new_study, run_schedule, small_config, table, undisturbed_table
+from tests.sweeps.small import new_study, run_schedule, small_config, table, trial_of, undisturbed_table
 
 pytestmark = pytest.mark.usefixtures("_quiet_optuna")
 
@@ -119,7 +119,7 @@ class TestEveryStorage:
         study = live(new_study(place.open()))
         number, _ = study.ask()
         study.report(number, 2, 0.5)
-        study.tell(number, state, value, {"best_iteration": 2, "reason": "because"})
+        study.tell(trial_of(number, state, value, best_iteration=2, reason="because"))
         (trial,) = self.reopened(place).trials
         assert (trial.state, trial.value) == (state, value)
         assert trial.user_attrs == {"best_iteration": 2, "reason": "because"}
@@ -139,24 +139,25 @@ class TestEveryStorage:
         for _ in range(2):
             first.ask()
         first.report(0, 2, 0.5)
-        first.tell(0, TrialState.COMPLETE, 0.5, {"best_iteration": 2, "reason": ""})
+        first.tell(trial_of(0, TrialState.COMPLETE, 0.5, best_iteration=2))
         again = live(self.reopened(place))
         assert [again.ask()[0], again.ask()[0]] == [0, 1]
         assert again.outcome(0).state == TrialState.COMPLETE
-        assert again.outcome(0).intermediate_values == {2: 0.5}
+        assert again.stored_value(0, 2) == 0.5
+        assert again.stored_value(0, 3) is None
         assert again.outcome(1) is None
 
     def test_replaying_a_finished_trial_writes_nothing(self, place):
         first = live(new_study(place.open()))
         first.ask()
         first.report(0, 2, 0.5)
-        first.tell(0, TrialState.COMPLETE, 0.5, {"best_iteration": 2, "reason": ""})
+        first.tell(trial_of(0, TrialState.COMPLETE, 0.5, best_iteration=2))
         before = table(self.reopened(place))
         completed_at = self.reopened(place).trials[0].datetime_complete
         again = live(self.reopened(place))
         again.ask()
         assert again.report(0, 2, 0.5) is False
-        again.tell(0, TrialState.COMPLETE, 0.5, {})
+        again.tell(trial_of(0, TrialState.COMPLETE, 0.5))
         assert table(self.reopened(place)) == before
         assert self.reopened(place).trials[0].datetime_complete == completed_at
 
@@ -165,7 +166,7 @@ class TestEveryStorage:
         first.ask()
         first.report(0, 2, 0.5)
         first.report(0, 6, 0.4)
-        first.tell(0, TrialState.PRUNED, 0.4, {})
+        first.tell(trial_of(0, TrialState.PRUNED, 0.4))
         again = live(self.reopened(place))
         again.ask()
         assert again.report(0, 2, 0.5) is False
@@ -211,7 +212,7 @@ def test_tpe_learns_from_its_trials_and_random_does_not():
         study = live(stored, config)
         for _ in range(30):
             number, candidate = study.ask()
-            study.tell(number, TrialState.COMPLETE, hooks["value"](candidate), {})
+            study.tell(trial_of(number, TrialState.COMPLETE, hooks["value"](candidate)))
         return [trial.params["learning_rate"] for trial in stored.trials]
 
     def high_is_good(candidate):
@@ -239,7 +240,7 @@ from optuna.storages import InMemoryStorage
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from tests.sweeps.small import new_study, small_config
+from tests.sweeps.small import new_study, small_config, trial_of
 from sweeps.trials.rungs import Rungs
 from sweeps.search.live_study import LiveStudy
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -249,7 +250,7 @@ asked = []
 for _ in range(30):
     number, candidate = study.ask()
     pruned = study.report(number, 2, candidate.learning_rate)
-    study.tell(number, TrialState.PRUNED if pruned else TrialState.COMPLETE, candidate.learning_rate, {})
+    study.tell(trial_of(number, TrialState.PRUNED if pruned else TrialState.COMPLETE, candidate.learning_rate))
     asked.append([candidate.params, pruned])
 print(json.dumps(asked))
 """
@@ -279,14 +280,14 @@ def test_asking_needs_only_the_history_and_not_the_life_before_it():
     for _ in range(20):
         number, candidate = study.ask()
         study.report(number, 2, candidate.learning_rate)
-        study.tell(number, TrialState.COMPLETE, candidate.learning_rate, {})
+        study.tell(trial_of(number, TrialState.COMPLETE, candidate.learning_rate))
     (stored,) = StoredStudy.all_of(copy.deepcopy(storage))
     resumed = live(stored)
     for _ in range(20):
         number, candidate = resumed.ask()
         resumed.report(number, 2, candidate.learning_rate)
         outcome = resumed.outcome(number)
-        resumed.tell(number, outcome.state, outcome.value, {})
+        resumed.tell(outcome)
     assert resumed.ask() == study.ask()
 
 
