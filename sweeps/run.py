@@ -6,7 +6,9 @@ Read `run_sweep` top down; each step is a call into the module of that name.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ import numpy as np
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from experiments.error_text import mask_password
+from experiments.preparation import PreparedData
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import check_variables, scheduler_of
 from sweeps.data import load_data, problem_of, unseen_in_test
-from sweeps.execution.executors import open_executor, started_workers
+from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.recording.description import won
 from sweeps.recording.record import Record
@@ -26,12 +29,16 @@ from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
-from sweeps.search.winner import crown
+from sweeps.search.winner import Winner, crown
 from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.study_lease import place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import open_study
+from sweeps.trials.problem import Problem
 from sweeps.trials.rungs import Rungs
+from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
 
 
@@ -51,90 +58,119 @@ def run_sweep(
         InterruptedSweepError: SIGINT or SIGTERM came; the same call continues.
     """
     began_at = time.monotonic()
-    progress = progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
-    with started_workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
-        prepared = load_data(config)
-        problem = problem_of(config, prepared)
-        rungs = Rungs(config.search.max_iterations)
-        data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
-        workspace.create()
+    with ExitStack() as run:
+        with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
+            prepared = load_data(config)
+            sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
+            _run_trials(sweep, workers, _budget(config.sweep.timeout_seconds, began_at))
+        leaderboard, winner, has_report = _end(sweep)
 
-        with (
-            workspace.lease(config.sweep.name),
-            Interrupts() as interrupts,
-            one_blas_thread(),
-            progress,
-            open_study(
-                config, workspace, prepared.dataset.digest, is_new=is_new, interrupts=interrupts, say=progress.say
-            ) as stored,
-        ):
-            folder = workspace.study_folder(stored.name)
-            for note in unseen_in_test(prepared):
-                progress.say(note)
-            with Record(config, stored.name, prepared, workspace, progress.say) as record:
-                interrupts.also(record.look)
-
-                def trial_ended(result: TrialResult) -> None:
-                    record.trial_ended(result)
-                    if not result.is_recalled:
-                        progress.trial_ended(result.trial)
-
-                n_trials, study = stored.attributes.n_trials, config.study
-                plan = Plan(problem, rungs, n_trials, study.trials_in_flight, config.sweep.patience, study.stops_early)
-                progress.begin(n_trials, [trial for trial in stored.leaderboard() if trial.has_ended])
-                with (
-                    open_executor(
-                        config.execution.executor,
-                        config.execution.workers,
-                        data,
-                        workers=workers,
-                        folder=folder.path,
-                        scheduler=scheduler_of(config),
-                        data_name=f"{stored.name} of {place_of(workspace)}",
-                        trials_in_flight=config.study.trials_in_flight,
-                        say=progress.say,
-                    ) as (executor, run_rung),
-                    Checkpoint(folder.checkpoint, stored.name) as checkpoint,
-                ):
-                    Schedule(
-                        LiveStudy(stored, config, rungs),
-                        executor,
-                        run_rung,
-                        checkpoint,
-                        plan,
-                        Hooks(_budget(config.sweep.timeout_seconds, began_at), interrupts.check, trial_ended),
-                    ).run()
-
-                interrupts.check()  # the winner may take as long to train as any trial
-                trials = stored.leaderboard()
-                winner = crown(trials, problem, data, prepared, stored.name)
-                if winner is not None:
-                    winner.model.save(folder.model)
-                report = report_at_the_end(stored, workspace, winner, progress.say)
-                outcome = won(winner, trials, prepared.dataset.n_test, has_report=bool(report))
-                record.finish(winner, outcome, report)
-            state = "FAILED" if winner is None else "FINISHED"
-            stored.set_attribute("state", state)
-
-    assert record.delivered is not None, "leaving the record delivers it"
+    delivered = sweep.record.delivered
+    assert delivered is not None, "leaving the record delivers it"
     return SweepResult(
         sweep=config.sweep.name,
-        study=stored.name,
-        state=state,
+        study=sweep.stored.name,
+        state=sweep.record.state,
         task=prepared.dataset.task,
         n_test=prepared.dataset.n_test,
-        rows=trials,
+        rows=leaderboard,
         winner=winner,
-        model_file=None if winner is None else str(folder.model.relative_to(workspace.directory)),
-        report_file=str(folder.report.relative_to(workspace.directory)) if report else None,
-        folder=folder.path.resolve(),
-        tracking_uri=mask_password(workspace.tracking_uri(folder)),
-        delivery=record.delivered.own,
-        older_pending=record.delivered.others,
+        model_file=None if winner is None else str(sweep.folder.model.relative_to(workspace.directory)),
+        report_file=str(sweep.folder.report.relative_to(workspace.directory)) if has_report else None,
+        folder=sweep.folder.path.resolve(),
+        tracking_uri=mask_password(workspace.tracking_uri(sweep.folder)),
+        delivery=delivered.own,
+        older_pending=delivered.others,
         elapsed_seconds=time.monotonic() - began_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """What a sweep that has begun works with."""
+
+    config: Config
+    workspace: Workspace
+    prepared: PreparedData
+    problem: Problem
+    data: TrainingData
+    stored: StoredStudy
+    folder: StudyFolder
+    record: Record
+    interrupts: Interrupts
+    progress: Progress
+
+
+@contextmanager
+def _begun(
+    config: Config, workspace: Workspace, prepared: PreparedData, is_new: bool, progress: Progress
+) -> Iterator[_Sweep]:
+    """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
+    problem = problem_of(config, prepared)
+    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
+    digest = prepared.dataset.digest
+    workspace.create()
+    with (
+        workspace.lease(config.sweep.name),
+        Interrupts() as interrupts,
+        one_blas_thread(),
+        progress,
+        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
+    ):
+        for note in unseen_in_test(prepared):
+            progress.say(note)
+        folder = workspace.study_folder(stored.name)
+        with Record(config, stored.name, prepared, workspace, progress.say) as record:
+            interrupts.also(record.look)
+            yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, interrupts, progress)
+        stored.set_attribute("state", record.state)
+
+
+def _run_trials(sweep: _Sweep, workers: Workers, is_over: Callable[[], bool]) -> None:
+    config, stored = sweep.config, sweep.stored
+    rungs, n_trials = Rungs(config.search.max_iterations), stored.attributes.n_trials
+
+    def trial_ended(result: TrialResult) -> None:
+        sweep.record.trial_ended(result)
+        if not result.is_recalled:
+            sweep.progress.trial_ended(result.trial)
+
+    sweep.progress.begin(n_trials, [trial for trial in stored.leaderboard() if trial.has_ended])
+    executor, run_rung = workers.train_on(
+        sweep.data,
+        folder=sweep.folder.path,
+        scheduler=scheduler_of(config),
+        data_name=f"{stored.name} of {place_of(sweep.workspace)}",
+        trials_in_flight=config.study.trials_in_flight,
+        say=sweep.progress.say,
+    )
+    plan = Plan(
+        problem=sweep.problem,
+        rungs=rungs,
+        n_trials=n_trials,
+        trials_in_flight=config.study.trials_in_flight,
+        patience=config.sweep.patience,
+        stops_early=config.study.stops_early,
+    )
+    hooks = Hooks(is_over, sweep.interrupts.check, trial_ended)
+    with Checkpoint(sweep.folder.checkpoint, stored.name) as checkpoint:
+        Schedule(LiveStudy(stored, config, rungs), executor, run_rung, checkpoint, plan, hooks).run()
+
+
+def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
+    """The leaderboard, the winner if there is one, and whether there is a report; all of it is on record."""
+    sweep.interrupts.check()  # the winner may take as long to train as any trial
+    stored, prepared = sweep.stored, sweep.prepared
+    leaderboard = stored.leaderboard()
+    winner = crown(leaderboard, sweep.problem, sweep.data, prepared, stored.name)
+    if winner is not None:
+        winner.model.save(sweep.folder.model)
+    report = report_at_the_end(stored, sweep.workspace, winner, sweep.progress.say)
+    description = won(winner, leaderboard, prepared.dataset.n_test, has_report=bool(report))
+    sweep.record.finish(winner, description, report)
+    return leaderboard, winner, bool(report)
 
 
 def _budget(timeout_seconds: float | None, began_at: float) -> Callable[[], bool]:

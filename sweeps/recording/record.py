@@ -25,11 +25,16 @@ class Record:
     """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted.
 
     Args:
-        config: Of the run.
-        study_name: Of the study.
-        prepared: Its data.
-        workspace: Of the run; the sweep's lease must be held.
+        config: The configuration becomes part of the record; it says where that goes.
+        study_name: `<name>/<UTC time>`.
+        prepared: The data that the study trains on.
+        workspace: Where the study's folder is; the sweep's lease must be held.
         say: Told what a person should know.
+
+    Attributes:
+        state: RUNNING, until `finish` says FINISHED or FAILED.
+        delivered: How much of the record is in MLflow; None until the block is left.
+
     Raises:
         InputError: What is there of the record already is damaged.
     """
@@ -53,7 +58,7 @@ class Record:
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(self._folder)
-        self._is_finished = False
+        self.state = "RUNNING"
         self.delivered: Delivered | None = None
 
     def __enter__(self) -> Self:
@@ -74,21 +79,22 @@ class Record:
     def finish(self, winner: Winner | None, outcome: str = "", artifacts: Mapping[str, str] | None = None) -> None:
         """Write down that the study is over, in words too (Markdown); without a winner it has failed."""
         description = f"{outcome}\n{self._started.description}" if outcome else ""
-        self._stop("FAILED" if winner is None else "FINISHED", winner, description, artifacts)
-        self._is_finished = True
+        state = "FAILED" if winner is None else "FINISHED"
+        self._stop(state, winner, description, artifacts)
+        self.state = state
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if not self._is_finished:
+            if self.state == "RUNNING":
                 self._say(
                     f"Stopping: MLflow gets {SECONDS_TO_DELIVER_INTERRUPTED:.0f} s. Nothing is lost without them."
                 )
                 self._stop("KILLED", None)
         finally:  # on a full disk too: a process that is left behind would keep the program from ending
             self.delivered = self._delivery.close(
-                SECONDS_TO_DELIVER if self._is_finished else SECONDS_TO_DELIVER_INTERRUPTED, self._others()
+                SECONDS_TO_DELIVER_INTERRUPTED if self.state == "RUNNING" else SECONDS_TO_DELIVER, self._others()
             )
 
     def _keep_tracking_uri(self, uri: str | None) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ from optuna.trial import TrialState
 
 from engine import TrainingData
 from engine.threads import one_blas_thread
-from engine.worker import run_rung
+from engine.worker import Rung, RungResult, run_rung
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import parse_config
 from sweeps.execution.contract import RungExecutor
+from sweeps.execution.executors import Workers
 from sweeps.execution.serial import SerialExecutor
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
@@ -64,6 +65,15 @@ def small_problem(dtype: str = "float32") -> tuple[Problem, TrainingData]:
     held_out = np.zeros((2, 30), np.bool_)
     held_out[0, :15], held_out[1, 15:] = True, True
     return Problem(3, 1, 30, 2, "regression", dtype, 1), TrainingData.of(X, Y, held_out, np.dtype(dtype))
+
+
+@contextmanager
+def open_executor(
+    name: str, n_workers: int, data: TrainingData, **place: Any
+) -> Iterator[tuple[RungExecutor, Callable[[Rung], RungResult]]]:
+    """An executor whose workers have the data, as long as entered; `place` is for `Workers.train_on`."""
+    with Workers(name, n_workers) as workers:
+        yield workers.train_on(data, **place)
 
 
 def nothing(*_: object) -> None:

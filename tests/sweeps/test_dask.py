@@ -19,7 +19,6 @@ from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung
 from experiments.errors import InputError
 from sweeps.execution.contract import ExecutorLostError, WorkerDiedError
-from sweeps.execution.executors import open_executor
 from sweeps.results.progress import SilentProgress
 from sweeps.run import run_sweep
 from tests.sweeps import cluster as there
@@ -29,6 +28,7 @@ from tests.sweeps.small import (
     CommandLine,
     changed,
     new_study,
+    open_executor,
     run_schedule,
     small_config,
     small_problem,
@@ -445,7 +445,7 @@ class TestTheCommandLine:
     def test_without_the_package_it_says_what_to_type(self):
         program = (
             "import sys; sys.modules['distributed'] = None\n"
-            "from sweeps.execution.executors import open_executor\n"
+            "from tests.sweeps.small import open_executor\n"
             "with open_executor('dask', 0, None): pass"
         )
         done = subprocess.run(

@@ -17,12 +17,11 @@ from optuna.storages import InMemoryStorage
 from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung, worker_pid
 from sweeps.execution.contract import MAX_ATTEMPTS, WorkerDiedError, n_cores
-from sweeps.execution.executors import open_executor
 from sweeps.execution.serial import SerialExecutor
 from sweeps.trials.space import Candidate
 from tests.conftest import REPOSITORY
 from tests.sweeps import cluster, faults
-from tests.sweeps.small import new_study, run_schedule, small_problem, table, undisturbed_table
+from tests.sweeps.small import new_study, open_executor, run_schedule, small_problem, table, undisturbed_table
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 
@@ -161,7 +160,7 @@ def test_a_worker_imports_the_engine_and_nothing_of_the_search_or_the_record(wor
 def test_a_script_needs_no_guard_because_workers_do_not_run_it(tmp_path):
     program = tmp_path / "script.py"
     program.write_text(
-        "from sweeps.execution.executors import open_executor\n"
+        "from tests.sweeps.small import open_executor\n"
         "from tests.sweeps import faults\n"
         "from tests.sweeps.small import small_problem\n"
         "print('begun', __file__, __spec__, flush=True)\n"
@@ -182,7 +181,7 @@ def test_a_program_that_has_loaded_a_model_may_run_a_sweep(tmp_path):
     program = tmp_path / "script.py"
     program.write_text(
         "import sys\n"
-        "from sweeps.execution.executors import open_executor\n"
+        "from tests.sweeps.small import open_executor\n"
         "from tests.sweeps import faults\n"
         "from tests.sweeps.small import small_problem\n"
         f"sys.path.insert(0, {str(tmp_path / 'code')!r})\n"
@@ -322,7 +321,7 @@ def test_the_data_that_workers_read_are_gone_when_the_executor_is_left(tmp_path,
 
 COORDINATOR = """
 import sys, time
-from sweeps.execution.executors import open_executor
+from tests.sweeps.small import open_executor
 from engine.worker import worker_pid
 from tests.sweeps import faults
 from tests.sweeps.small import small_problem

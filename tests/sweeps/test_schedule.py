@@ -15,7 +15,6 @@ from optuna.trial import TrialState
 
 from engine.worker import run_rung
 from sweeps.execution.contract import RungExecutor
-from sweeps.execution.executors import open_executor
 from sweeps.search.schedule import imagined_seconds
 from sweeps.storage.journal import JournalFile
 from sweeps.storage.workspace import Workspace
@@ -26,6 +25,7 @@ from tests.sweeps import faults
 from tests.sweeps.small import (
     new_study,
     nothing,
+    open_executor,
     run_schedule,
     small_config,
     small_problem,

@@ -8,9 +8,16 @@ from optuna.storages import InMemoryStorage
 
 from engine.threads import one_blas_thread
 from sweeps.execution.contract import MAX_ATTEMPTS
-from sweeps.execution.executors import open_executor
 from tests.sweeps import faults
-from tests.sweeps.small import new_study, run_schedule, small_config, small_problem, table, undisturbed_table
+from tests.sweeps.small import (
+    new_study,
+    open_executor,
+    run_schedule,
+    small_config,
+    small_problem,
+    table,
+    undisturbed_table,
+)
 
 INDEPENDENT = small_config(sweep={"n_trials": 8}, study={"sampler": "random", "pruner": "none"})
 """Trials that know nothing of each other: one that fails changes no other."""
