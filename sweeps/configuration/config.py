@@ -275,6 +275,12 @@ class Config(Section):
         """The file as its user wrote it; empty for a configuration made in Python."""
         return self._text
 
+    def placed(self, *, directory: Path, source: str, text: str = "") -> Self:
+        """A copy that says where it comes from: see `directory`, `source`, `text`."""
+        copy = self.model_copy()
+        copy._directory, copy._source, copy._text = directory, source, text
+        return copy
+
     def fingerprint(self, data_digest: str) -> str:
         """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
         decisive = {

@@ -51,8 +51,7 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
             "Tables are [sweep], text stands in double quotes.",
             "Mend the line that is named.",
         ) from error
-    config = parse_config(values, source=source, directory=directory)
-    config._text = text
+    config = parse_config(values, source=source, directory=directory, text=text)
     return _replaced(config, sections, "load_config") if sections else config
 
 
@@ -75,8 +74,7 @@ def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source:
     for section, changes in sections.items():
         values[section] = values.get(section, {}) | dict(changes)
     changed = parse_config(values, source=source, directory=config.directory)
-    changed._source, changed._text = config.source, config.text
-    return changed
+    return changed.placed(directory=config.directory, source=config.source, text=config.text)
 
 
 def as_toml(config: Config) -> str:
@@ -104,13 +102,14 @@ def ready_made() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def parse_config(values: dict[str, Any], *, source: str, directory: Path) -> Config:
+def parse_config(values: dict[str, Any], *, source: str, directory: Path, text: str = "") -> Config:
     """Check a dictionary of tables.
 
     Args:
         values: As TOML gives it.
         source: Named in messages.
         directory: What relative paths are relative to.
+        text: The file as its user wrote it.
     Raises:
         InputError: The first thing that is wrong, with its place.
     """
@@ -118,9 +117,7 @@ def parse_config(values: dict[str, Any], *, source: str, directory: Path) -> Con
         config = Config.model_validate(values)
     except ValidationError as error:
         raise _as_input_error(error, source) from None
-    config._directory = directory
-    config._source = source
-    return config
+    return config.placed(directory=directory, source=source, text=text)
 
 
 def expand_uri(uri: str, source: str) -> str:

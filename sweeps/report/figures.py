@@ -6,7 +6,7 @@ from experiments.facts import TrialFinished
 from experiments.report import Figure, Section, figures
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, VALUE
-from sweeps.report.study_record import StudyRecord
+from sweeps.report.reported_study import ReportedStudy
 
 N_CURVES = 30
 """Trials whose learning curves are drawn beside the best one's."""
@@ -14,29 +14,29 @@ N_CURVES = 30
 NO_OUTBOX = "is in the study's outbox, which is not in this folder: open the report where the sweep was run."
 
 
-def sections(record: StudyRecord) -> list[Section]:
+def sections(study: ReportedStudy) -> list[Section]:
     """All that is drawn, in the order of the page."""
     return [
-        _history(record),
-        _importances(record),
-        _parallel_coordinates(record),
-        _slices(record),
-        _learning_curves(record),
-        _depth_and_width(record),
-        _time_spent(record),
+        _history(study),
+        _importances(study),
+        _parallel_coordinates(study),
+        _slices(study),
+        _learning_curves(study),
+        _depth_and_width(study),
+        _time_spent(study),
     ]
 
 
-def _history(record: StudyRecord) -> Section:
-    n_complete = len(optuna_figures.complete(record.trials))
+def _history(study: ReportedStudy) -> Section:
+    n_complete = len(optuna_figures.complete(study.trials))
     note = "" if n_complete <= N_POINTS else f"{_sampled(N_POINTS, n_complete)} The line of the best is that of all."
-    figure = optuna_figures.optimization_history(record.trials)
+    figure = optuna_figures.optimization_history(study.trials)
     return Section("history", "Optimization history", note, "", [Figure("Validation cost by trial", figure)])
 
 
-def _importances(record: StudyRecord) -> Section:
-    n_complete = len(optuna_figures.complete(record.trials))
-    if not record.importances:
+def _importances(study: ReportedStudy) -> Section:
+    n_complete = len(optuna_figures.complete(study.trials))
+    if not study.importances:
         note = (
             f"{n_complete} complete trials are too few, or too equal, to tell which hyperparameters mattered; "
             f"it takes {optuna_figures.MIN_TRIALS_FOR_IMPORTANCES} of different values."
@@ -48,34 +48,34 @@ def _importances(record: StudyRecord) -> Section:
     )
     if n_complete < 50:
         note += " So few tell a tendency, not a number."
-    figure = optuna_figures.param_importances(record.trials)
-    height = 90 + 28 * len(record.importances)
+    figure = optuna_figures.param_importances(study.trials)
+    height = 90 + 28 * len(study.importances)
     return Section("importances", "Parameter importances", note, "", [Figure("Importance", figure, height)])
 
 
-def _parallel_coordinates(record: StudyRecord) -> Section:
-    n_complete = len(optuna_figures.complete(record.trials))
+def _parallel_coordinates(study: ReportedStudy) -> Section:
+    n_complete = len(optuna_figures.complete(study.trials))
     note = "One line a complete trial, darker the lower its cost; None: the network has no such layer."
     if n_complete > N_LINES:
         note += f" {_sampled(N_LINES, n_complete)}"
-    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(record.trials), 420, min_width=1040)
+    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(study.trials), 420, min_width=1040)
     return Section("parallel", "Parallel coordinates", note, "", [figure])
 
 
-def _slices(record: StudyRecord) -> Section:
-    n_complete = len(optuna_figures.complete(record.trials))
+def _slices(study: ReportedStudy) -> Section:
+    n_complete = len(optuna_figures.complete(study.trials))
     note = "The cost of complete trials against each hyperparameter alone; darker points are later trials."
     if n_complete > N_POINTS_OF_SLICE:
         note += f" {_sampled(N_POINTS_OF_SLICE, n_complete)}"
     drawn = [
         Figure(f"{VALUE.capitalize()} by {name}", figure, 280, is_wide=False)
-        for name, figure in optuna_figures.slices(record.trials).items()
+        for name, figure in optuna_figures.slices(study.trials).items()
     ]
     return Section("slices", "Slices", note if drawn else "No hyperparameter was searched.", "", drawn)
 
 
-def _learning_curves(record: StudyRecord) -> Section:
-    best, others = _trials_with_curves(record)
+def _learning_curves(study: ReportedStudy) -> Section:
+    best, others = _trials_with_curves(study)
     if best is None:
         return Section("curves", "Learning curves", f"What was recorded along each training {NO_OUTBOX}")
     note = (
@@ -91,12 +91,12 @@ def _learning_curves(record: StudyRecord) -> Section:
     return Section("curves", "Learning curves", note, "", drawn)
 
 
-def _depth_and_width(record: StudyRecord) -> Section:
-    complete = record.table[record.table["outcome"] == "complete"]
+def _depth_and_width(study: ReportedStudy) -> Section:
+    complete = study.table[study.table["outcome"] == "complete"]
     note = "Complete trials. A box holds the middle half of its trials; its line is their median."
     if len(complete) > N_POINTS:
         note += f" By width: {_sampled(N_POINTS, len(complete))}"
-    numbers = [trial.number for trial in optuna_figures.sample(optuna_figures.complete(record.trials), N_POINTS)]
+    numbers = [trial.number for trial in optuna_figures.sample(optuna_figures.complete(study.trials), N_POINTS)]
     drawn = [Figure(f"{VALUE.capitalize()} by depth", figures.value_by_depth(complete, VALUE), is_wide=False)]
     if (complete["depth"] > 0).any():
         by_width = figures.value_by_width(complete[complete["number"].isin(numbers)], VALUE)
@@ -104,14 +104,14 @@ def _depth_and_width(record: StudyRecord) -> Section:
     return Section("depth-width", "Depth and width", note, "", drawn)
 
 
-def _time_spent(record: StudyRecord) -> Section:
-    timeline = Figure("Trials over time", optuna_figures.timeline(record.trials))
-    n_begun = len(record.trials)
+def _time_spent(study: ReportedStudy) -> Section:
+    timeline = Figure("Trials over time", optuna_figures.timeline(study.trials))
+    n_begun = len(study.trials)
     last = f"The last {N_BARS} of {n_begun:,} trials" if n_begun > N_BARS else "Trials"
     waiting = f"{last} from their first rung to their last, waiting for a worker included."
-    if record.table["training_seconds"].isna().all():
+    if study.table["training_seconds"].isna().all():
         return Section("time", "Time spent", f"The training time of each trial {NO_OUTBOX} {waiting}", "", [timeline])
-    known = record.table.dropna(subset=["training_seconds"])
+    known = study.table.dropna(subset=["training_seconds"])
     note = f"Training time is what workers spent computing. {waiting}"
     drawn = [
         Figure("Training time by outcome", figures.time_by_state(known), 240, is_wide=False),
@@ -121,12 +121,12 @@ def _time_spent(record: StudyRecord) -> Section:
     return Section("time", "Time spent", note, "", drawn)
 
 
-def _trials_with_curves(record: StudyRecord) -> tuple[TrialFinished | None, list[TrialFinished]]:
+def _trials_with_curves(study: ReportedStudy) -> tuple[TrialFinished | None, list[TrialFinished]]:
     """The best trial's fact and a sample of others', evenly spread over the leaderboard; read one by one."""
-    if record.outbox is None:
+    if study.outbox is None:
         return None, []
-    others = record.ranked.iloc[1:].dropna(subset=["value"])["number"].tolist()
-    facts = [record.outbox.trial(number) for number in [record.leaderboard[0].number, *_evenly(others, N_CURVES)]]
+    others = study.ranked.iloc[1:].dropna(subset=["value"])["number"].tolist()
+    facts = [study.outbox.trial(number) for number in [study.leaderboard[0].number, *_evenly(others, N_CURVES)]]
     best, *rest = [fact if fact is not None and fact.curves.get("validation_cost") else None for fact in facts]
     return best, [fact for fact in rest if fact is not None]
 

@@ -9,49 +9,49 @@ from experiments.facts import Score
 from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import winner_beside_baselines
 from sweeps.report import figures
-from sweeps.report.study_record import StudyRecord
+from sweeps.report.reported_study import ReportedStudy
 
 N_BEST = 30
 N_FAILURES = 20
 
 
-def page_of(record: StudyRecord) -> Page:
+def page_of(study: ReportedStudy) -> Page:
     """The page of a study that has a complete trial."""
     sections = [
-        _what_won(record),
-        _leaderboard(record),
-        *figures.sections(record),
-        _failures(record),
-        _data_and_configuration(record),
+        _what_won(study),
+        _leaderboard(study),
+        *figures.sections(study),
+        _failures(study),
+        _data_and_configuration(study),
     ]
-    return Page(record.name, _subtitle(record), _tiles(record), [s for s in sections if s is not None])
+    return Page(study.name, _subtitle(study), _tiles(study), [s for s in sections if s is not None])
 
 
-def _subtitle(record: StudyRecord) -> str:
-    parts = [record.state.capitalize()]
-    if record.started is not None:
-        parts.append(f"begun {_utc(record.started.started_at)}")
-        if record.finished is not None and record.state == "FINISHED":
-            parts.append(f"took {_duration(record.finished.ended_at - record.started.started_at)}")
-        data = record.started.data
+def _subtitle(study: ReportedStudy) -> str:
+    parts = [study.state.capitalize()]
+    if study.started is not None:
+        parts.append(f"begun {_utc(study.started.started_at)}")
+        if study.finished is not None and study.state == "FINISHED":
+            parts.append(f"took {_duration(study.finished.ended_at - study.started.started_at)}")
+        data = study.started.data
         parts.append(f"{data.task}, {data.n_train:,} training examples of {data.n_features:,} features")
     return " · ".join(parts)
 
 
-def _tiles(record: StudyRecord) -> list[Tile]:
-    counts = record.table["outcome"].value_counts()
-    best = record.leaderboard[0]
+def _tiles(study: ReportedStudy) -> list[Tile]:
+    counts = study.table["outcome"].value_counts()
+    best = study.leaderboard[0]
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
     tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
-    for score in _scores(record):
+    for score in _scores(study):
         tiles.append(Tile(f"{score.value:.4g}", f"test {_metric(score)}, 95 % interval {_interval(score)}"))
-    if record.outbox is not None:
-        tiles.append(Tile(_duration(record.table["training_seconds"].sum()), "training time, all workers together"))
+    if study.outbox is not None:
+        tiles.append(Tile(_duration(study.table["training_seconds"].sum()), "training time, all workers together"))
     return tiles
 
 
-def _what_won(record: StudyRecord) -> Section:
-    best = record.leaderboard[0]
+def _what_won(study: ReportedStudy) -> Section:
+    best = study.leaderboard[0]
     hyperparameters = {
         "trial": str(best.number),
         "validation cost": f"{best.value:.6g} at iteration {best.best_iteration} of {best.candidate.n_iterations}",
@@ -59,11 +59,11 @@ def _what_won(record: StudyRecord) -> Section:
         "hidden units": best.candidate.widths,
         "activation": best.candidate.activation,
     }
-    scores = _scores(record)
+    scores = _scores(study)
     if not scores:
         note = "The best so far. The test set stays sealed until the sweep is finished; then the winner meets it once."
         return Section("winner", "What leads", note, tables.pairs(hyperparameters))
-    n_test = f"{record.started.data.n_test:,} " if record.started is not None else ""
+    n_test = f"{study.started.data.n_test:,} " if study.started is not None else ""
     note = (
         f"Refitted on all training examples for {best.best_iteration} iterations, then scored once on the {n_test}"
         "sealed test examples, beside what a constant and a linear model reach on them."
@@ -76,8 +76,8 @@ def _what_won(record: StudyRecord) -> Section:
     return Section("winner", "What won", note, html, drawn)
 
 
-def _scores(record: StudyRecord) -> list[Score]:
-    return [] if record.finished is None else record.finished.scores
+def _scores(study: ReportedStudy) -> list[Score]:
+    return [] if study.finished is None else study.finished.scores
 
 
 def _score_table(score: Score) -> str:
@@ -90,8 +90,8 @@ def _score_table(score: Score) -> str:
     return tables.table(frame, {name: "{:.4g}".format}, first_row_class="winner")
 
 
-def _leaderboard(record: StudyRecord) -> Section:
-    shown = record.ranked.head(N_BEST)
+def _leaderboard(study: ReportedStudy) -> Section:
+    shown = study.ranked.head(N_BEST)
     frame = pd.DataFrame(
         {
             "trial": shown["number"],
@@ -100,21 +100,21 @@ def _leaderboard(record: StudyRecord) -> Section:
             "at iteration": shown["best_iteration"],
             "of": shown["n_iterations"],
             "learning rate": shown["learning_rate"],
-            "hidden units": [trial.candidate.widths for trial in record.leaderboard[:N_BEST]],
+            "hidden units": [trial.candidate.widths for trial in study.leaderboard[:N_BEST]],
             "activation": shown["activation"],
             "training, s": shown["training_seconds"],
         }
     )
     formats = {"validation cost": "{:.6g}".format, "learning rate": "{:.4g}".format, "training, s": "{:.2f}".format}
     note = "Complete trials by validation cost, the mean over the folds at its lowest; then pruned ones."
-    if len(record.leaderboard) > N_BEST:
-        csv = f"python -m sweeps report {record.name} --csv trials.csv"
-        note += f" The first {N_BEST} of {len(record.leaderboard):,}; all of them: {csv}"
+    if len(study.leaderboard) > N_BEST:
+        csv = f"python -m sweeps report {study.name} --csv trials.csv"
+        note += f" The first {N_BEST} of {len(study.leaderboard):,}; all of them: {csv}"
     return Section("leaderboard", "Leaderboard", note, tables.table(frame, formats, first_row_class="winner"))
 
 
-def _failures(record: StudyRecord) -> Section | None:
-    failed = record.table[record.table["outcome"].isin(["failed", "interrupted"])]
+def _failures(study: ReportedStudy) -> Section | None:
+    failed = study.table[study.table["outcome"].isin(["failed", "interrupted"])]
     if failed.empty:
         return None
     frame = pd.DataFrame({"trial": failed["number"], "state": failed["outcome"], "reason": failed["reason"]})
@@ -125,8 +125,8 @@ def _failures(record: StudyRecord) -> Section | None:
     return Section("failures", "Failures", note, html)
 
 
-def _data_and_configuration(record: StudyRecord) -> Section:
-    started = record.started
+def _data_and_configuration(study: ReportedStudy) -> Section:
+    started = study.started
     if started is None:
         note = "They are in the study's outbox, which stayed in the folder where the sweep was run."
         return Section("configuration", "Data and configuration", note)

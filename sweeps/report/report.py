@@ -8,7 +8,7 @@ from typing import IO
 from experiments.errors import InputError
 from experiments.whole_file import whole_file
 from sweeps.recording.facts import sweep_finished
-from sweeps.report.study_record import StudyRecord, read_study, record_of
+from sweeps.report.reported_study import ReportedStudy, read_study, reported_study
 from sweeps.results.text_tables import aligned, leaderboard_table
 from sweeps.search.winner import Winner
 from sweeps.storage.stored_study import StoredStudy
@@ -33,12 +33,12 @@ def report(workspace: Workspace, study: str | None, *, html: Path | None = None,
     with ExitStack() as files:  # an impossible file is told before a long study is read
         page = files.enter_context(whole_file(html)) if html is not None else None
         rows = files.enter_context(whole_file(csv)) if csv is not None else None
-        record = read_study(workspace, study)
+        read = read_study(workspace, study)
         if page is not None:
-            _write_page(record, page)
+            _write_page(read, page)
         if rows is not None:
-            record.table.drop(columns="outcome").to_csv(rows, index=False, lineterminator="\n")
-    return report_text(record) if page is None and rows is None else ""
+            read.table.drop(columns="outcome").to_csv(rows, index=False, lineterminator="\n")
+    return report_text(read) if page is None and rows is None else ""
 
 
 def report_at_the_end(
@@ -54,7 +54,7 @@ def report_at_the_end(
     try:
         with whole_file(page) as file:
             finished = sweep_finished(stored.name, "FINISHED", winner, sequence=1)
-            _write_page(record_of(stored, workspace, "FINISHED", finished), file)
+            _write_page(reported_study(stored, workspace, "FINISHED", finished), file)
     except Exception as error:
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         say(
@@ -65,25 +65,25 @@ def report_at_the_end(
     return {page.name: page.name}
 
 
-def report_text(record: StudyRecord) -> str:
+def report_text(study: ReportedStudy) -> str:
     """The best trials, what mattered, and where the time went, for a terminal."""
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in record.table["outcome"].value_counts().items())
-    best = leaderboard_table(record.leaderboard[:N_BEST])
-    parts = [f"{record.name}: {record.state}", f"The best of {len(record.leaderboard)} trials ({counts})", best]
-    if record.importances:
-        parts += ["Importances (PED-ANOVA of the complete trials)", _importances(record)]
-    if record.outbox is not None:
-        parts += ["Training time", _time_spent(record)]
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in study.table["outcome"].value_counts().items())
+    best = leaderboard_table(study.leaderboard[:N_BEST])
+    parts = [f"{study.name}: {study.state}", f"The best of {len(study.leaderboard)} trials ({counts})", best]
+    if study.importances:
+        parts += ["Importances (PED-ANOVA of the complete trials)", _importances(study)]
+    if study.outbox is not None:
+        parts += ["Training time", _time_spent(study)]
     return "\n\n".join(parts)
 
 
-def _importances(record: StudyRecord) -> str:
-    rows = [(name, f"{share:.2f}", "█" * round(30 * share)) for name, share in record.importances.items()]
+def _importances(study: ReportedStudy) -> str:
+    rows = [(name, f"{share:.2f}", "█" * round(30 * share)) for name, share in study.importances.items()]
     return aligned([("hyperparameter", "importance", ""), *rows])
 
 
-def _time_spent(record: StudyRecord) -> str:
-    seconds = record.table.groupby("outcome", sort=False)["training_seconds"].agg(["size", "sum"])
+def _time_spent(study: ReportedStudy) -> str:
+    seconds = study.table.groupby("outcome", sort=False)["training_seconds"].agg(["size", "sum"])
     whole = max(seconds["sum"].sum(), 1e-12)
     rows = [
         (str(outcome), f"{n:.0f}", f"{spent:.2f}", f"{spent / whole:.0%}") for outcome, (n, spent) in seconds.iterrows()
@@ -91,7 +91,7 @@ def _time_spent(record: StudyRecord) -> str:
     return aligned([("state", "trials", "seconds", "share"), *rows])
 
 
-def _write_page(record: StudyRecord, file: IO[str]) -> None:
+def _write_page(study: ReportedStudy, file: IO[str]) -> None:
     from sweeps.report.page import page_of
 
-    file.write(page_of(record).to_html())
+    file.write(page_of(study).to_html())

@@ -36,9 +36,9 @@ class LiveStudy:
     def __init__(self, stored: StoredStudy, config: Config, rungs: Rungs) -> None:
         self._stored = stored
         self._config = config
-        self._recorded = {trial.number: trial for trial in stored.trials}
-        self._n_recorded = len(self._recorded)
-        read = (StoredTrial.read(trial, config.search) for trial in self._recorded.values())
+        self._in_storage = {trial.number: trial for trial in stored.trials}
+        self._n_before = len(self._in_storage)
+        read = (StoredTrial.read(trial, config.search) for trial in self._in_storage.values())
         self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
@@ -46,6 +46,8 @@ class LiveStudy:
         self._live = optuna.create_study(
             storage=self._memory, study_name=config.sweep.name, pruner=new_pruner(config.study.pruner, rungs)
         )
+        self._live_id = self._memory.get_study_id_from_name(config.sweep.name)
+        self._trial_ids: dict[int, int] = {}  # in the storage, by number
 
     @property
     def n_asked(self) -> int:
@@ -55,30 +57,30 @@ class LiveStudy:
     @property
     def is_catching_up(self) -> bool:
         """Whether an earlier process asked for trials that this one has not begun yet."""
-        return self.n_asked < self._n_recorded
+        return self.n_asked < self._n_before
 
     def ask(self) -> tuple[int, Candidate]:
         """Number and hyperparameters of the next trial."""
         number = self.n_asked
-        recorded = self._recorded.get(number)
-        if recorded is None:
+        stored = self._in_storage.get(number)
+        if stored is None:
             self._live.sampler = new_sampler(self._config.study.sampler, self._config.sweep.seed, number)
             trial = self._live.ask()
-            with self._memory.windowed(self._live._study_id):
+            with self._memory.windowed(self._live_id):
                 candidate = suggest(trial, self._config.search)
             template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
-            trial_id = self._stored.storage.create_new_trial(self._stored.study_id, template_trial=template)
-            self._recorded[number] = self._stored.storage.get_trial(trial_id)
-            if self._recorded[number].number != number:
+            self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
+            self._in_storage[number] = self._stored.storage.get_trial(self._trial_ids[number])
+            if self._in_storage[number].number != number:
                 raise InputError(
-                    f"{self._stored.name}: trial {number} was written as trial {self._recorded[number].number}.",
+                    f"{self._stored.name}: trial {number} was written as trial {self._in_storage[number].number}.",
                     "A study has one writer; another program has added trials to this one.",
                     "Stop it, then start afresh: python -m sweeps run --new",
                 )
         else:
-            candidate = recall(recorded, self._config.search)
-            self._live.add_trial(_as_it_was_asked(recorded))
-            trial = Trial(self._live, self._live.get_trials(deepcopy=False)[number]._trial_id)
+            candidate = recall(stored, self._config.search)
+            self._live.add_trial(_as_it_was_asked(stored))
+            trial = Trial(self._live, self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number))
         self._trials.append(trial)
         return number, candidate
 
@@ -91,7 +93,7 @@ class LiveStudy:
 
     def stored_value(self, number: int, step: int) -> float | None:
         """The value of a trial that had ended before at the rung that ends at iteration `step`, if it got there."""
-        return self._recorded[number].intermediate_values.get(step)
+        return self._in_storage[number].intermediate_values.get(step)
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Record the value of a rung that ended at iteration `step`; whether the pruner gives the trial up."""
@@ -100,18 +102,18 @@ class LiveStudy:
         should_prune = trial.should_prune()  # asked even when the answer is known: the pruner remembers rungs
         outcome = self.outcome(number)
         if outcome is not None:
-            return outcome.state == TrialState.PRUNED and step == self._recorded[number].last_step
-        recorded = self._recorded[number]
-        if not recorded.state.is_finished() and recorded.intermediate_values.get(step) != value:
-            self._stored.storage.set_trial_intermediate_value(self._recorded[number]._trial_id, step, value)
+            return outcome.state == TrialState.PRUNED and step == self._in_storage[number].last_step
+        stored = self._in_storage[number]
+        if not stored.state.is_finished() and stored.intermediate_values.get(step) != value:
+            self._stored.storage.set_trial_intermediate_value(self._trial_id(number), step, value)
         return should_prune
 
     def tell(self, trial: StoredTrial) -> None:
         """End a trial."""
         number, state, value = trial.number, trial.state, trial.value
         self._live.tell(self._trials[number], value if state == TrialState.COMPLETE else None, state)
-        if not self._recorded[number].state.is_finished():
-            trial_id = self._recorded[number]._trial_id
+        if not self._in_storage[number].state.is_finished():
+            trial_id = self._trial_id(number)
             for key, note in trial.notes.to_attributes().items():
                 self._stored.storage.set_trial_user_attr(trial_id, key, note)
             self._stored.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
@@ -122,13 +124,19 @@ class LiveStudy:
             self._stored.set_attribute("early_end", asdict(end))
             self.early_end = end
 
+    def _trial_id(self, number: int) -> int:
+        if number not in self._trial_ids:
+            storage, study_id = self._stored.storage, self._stored.study_id
+            self._trial_ids[number] = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return self._trial_ids[number]
+
     def sync(self) -> None:
         """See `StoredStudy.sync`."""
         self._stored.sync()
 
 
-def _as_it_was_asked(recorded: FrozenTrial) -> FrozenTrial:
-    asked = copy.deepcopy(recorded)
+def _as_it_was_asked(stored: FrozenTrial) -> FrozenTrial:
+    asked = copy.deepcopy(stored)
     asked.state = TrialState.RUNNING
     asked.values = None
     asked.datetime_complete = None

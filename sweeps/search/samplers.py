@@ -6,7 +6,7 @@ import numpy as np
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler
 
-from sweeps.search.tpe import QuickTPESampler
+from sweeps.search.optuna_private import QuickTPESampler
 
 
 def new_sampler(name: str, seed: int, number: int) -> BaseSampler:

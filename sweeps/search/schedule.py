@@ -163,13 +163,13 @@ class Schedule:
         is_stopped = self._is_stopped(trial)
         is_known = is_stopped or self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
         if not is_known:
-            recorded = self._plan.rungs.recorded(trial.candidate.n_iterations)
+            points = self._plan.rungs.points(trial.candidate.n_iterations)
             rung = Rung(
                 hyperparameters=hyperparameters,
                 initial_seed=self._plan.problem.initial_seed(trial.number),
                 state=trial.state,
                 n_iterations=trial.rung_end,
-                record_at=tuple(i for i in recorded if begin < i <= trial.rung_end),
+                record_at=tuple(i for i in points if begin < i <= trial.rung_end),
             )
             trial.future = self._executor.submit(self._run_rung, rung)
         trial.imagined_seconds = imagined_seconds(

@@ -37,7 +37,7 @@ class Rungs:
         ends = [self.first * REDUCTION_FACTOR**rung for rung in range(N_RUNGS)]
         return (*(end for end in ends if 1.5 * end <= n_iterations), n_iterations)
 
-    def recorded(self, n_iterations: int) -> tuple[int, ...]:
-        """Iterations whose costs are recorded: dense where curves are steep, and at the end of each rung."""
+    def points(self, n_iterations: int) -> tuple[int, ...]:
+        """Iterations at which a curve has its points: dense where curves are steep, and at the end of each rung."""
         grid = np.rint(np.geomspace(1, self.max_iterations, N_POINTS)).astype(int)
         return tuple(sorted({0, *(int(i) for i in grid if i <= n_iterations), *self.ends(n_iterations)}))

@@ -17,7 +17,7 @@ from experiments.outbox import Outbox
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
 from sweeps.report.report import report
-from sweeps.report.study_record import read_study
+from sweeps.report.reported_study import read_study
 from sweeps.storage.workspace import Workspace
 from tests.sweeps.small import CommandLine
 from tests.sweeps.written_study import WrittenStudy

@@ -21,23 +21,23 @@ def rungs_and_iterations(draw, n=1):
 @example(100)
 @example(10**6)
 def test_the_longest_curve_has_at_most_100_points(max_iterations):
-    assert len(Rungs(max_iterations).recorded(max_iterations)) <= 100
+    assert len(Rungs(max_iterations).points(max_iterations)) <= 100
 
 
 @given(rungs_and_iterations())
 def test_a_curve_begins_untrained_rises_to_its_own_end_and_has_at_most_100_points(drawn):
     rungs, n_iterations = drawn
-    recorded = rungs.recorded(n_iterations)
-    assert recorded[0] == 0
-    assert recorded[-1] == n_iterations
-    assert list(recorded) == sorted(set(recorded))
-    assert len(recorded) <= 100
+    points = rungs.points(n_iterations)
+    assert points[0] == 0
+    assert points[-1] == n_iterations
+    assert list(points) == sorted(set(points))
+    assert len(points) <= 100
 
 
 @given(rungs_and_iterations())
 def test_the_end_of_every_rung_is_recorded(drawn):
     rungs, n_iterations = drawn
-    assert set(rungs.ends(n_iterations)) <= set(rungs.recorded(n_iterations))
+    assert set(rungs.ends(n_iterations)) <= set(rungs.points(n_iterations))
 
 
 @given(rungs_and_iterations())
@@ -65,8 +65,8 @@ def test_a_shorter_curve_has_the_points_of_the_beginning_of_a_longer_one(drawn):
     rungs, one, other = drawn
     shorter, longer = sorted((one, other))
     own_ends = {*rungs.ends(shorter), *rungs.ends(longer)}
-    beginning = {i for i in rungs.recorded(longer) if i <= shorter}
-    assert beginning - own_ends == set(rungs.recorded(shorter)) - own_ends
+    beginning = {i for i in rungs.points(longer) if i <= shorter}
+    assert beginning - own_ends == set(rungs.points(shorter)) - own_ends
 
 
 def test_the_rungs_of_the_default_search_by_hand():
@@ -81,4 +81,4 @@ def test_the_rungs_of_the_default_search_by_hand():
 
 def test_a_search_of_one_iteration_has_one_rung():
     assert Rungs(1).ends(1) == (1,)
-    assert Rungs(1).recorded(1) == (0, 1)
+    assert Rungs(1).points(1) == (0, 1)

@@ -104,7 +104,7 @@ def test_hyperband_prunes_as_optunas_does(monkeypatch):
     config = small_config(sweep={"n_trials": 40}, study={"pruner": "hyperband"})
     ours, optunas = new_study(InMemoryStorage()), new_study(InMemoryStorage())
     run_schedule(ours, config)
-    monkeypatch.setattr(pruners, "_Hyperband", HyperbandPruner)
+    monkeypatch.setattr(pruners, "QuickHyperbandPruner", HyperbandPruner)
     run_schedule(optunas, config)
     assert table(ours) == table(optunas)
     assert "PRUNED" in {trial["state"] for trial in table(ours)}

@@ -123,7 +123,7 @@ class WrittenStudy:
             **{f"hidden_units_{i}": width for i in range(1, depth + 1)},
             "activation": CategoricalDistribution(ACTIVATIONS),
         }
-        iterations = np.array(Rungs(search.max_iterations).recorded(params["n_iterations"]))
+        iterations = np.array(Rungs(search.max_iterations).points(params["n_iterations"]))
         floor = 0.07 + 0.02 * abs(np.log10(params["learning_rate"]) + 0.7) + 0.01 * depth + 0.02 * generator.random()
         cost = floor + 0.6 * np.exp(-params["learning_rate"] * iterations / 30)
         best = int(cost.argmin())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyRecord:
+class ReportedStudy:
     """All that is known of a study.
 
     Attributes:
@@ -50,19 +50,19 @@ class StudyRecord:
         return self.table.set_index("number", drop=False).loc[[trial.number for trial in self.leaderboard]]
 
 
-def read_study(workspace: Workspace, name: str | None) -> StudyRecord:
+def read_study(workspace: Workspace, name: str | None) -> ReportedStudy:
     """The record of a study: of this name, the newest of the sweep of this name, or the newest of all.
 
     Raises:
         InputError: There is none, or none of its trials is complete.
     """
     stored = find_study(workspace, name)
-    return record_of(stored, workspace, state_now(workspace, stored))
+    return reported_study(stored, workspace, state_now(workspace, stored))
 
 
-def record_of(
+def reported_study(
     stored: StoredStudy, workspace: Workspace, state: str, finished: SweepFinished | None = None
-) -> StudyRecord:
+) -> ReportedStudy:
     """The record of a study that is open already; `finished` where its last fact is not written yet.
 
     Raises:
@@ -82,7 +82,7 @@ def record_of(
         raise InputError(str(damage), "A report reads all of it.", f"Or move {path} away and go without.") from damage
     first = outbox.first() if outbox is not None and outbox.n_facts else None
     leaderboard = stored.leaderboard()
-    return StudyRecord(
+    return ReportedStudy(
         name=stored.name,
         state=state,
         trials=trials,

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import optuna
 import pytest
@@ -5,7 +7,8 @@ from optuna.samplers import TPESampler
 from optuna.samplers._tpe import _truncnorm
 from scipy.special import log_ndtr
 
-from sweeps.search.tpe import QuickTPESampler
+from sweeps.search import optuna_private
+from sweeps.search.optuna_private import QuickTPESampler
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
@@ -50,3 +53,14 @@ def test_it_leaves_optuna_as_it_was_even_when_an_ask_fails():
     with pytest.raises(RuntimeError, match="broken"):
         study.optimize(value_of, n_trials=5)
     assert _truncnorm._log_ndtr is before
+
+
+@pytest.mark.parametrize("moved", [None, SimpleNamespace()], ids=["the module", "the function"])
+def test_where_optuna_has_moved_its_function_it_is_asked_as_it_is(monkeypatch, moved):
+    monkeypatch.setattr(optuna_private, "_truncnorm", moved)
+    asked = []
+    for kind in (TPESampler, QuickTPESampler):
+        study = optuna.create_study(sampler=kind(seed=1, group=True))
+        study.optimize(value_of, n_trials=15)
+        asked.append([trial.params for trial in study.trials])
+    assert asked[0] == asked[1]
