@@ -1,6 +1,6 @@
 """Activations of hidden layers: the steps of `A = g(Z)` and `dZ = dA * g'(Z)`, in place, elementwise.
 
-| g          | g(z)              | g'(z), from what is cheapest | g'(0) |
+| g          | g(z)              | g'(z) in its cheapest form   | g'(0) |
 |------------|-------------------|------------------------------|-------|
 | sigmoid    | 1 / (1 + exp(-z)) | a (1 - a)                    | 1/4   |
 | tanh       | tanh(z)           | 1 - a^2                      | 1     |
@@ -10,8 +10,8 @@
 
 The ReLUs are piecewise linear, so `g(z) = g'(z) z`: one `slope` array serves both directions. Comparison, cast and
 product together cost less than `np.maximum(Z, 0)` alone, because `maximum` with a scalar operand is not vectorized in
-NumPy 2.4. Other operations with a scalar are, but a Python scalar is converted at every call (0.3 µs): so constants are
-arrays of no dimension and the dtype of the layer.
+NumPy 2.4. Other operations with a scalar are vectorized, but a Python scalar is converted at every call (0.3 µs), so
+constants are zero-dimensional arrays of the layer's dtype.
 """
 
 from abc import ABC, abstractmethod
@@ -32,10 +32,10 @@ LEAKY_SLOPE = 0.01
 
 
 class Activation(ABC):
-    """One activation for one layer of one stack; it owns the scratch memory that layer needs.
+    """One activation for one layer of one stack; it owns the scratch memory that this layer needs.
 
     Args:
-        shape: Of Z, dZ and A of the layer: (F, n[l], m).
+        shape: (F, n[l], m), the shape of the layer's Z, dZ and A.
         dtype: float32 or float64.
     """
 
@@ -52,7 +52,7 @@ class Activation(ABC):
 
     @abstractmethod
     def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
-        """Steps that multiply dZ, which holds dA, by g'(Z) of the latest forward pass; A is what that wrote."""
+        """Steps that multiply dZ, which holds dA, by g'(Z) of the latest forward pass; A is what that pass wrote."""
 
 
 class Sigmoid(Activation):
@@ -152,7 +152,7 @@ class Identity(Activation):
         return [copy(Z, out=A)]
 
     def backward(self, dZ: FloatArray, A: FloatArray) -> list[Step]:
-        """dZ = dA, as it is."""
+        """dZ = dA: nothing to do."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""Costs and accuracies along a training, recorded where they are asked for."""
+"""Costs and accuracies in the course of training, recorded at the iterations asked for."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from engine.stack import Part, Stack
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Costs along the iterations that were asked for; arrays are (number of points, F).
+    """Costs and accuracies at the recorded iterations; arrays are (number of points, F).
 
     Attributes:
         iterations: Number of updates before each point; point 0 is the untrained network.
         train_cost, validation_cost: Mean loss over the columns trained on and held out (nan where none is).
-        train_accuracy, validation_accuracy: Fraction of columns classified rightly; nan for regression.
+        train_accuracy, validation_accuracy: Fraction of columns classified correctly; nan for regression.
         diverged_at: The first recorded iteration whose cost is not finite, where training stopped; else None.
     """
 
@@ -29,7 +29,7 @@ class Curve:
 
 
 class Recorder:
-    """Collects the points of one `Curve`, part by part of a stack whose forward pass is done."""
+    """Collects the points of one `Curve` from the parts of a stack."""
 
     def __init__(self, stack: Stack, head: Head) -> None:
         self.stack, self.head = stack, head
@@ -39,14 +39,14 @@ class Recorder:
         self.iterations: list[int] = []
         self.points: list[Float64Array] = []
         self.diverged_at: int | None = None
-        self.sums = np.zeros((2, *self.n_examples.shape))  # of losses and of right answers
+        self.sums = np.zeros((2, *self.n_examples.shape))  # of losses and of correct answers
 
     def add_training(self, part: Part) -> None:
-        """Count the columns of a part of `stack.training`."""
+        """Add the losses and correct answers of a part of `stack.training`, after its forward pass."""
         self._add(part, 0)
 
     def record(self, iteration: int) -> bool:
-        """Make a point of what was added, and of what is held out; False when a cost is not finite."""
+        """Make a point of what was added and of the held-out columns; returns False if a cost is not finite."""
         for part in self.stack.validation:
             part.forward()
             self._add(part, 1)

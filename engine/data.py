@@ -14,18 +14,18 @@ from engine.memory import copied, empty, whole_cache_lines
 IndexArray = npt.NDArray[np.intp]
 
 MAX_REDUCED = 1.5
-"""Examples that a network trains on, per feature, up to which a reduced first layer is quicker (by operations: 2)."""
+"""Training examples of a network per feature up to which a reduced first layer is faster (by operations alone: 2)."""
 
 MIN_FILLED = 128
-"""Examples that a network trains on, from which rows are filled up to whole cache lines: at most 12 % more columns."""
+"""Training examples of a network from which on rows are padded to whole cache lines: at most 12 % more columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
     """Examples, targets and folds.
 
-    Each network trains on columns of its own, copied side by side, so that no operation is spent on what it holds out;
-    those it holds out lie beside them for validation. With F folds that is F times the memory of X, once a machine.
+    Each network has its own copy of the columns it trains on, so that no operation is spent on what it holds out, and
+    of those it holds out, for validation. With F folds that takes F times the memory of X, once per machine.
 
     Attributes:
         inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases.
@@ -33,13 +33,15 @@ class TrainingData:
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
         gram: K = [X; 1]^T [X; 1], (m, m) in float64, present where the first layer is trained in the span of the
             examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
-        columns: (F, max(m, m_t)): all examples in the order of each network, those it trains on first; after the last,
-            the first example again, as often as it takes.
-        training_inputs: (F, k, m_t): of the first m_t >= max(examples a network trains on) of those columns; [X; 1], or
-            K[trained on, trained on] where the first layer is reduced. What lies beyond a network's own, since another
-            trains on more or since a row ends with a cache line, has no weight (`engine.stack`).
-        validation_inputs: (F, k, m_v): of the last m_v = max(examples a network holds out); [X; 1] or
-            K[trained on, held out]. As above, some of them may be trained on.
+        columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first;
+            padded with index 0 if m_t > m.
+        training_inputs: (F, k, m_t): inputs of the first m_t of those columns, where m_t is at least the largest number
+            of examples that any network trains on: [X; 1], or K[trained on, trained on] if the first layer is reduced.
+            Columns beyond a network's own, there because another network trains on more or because rows are padded to
+            whole cache lines, have no weight (`engine.stack`).
+        validation_inputs: (F, k, m_v): inputs of the last m_v of the m examples, where m_v is the largest number that
+            any network holds out: [X; 1], or K[trained on, held out]. A network that holds out fewer trains on some of
+            them.
     """
 
     inputs: FloatArray
@@ -66,8 +68,8 @@ class TrainingData:
             X: (n[0], m), scaled.
             Y: (n[L], m).
             held_out: (F, m).
-            dtype: Of the training, float32 or float64. The Gram matrix is summed in float64 whatever it is.
-            reduce: Whether to train the first layer in the span of the examples; None: where that is cheaper.
+            dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
+            reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
@@ -75,7 +77,7 @@ class TrainingData:
         if X.ndim != 2 or Y.ndim != 2 or Y.shape[1] != m or held_out.ndim != 2 or held_out.shape[1] != m:
             raise ShapeError(
                 f"X has shape {X.shape}, Y {Y.shape}, held_out {held_out.shape}. All three are matrices with one "
-                "column an example; transpose or select the same examples in each."
+                "column per example; transpose or select the same examples in each."
             )
         if held_out.all(axis=1).any():
             raise ShapeError(
@@ -121,18 +123,18 @@ class TrainingData:
 
     @property
     def training_columns(self) -> IndexArray:
-        """(F, m_t): the examples of `training_inputs`."""
+        """(F, m_t): the example that each column of `training_inputs` holds."""
         return self.columns[:, : self.training_inputs.shape[-1]]
 
     @property
     def validation_columns(self) -> IndexArray:
-        """(F, m_v): the examples of `validation_inputs`."""
+        """(F, m_v): the example that each column of `validation_inputs` holds."""
         return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
 
     def spread(self, C: FloatArray) -> FloatArray:
-        """C (F, n, m_t), a column for each that a network trains on, as (F, n, m): 0 where it trains on none."""
+        """Spread C (F, n, m_t), one column per training example, over all m examples: (F, n, m), 0 elsewhere."""
         everywhere = np.zeros((*C.shape[:2], self.n_examples), C.dtype)
-        m = self.n_examples  # what comes after is the first example again, without weight
+        m = self.n_examples  # columns beyond it repeat the first example, without weight
         for all_columns, own_columns, which in zip(everywhere, C, self.training_columns, strict=True):
             all_columns[:, which[:m]] = own_columns[:, :m]
         return everywhere
@@ -158,7 +160,7 @@ class TrainingData:
         return self.inputs.dtype
 
     def save(self, directory: Path) -> None:
-        """Write one .npy file an array into an existing directory, for `load` in other processes."""
+        """Write one .npy file per array into an existing directory, for `load` in other processes."""
         for field in fields(self):
             array = getattr(self, field.name)
             if array is not None:
@@ -166,7 +168,7 @@ class TrainingData:
 
     @classmethod
     def load(cls, directory: Path) -> "TrainingData":
-        """Map the arrays of `save` into memory, read-only: all processes of a machine share one copy."""
+        """Map the arrays that `save` wrote into memory, read-only: all processes of a machine share one copy."""
 
         def mapped(name: str) -> npt.NDArray[Any]:
             array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -188,5 +190,5 @@ def _stacked(arrays: list[FloatArray]) -> FloatArray:
 
 
 def _largest(chosen: BoolArray) -> int:
-    """Largest number of examples that a network has chosen."""
+    """Largest number of examples chosen for any one network, from (F, m)."""
     return int(chosen.sum(axis=1).max())

@@ -16,7 +16,7 @@ STEP = 1e-5
 """Half width of the central difference: its error is O(STEP^2) + O(rounding / STEP), about 1e-10 in float64."""
 
 TOLERANCE = 1e-6
-"""Largest relative error of a right gradient; one wrong by a factor 1.0005 is off by 250 times as much."""
+"""Largest relative error of a correct gradient; one wrong by a factor of 1.0005 is off by 250 times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def check_directional(
     """Compare gradient . v with the central difference along one random unit vector v: two evaluations of the cost.
 
     Args:
-        cost: Of a flat parameter array.
+        cost: Function of a flat array of parameters, like theta.
         gradient: Claimed gradient at theta, same shape.
-        theta: Where; a point at which the cost is differentiable.
+        theta: Point of the comparison; the cost must be differentiable there.
         generator: Source of v.
     Source: the random directional check of autograd's test_util.check_grads.
     """
@@ -53,7 +53,7 @@ def check_directional(
 
 
 def check_full(cost: Cost, gradient: Float64Array, theta: Float64Array) -> GradientCheck:
-    """Compare every component: 2 evaluations of the cost a parameter, so for small networks.
+    """Compare every component: two evaluations of the cost per parameter, so only for small networks.
 
     Returns:
         The two norms, and ||gradient - numeric|| / (||gradient|| + ||numeric||).

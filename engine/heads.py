@@ -62,7 +62,7 @@ class Binary(Head):
     def losses(self, Z: FloatArray, Y: FloatArray) -> FloatArray:
         """log(1 + exp(Z)) - Y Z, which equals -Y log A - (1 - Y) log(1 - A).
 
-        Written as (max(0, Z) - Y Z) + log(1 + exp(-|Z|)): the difference is exact, so a sure and right answer keeps
+        Written as (max(0, Z) - Y Z) + log(1 + exp(-|Z|)): the difference is exact, so a confident, correct answer keeps
         its small loss instead of losing it to the rounding of a large Z.
         """
         losses: FloatArray = np.maximum(Z, 0) - Y * Z + np.log1p(np.exp(-np.abs(Z)))

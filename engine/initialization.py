@@ -1,10 +1,10 @@
-"""Initial weights: N(0, variance), with the variance the activation asks for; biases are 0 (1 for a ReLU output).
+"""Initial weights: N(0, variance), with the variance that suits the activation; biases are 0 (1 for a ReLU output).
 
-| scheme | variance of W[l] | for                | source                |
-|--------|------------------|--------------------|-----------------------|
-| he     | 2 / n[l-1]       | relu, leaky_relu   | He et al. 2015, (10)  |
-| xavier | 1 / n[l-1]       | sigmoid, tanh      | Glorot, Bengio 2010   |
-| small  | 0.01^2           | the course's first |                       |
+| scheme | variance of W[l] | for                        | source               |
+|--------|------------------|----------------------------|----------------------|
+| he     | 2 / n[l-1]       | relu, leaky_relu           | He et al. 2015, (10) |
+| xavier | 1 / n[l-1]       | sigmoid, tanh, identity    | Glorot, Bengio 2010  |
+| small  | 0.01^2           | the course's first network |                      |
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The steps of one iteration: some columns of some networks forward through the layers, and backward.
+"""The steps of one iteration: forward and backward through the layers, for some columns of some networks.
 
 Two rewritings make the textbook's iteration cheap without changing what it computes:
 
@@ -12,7 +12,7 @@ theta[1] = theta_0 + C [X; 1]^T for some C (F, n[1], m), and with the Gram matri
 
     Z[1] = theta_0 [X; 1] + C K                 and C -= alpha dZ[1]
 
-Where there are not many more examples than features, that takes fewer operations, and dtheta[1] takes none.
+Unless there are many more examples than features, that takes fewer operations, and dtheta[1] takes none.
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ from engine.steps import Step, copy, step
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Examples on their way through the layers, m columns for each of F networks.
+    """Examples that pass through the layers: m columns for each of F networks.
 
     Attributes:
         inputs: [X; 1], (F, n[0] + 1, m); or columns of K, (F, m_t, m), for a reduced first layer.
         offset: theta_0 [X; 1], (F, n[1], m), for a reduced first layer; else None.
         Y: Targets, (F, n[L], m).
         step_size: alpha / m_f, (F, 1, m), and 0 where network f does not train on the column. It is multiplied into
-            dZ[L], the smallest array of the way back, so that what comes out is the step alpha dJ/dtheta itself. None
-            where there is no way back.
+            dZ[L], the smallest array of the backward pass, so that the result is the step alpha dJ/dtheta itself. None
+            if there is no backward pass.
     """
 
     inputs: FloatArray
@@ -47,7 +47,7 @@ class Columns:
     step_size: FloatArray | None = None
 
     def at(self, networks: slice, columns: slice) -> "Columns":
-        """Views of some of them."""
+        """Views of the given columns of the given networks."""
         here = (networks, slice(None), columns)
         offset = None if self.offset is None else self.offset[here]
         step_size = None if self.step_size is None else self.step_size[here]
@@ -55,11 +55,11 @@ class Columns:
 
 
 class Layers:
-    """Memory to pass through: Z[l], A[l], dZ[l] (F, n[l], m) for l = 1..L, and the scratch of the activations.
+    """Buffers of a pass: Z[l], A[l], dZ[l] (F, n[l], m) for l = 1..L, and the activations' scratch memory.
 
     Args:
-        architecture: Of all networks.
-        n_networks, m: Networks and columns that pass together.
+        architecture: Shared by all networks.
+        n_networks, m: Numbers of networks and columns that pass together.
         dtype: float32 or float64.
     """
 
@@ -74,11 +74,11 @@ class Layers:
         self.head = HEADS[architecture.head]
 
     def forward(self, theta: list[FloatArray], columns: Columns) -> list[Step]:
-        """Steps of Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L.
+        """Steps that compute Z[l] = W[l] A[l-1] + b[l] and A[l] = g(Z[l]) for l = 1..L.
 
         Args:
-            theta: theta[l] (F, n[l], n[l-1] + 1) for l = 1..L; of a reduced first layer C (F, n[1], m_t).
-            columns: Of the same F networks.
+            theta: theta[l] (F, n[l], n[l-1] + 1) for l = 1..L; for a reduced first layer C (F, n[1], m_t).
+            columns: Inputs of the same F networks, in the same order.
         """
         steps = []
         for layer, Z in enumerate(self.Z):
@@ -93,11 +93,13 @@ class Layers:
         return steps
 
     def backward(self, theta: list[FloatArray], columns: Columns, dtheta: list[FloatArray]) -> list[Step]:
-        """Steps of dtheta[l] = alpha [dW[l] db[l]] for l = L..1, a sum over these columns; after the steps forward.
+        """Steps that compute dtheta[l] = alpha [dW[l] db[l]] for l = L..1, summed over these columns.
+
+        They use what the steps of `forward` left in the buffers.
 
         Args:
             theta, columns: As in `forward`.
-            dtheta: Where to; for a reduced first layer (F, n[1], m), the step of these columns' coefficients.
+            dtheta: Arrays to write to; for a reduced first layer (F, n[1], m), the step of these columns' coefficients.
         """
         assert columns.step_size is not None
         dZ = self.dZ

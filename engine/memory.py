@@ -1,7 +1,7 @@
 """Arrays whose first byte begins a cache line.
 
-NumPy aligns to 16 bytes. An AVX-512 register holds 64, so at any other start every load and store touches two lines.
-Measured: README, decisions.
+NumPy aligns arrays to 16 bytes. An AVX-512 register holds 64, so unless an array begins on a cache line every load and
+store touches two lines. Measurements: README, decisions.
 """
 
 import math
@@ -15,7 +15,7 @@ CACHE_LINE = 64
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array of the shape whose values are undefined."""
+    """An array of the given shape with undefined values."""
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     block = np.empty(n_bytes + CACHE_LINE, np.uint8)
     start = -block.ctypes.data % CACHE_LINE
@@ -29,14 +29,14 @@ def whole_cache_lines(n: int, dtype: npt.DTypeLike) -> int:
 
 
 def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array of the shape, filled with one value."""
+    """An array of the given shape, filled with one value."""
     array = empty(shape, dtype)
     array[...] = value
     return array
 
 
 def copied(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
-    """A copy, of another dtype if one is given."""
+    """A copy, in another dtype if one is given."""
     copy = empty(array.shape, dtype or array.dtype)
     copy[...] = array
     return copy

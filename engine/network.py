@@ -37,7 +37,7 @@ class Architecture:
         n_features: n[0].
         hidden_units: n[1], ..., n[L-1]; empty for logistic or linear regression (depth 0).
         n_outputs: n[L].
-        activation: Of the hidden layers, a name in `ACTIVATIONS`.
+        activation: Activation of the hidden layers, a name in `ACTIVATIONS`.
         head: Output activation and loss, a name in `HEADS`.
     Raises:
         EngineError: A size below 1, or an unknown activation or head.
@@ -91,12 +91,12 @@ class Parameters:
         return cls(tuple(w[np.newaxis] for w in W), tuple(bias[np.newaxis] for bias in b))
 
     def check(self, architecture: Architecture) -> None:
-        """Raise ShapeError unless every array has the shape that the architecture asks for."""
+        """Raise ShapeError unless every array has the shape that the architecture requires."""
         sizes = architecture.layer_sizes
         if not len(self.W) == len(self.b) == len(sizes) - 1:
             raise ShapeError(
                 f"parameters: {len(self.W)} W and {len(self.b)} b. An architecture of depth "
-                f"{architecture.depth} has {len(sizes) - 1} of each; pass one W and one b a layer."
+                f"{architecture.depth} has {len(sizes) - 1} of each; pass one W and one b per layer."
             )
         n_networks = len(self.W[0])
         for layer, (w, bias) in enumerate(zip(self.W, self.b, strict=True), start=1):
@@ -114,22 +114,21 @@ class Parameters:
 def forward(parameters: Parameters, X: FloatArray, architecture: Architecture) -> tuple[FloatArray, FloatArray]:
     """Logits and outputs of trained networks on any examples: the textbook's forward pass.
 
-    Training does not come through here (see `engine.stack`, which owns its buffers); prediction does, and the tests
-    hold the two against each other.
+    Prediction uses it; training does not (see `engine.stack`, which owns its buffers). The tests compare the two.
 
     Args:
-        parameters: Of F networks.
+        parameters: W[l] (F, n[l], n[l-1]) and b[l] (F, n[l], 1) for l = 1..L.
         X: (n[0], m); scaled as the training inputs were.
-        architecture: Of all F networks.
+        architecture: Shared by all F networks.
     Returns:
         Z[L] and A[L], both (F, n[L], m), in the dtype of the parameters.
     Raises:
-        ShapeError: X has not n[0] rows.
+        ShapeError: X does not have n[0] rows, or the parameters do not fit the architecture.
     """
     parameters.check(architecture)
     if X.ndim != 2 or X.shape[0] != architecture.n_features:
         raise ShapeError(
-            f"X has shape {X.shape}. The network takes {architecture.n_features} features as rows, one column an "
+            f"X has shape {X.shape}. The network takes {architecture.n_features} features as rows, one column per "
             f"example; pass an array of shape ({architecture.n_features}, m)."
         )
     activation = ACTIVATIONS[architecture.activation]

@@ -1,30 +1,35 @@
 """Which networks of a stack, and which of their columns, pass through the layers together.
 
 One pass over all F networks costs the fewest calls, but its buffers (Z, A, dZ and the slopes of every layer) leave the
-cache between one operation and the next when they are large. So a part of the stack is as many networks, or of one
-network as many columns, as have about `PART_BYTES` of Z; all parts use the same buffers, one after the other. That
-also bounds the memory of a worker: its buffers do not grow with the number of examples.
+cache between one operation and the next when they are large. So a part is the whole stack, else one network, else a
+tile of one network's columns: the first of these that has at most about `PART_BYTES` of Z. All parts use the same
+buffers, one after the other. That also bounds the memory of a worker: its buffers do not grow with the number of
+examples.
 
-The sizes depend on shapes only, never on a clock: a sum over tiles of columns is rounded in another order than one over
-all of them. Measured: README, decisions.
+The sizes depend on shapes only, never on a clock, because a sum over tiles of columns is rounded differently from a
+sum over all columns at once. Measurements: README, decisions.
 """
 
 from engine.memory import CACHE_LINE
 
 PART_BYTES = 800_000
-"""Of Z in all layers of a part. Z, A, dZ, slopes and inputs together take about five times that; an L2 cache has 1 to 2
-MB, but a pass through a layer touches a few of them only, and with narrow tiles there are more calls."""
+"""Bytes of Z in all layers of a part. Z, A, dZ, slopes and inputs together take about five times as much. That is more
+than an L2 cache of 1 to 2 MB, but a pass through one layer touches only a few of them, and narrower tiles would mean
+more calls."""
 COLUMNS_OF_A_CACHE_LINE = CACHE_LINE // 4
-"""In float32; in float64 they fill two."""
+"""In float32; in float64 as many columns fill two lines."""
 MIN_COLUMNS = 1008
-"""Of a tile: in fewer columns a product of large layers spends too much on packing theta."""
+"""The largest width of a tile is never set below this many columns: in narrower tiles a product of large layers spends
+too much time on packing theta."""
 
 
 def divide(n_networks: int, m: int, bytes_of_a_column: int) -> list[tuple[slice, slice]]:
-    """The parts of F networks with m columns each; `bytes_of_a_column` are those of Z in all layers of one network.
+    """Divide F networks of m columns each into parts.
 
+    Args:
+        bytes_of_a_column: What one column takes in Z, over all layers of one network.
     Returns:
-        (networks, columns) of each part; none for m = 0. Parts of one network follow each other, first columns first.
+        (networks, columns) of each part; no parts for m = 0. Parts of one network are consecutive, in column order.
     """
     bytes_of_a_network = m * bytes_of_a_column
     n_together = n_networks if n_networks * bytes_of_a_network <= PART_BYTES else 1
@@ -37,7 +42,7 @@ def divide(n_networks: int, m: int, bytes_of_a_column: int) -> list[tuple[slice,
 
 
 def _slices(total: int, largest: int, *, multiple_of: int = 1) -> list[slice]:
-    """Consecutive slices of 0..total, none longer than `largest`, all of one length but the last."""
+    """Consecutive slices of 0..total, none longer than `largest`, all of the same length except the last."""
     if total <= largest:
         return [slice(0, total)] if total > 0 else []
     n_slices = -(-total // (largest - largest % multiple_of))

@@ -1,16 +1,16 @@
 """Matrix products of a stack of F networks, in pieces of the size that BLAS multiplies fastest.
 
-A BLAS copies ("packs") both operands of a product into the order its kernel reads. OpenBLAS leaves that out where the
-product is small: at most 10^6 multiplications, and for a product of the kind dZ A^T at most 1200 numbers in the result.
-With layers of 10 to 100 units packing costs as much as multiplying, so what is larger is done in pieces:
+A BLAS copies ("packs") both operands of a product into the order its kernel reads. OpenBLAS skips that for small
+products: at most 10^6 multiplications and, for products of the kind dZ A^T, at most 1200 numbers in the result.
+With layers of 10 to 100 units packing costs as much as multiplying, so larger products are done in pieces:
 
     Z[l] = theta[l] [A[l-1]; 1]         tiles of columns:      Z[:, tile] = theta A[:, tile]
     dA[l-1] = W[l]^T dZ[l]              the same
     dtheta[l] = dZ[l] [A[l-1]; 1]^T     blocks of 8 rows:      dtheta[rows, features] = dZ[rows] A[features]^T
-                                        and, of many columns, a sum over tiles
+                                        and, for many columns, a sum over tiles
 
 The pieces are views; nothing is copied. The same numbers are multiplied, but a sum over tiles is rounded in another
-order, so the sizes depend on shapes and on the kind of machine, never on a clock. Measured: README, decisions.
+order, so the sizes depend on shapes and on the kind of machine, never on a clock. Measurements: README, decisions.
 """
 
 import numpy as np
@@ -23,13 +23,15 @@ from engine.threads import multiplies_small_in_place
 N_MULTIPLICATIONS = 10**6
 N_RESULTS = 1200
 N_ROWS = 8
-"""Of a block of dZ: 4 to 16 are about as fast, more need narrower tiles, fewer read A more often."""
+"""Rows of a block of dZ: 4 to 16 are about equally fast; more rows need narrower tiles, fewer read A more often."""
 MIN_FEATURES = 64
-"""Of a block, where there are too many features for one: fewer are for narrower tiles of columns, more need them."""
+"""Fewest features of a block, where a layer has too many for one block. With `N_ROWS` it limits the width of a tile, to
+1953 columns: more features would need narrower tiles."""
 MAX_BYTES_OF_A_COLUMN = 256
-"""Of dZ, where there are many features; with more units packing is cheap beside multiplying."""
+"""The largest column of dZ with which many features are divided into blocks: 64 units in float32, 32 in float64. With
+more units packing is cheap compared with multiplying."""
 MIN_TILE = 80
-"""Columns of the narrowest tile that pays; what would need narrower ones is large enough for packing to be cheap."""
+"""Columns of the narrowest useful tile; a product that would need narrower ones is so large that packing is cheap."""
 
 
 def product(left: FloatArray, right: FloatArray, out: FloatArray) -> list[Step]:
@@ -37,7 +39,7 @@ def product(left: FloatArray, right: FloatArray, out: FloatArray) -> list[Step]:
 
     Args:
         left: (F, n, k), small: theta[l] or W[l]^T.
-        right: (F, k, m), a column an example.
+        right: (F, k, m), one column per example.
         out: (F, n, m), C-contiguous in its last two axes.
     """
     _, n, k = left.shape
@@ -83,7 +85,8 @@ def product_over_examples(left: FloatArray, right: FloatArray, out: FloatArray) 
 def _whole(left: FloatArray, right: FloatArray, out: FloatArray) -> Step:
     """One call for all networks; for one network `dot`, which spends 0.5 µs less on its arguments than `matmul`.
 
-    `dot` would copy a right operand that is not contiguous. A left one it may copy: only W^T is not, and that is small.
+    `dot` would copy a right operand that is not contiguous, so `matmul` takes those. A left one may be copied: only W^T
+    is not contiguous, and it is small.
     """
     if len(left) > 1:
         return step(np.matmul, left, right, out=out)
@@ -92,9 +95,9 @@ def _whole(left: FloatArray, right: FloatArray, out: FloatArray) -> Step:
 
 
 def _tiles(array: FloatArray, widest: int) -> list[FloatArray]:
-    """Views (T, ..., width) of an array (..., m): all tiles of one width, then what is left of the columns, if any.
+    """Views (T, ..., width) of an array (..., m): all tiles of one width, then the remaining columns, if any.
 
-    A tile begins with a cache line if the array's rows do.
+    A tile begins on a cache line if the array's rows do.
     """
     m = array.shape[-1]
     n_tiles = -(-m // widest)

@@ -1,7 +1,8 @@
-"""What a worker on another machine runs: the data come to it once, over the network, and rungs name them.
+"""What a worker on another machine runs: the data are sent to it once, over the network, and rungs refer to their name.
 
-The counterpart of `engine.worker` for a cluster. A cluster's worker is not ours alone, may run several sweeps, and may
-have other versions than the coordinator; so data have names, and each worker compares what it is before it trains.
+The counterpart of `engine.worker` for a cluster. A cluster's worker is shared: it may run several sweeps, and its
+software versions may differ from the coordinator's. So data have names, and each worker compares versions before it
+trains.
 """
 
 import hashlib
@@ -20,16 +21,17 @@ from engine.threads import machine_kind, one_blas_thread
 from engine.worker import Rung, RungResult, run_rung
 
 DECISIVE = ("numpy", "engine")
-"""What must be equal on all machines of a sweep; where "machine" or "python" differ, only the last bits may."""
+"""Keys of `software()` that must be equal on all machines of a sweep. Where only "machine" or "python" differ, results
+differ in the last bits at most."""
 
 
 class UnfitWorkerError(EngineError):
-    """This worker must not train: its versions are not those of the coordinator, or it has not got the data."""
+    """This worker must not train: its versions differ from the coordinator's, or it does not have the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteResult:
-    """A rung's result, and the kind of machine that its bits come from."""
+    """A rung's result, and the kind of machine that computed it."""
 
     result: RungResult
     machine: str
@@ -37,7 +39,7 @@ class RemoteResult:
 
 @cache
 def software() -> dict[str, str]:
-    """What decides the numbers that this process computes; `engine` is a digest of its own source code."""
+    """What determines the numbers that this process computes; `engine` is a digest of the engine's source code."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
@@ -50,7 +52,7 @@ def software() -> dict[str, str]:
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str], names: tuple[str, ...] = DECISIVE) -> str:
-    """`numpy 2.3.1 instead of 2.4.6, engine ...`; empty where all of `names` are equal."""
+    """`numpy 2.3.1 instead of 2.4.6, engine ...`; empty if all of `names` are equal."""
     return ", ".join(f"{name} {found[name]} instead of {wanted[name]}" for name in names if found[name] != wanted[name])
 
 
@@ -62,16 +64,16 @@ def receive(name: str, data: TrainingData, wanted: Mapping[str, str], worker: ob
     """Keep data under a name, for `run_received`.
 
     Args:
-        name: Of the data, as rungs will call them.
-        data: Kept as they are, one copy a process.
-        wanted: `software()` of the coordinator.
-        worker: Dask's worker object, which it passes to every plugin; not used.
+        name: What rungs will call the data.
+        data: Kept as given, one copy per process.
+        wanted: The coordinator's `software()`.
+        worker: Dask's worker object, which Dask passes to every plugin; not used.
     """
     _received[name] = (data, wanted)
 
 
 def forget(name: str, worker: object = None) -> None:
-    """Let go of the data of that name, if there are any."""
+    """Drop the data of that name, if there are any."""
     _received.pop(name, None)
 
 
@@ -79,7 +81,7 @@ def run_received(name: str, rung: Rung) -> RemoteResult:
     """`run_rung` on the data of that name.
 
     Raises:
-        UnfitWorkerError: Before anything is trained.
+        UnfitWorkerError: The data are not here or versions differ; nothing has been trained.
     """
     if name not in _received:
         raise UnfitWorkerError("it has not received the data")
@@ -87,7 +89,7 @@ def run_received(name: str, rung: Rung) -> RemoteResult:
     difference = differences(software(), wanted)
     if difference:
         raise UnfitWorkerError(f"it has {difference}")
-    if not hasattr(_this_thread, "has_one_blas_thread"):  # with OpenMP the limit is the thread's own
+    if not hasattr(_this_thread, "has_one_blas_thread"):  # with OpenMP the limit holds for this thread only
         one_blas_thread()
         _this_thread.has_one_blas_thread = True
     return RemoteResult(run_rung(rung, data), software()["machine"])

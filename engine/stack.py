@@ -1,16 +1,16 @@
 """A stack of F networks in training: their parameters, and the parts in which they pass through the layers.
 
-*Every network sees its own columns.* [X; 1] or K, and Y, are those of the m_t examples that it trains on
-(`engine.data`), and the coefficients C of a reduced first layer (`engine.layers`) are of these alone. What it holds out
-passes forward only, and only at iterations that are recorded.
+*Every network has its own columns.* Its [X; 1] or K, and its Y, hold the m_t examples that it trains on
+(`engine.data`), and so do the coefficients C of a reduced first layer (`engine.layers`). Examples that it holds out
+only pass forward, and only at iterations that are recorded.
 
-*Coefficients are settled.* C is the sum of the steps of dZ[1]. Nothing is inverted, but where examples are nearly equal
-and their labels are not, C grows and C K cancels, which float32 would pay for. So every `SETTLE_EVERY` iterations C is
-added to `settled`, in float64, and starts from 0:
+*Coefficients are settled.* C is the sum of all steps dZ[1]. Nothing is inverted, but where examples are nearly equal
+and their labels are not, C grows and C K cancels, which would cost float32 its accuracy. So every `SETTLE_EVERY`
+iterations C is added to `settled`, in float64, and starts again from 0:
 
     theta[1] = theta_0 + (settled + C) [X; 1]^T and Z[1] = offset + C K, offset = (theta_0 [X; 1] + settled K)
 
-Numbers: README, decisions.
+Measurements: README, decisions.
 """
 
 from functools import cached_property
@@ -30,18 +30,18 @@ from engine.steps import Step, run, step
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
 SETTLE_EVERY = 50
-"""Iterations between two float64 products of a reduced first layer."""
+"""Iterations from one settling of a reduced first layer, a product in float64, to the next."""
 
 
 class Part:
-    """Some networks of a stack on some of their columns: `forward`, and `backward` if they train on these.
+    """Some networks of a stack on some of their columns: `forward`, and `backward` if they train on them.
 
     Attributes:
-        networks: Which of the stack.
+        networks: Which networks of the stack.
         Z: Z[L] after `forward`, (F, n[L], m'), until another part passes through the same layers.
         Y: Targets, (F, n[L], m').
-        is_own: Whether a column is of the kind (trained on, held out) that the part is about; for a network that has
-            fewer than others some of the other kind fill up, (F, m').
+        is_own: (F, m'): False where a column is only padding, in a network that has fewer columns of the part's kind
+            (trained on or held out) than others; None if there is no padding.
     """
 
     def __init__(
@@ -63,25 +63,25 @@ class Part:
         run(self._forward)
 
     def backward(self) -> None:
-        """Fill dtheta[l] = alpha [dW[l] db[l]] for l = L..1; or add, where other columns of the network came before."""
+        """Write dtheta[l] = alpha [dW[l] db[l]] for l = L..1, or add to it if other columns came before."""
         run(self._backward)
 
     def sums(self, amounts: FloatArray | BoolArray) -> Float64Array:
-        """Sum for each network, (F,), of an amount for each column, (F, m')."""
+        """Sum of `amounts` (F, m') over each network's own columns: (F,), in float64."""
         own = amounts if self.is_own is None else np.where(self.is_own, amounts, 0)
         sums: Float64Array = own.sum(axis=1, dtype=np.float64)
         return sums
 
 
 class Stack:
-    """One training: `forward` and `backward` for each part of `training`, then `descend`; now and then `settle`.
+    """One training run: `forward` and `backward` for each part of `training`, then `descend`; now and then `settle`.
 
     Args:
-        architecture: Of all F networks.
+        architecture: Shared by all F networks.
         data: Examples, targets and folds.
-        theta: All parameters, a row a network, laid out by `split`; changed in place by `descend`.
+        theta: All parameters, (F, P), in the layout of `split`; changed in place by `descend`.
         initial_offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
-        settled: Of the same layer, (F, n[1], m) in float64; changed in place by `settle`; else None.
+        settled: Settled coefficients of that layer, (F, n[1], m) in float64, changed in place by `settle`; else None.
         learning_rate: alpha. With learning_rate = 1, `dtheta` is the gradient.
     """
 
@@ -100,8 +100,8 @@ class Stack:
         self._descend = step(np.subtract, theta, flat_dtheta, out=theta)
         self.initial_offset, self.settled = initial_offset, settled
         self._offset = self._offset_of_all_examples()
-        self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, of the columns that have been asked for
-        self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size pass through the same
+        self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
+        self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
         self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
 
     @cached_property
@@ -120,7 +120,7 @@ class Stack:
         self._descend()
 
     def settle(self) -> None:
-        """Move C of a reduced first layer into `settled`: the same theta[1], told apart again in float64."""
+        """Move C of a reduced first layer into `settled`, in float64; theta[1] stays the same."""
         if self.settled is not None:
             self.settled += self.data.spread(self.theta[0])
             self.theta[0][...] = 0
@@ -144,7 +144,7 @@ class Stack:
             out_of_network[...] = offset_of_network.take(columns, axis=1)
 
     def _parts(self, inputs: FloatArray, which: IndexArray, is_own: BoolArray, *, is_trained: bool) -> list[Part]:
-        """The networks on the given columns (F, m'), a part at a time."""
+        """The parts of all networks on the given columns (F, m')."""
         n_networks, m = which.shape
         sizes = self.architecture.layer_sizes[1:]
         offset: FloatArray | None = None
@@ -153,7 +153,7 @@ class Stack:
             self._offsets.append((offset, which))
             self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)
-        is_own[:, self.data.n_examples :] = False  # the first example again
+        is_own[:, self.data.n_examples :] = False  # padding: the first example again
         Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
         columns = Columns(inputs, offset, Y, self._step_size(is_own) if is_trained else None)
 
@@ -182,11 +182,11 @@ class Stack:
     def _backward(
         self, layers: Layers, theta: list[FloatArray], columns: Columns, networks: slice, where: slice
     ) -> list[Step]:
-        """Steps that fill dtheta of these networks; or add to it, where other columns of theirs came before."""
+        """Steps that write dtheta of these networks, or add to it if other columns of theirs came before."""
         dtheta = [dtheta_of_layer[networks] for dtheta_of_layer in self.dtheta]
         is_reduced = columns.offset is not None
         if is_reduced:
-            dtheta[0] = dtheta[0][:, :, where]  # a coefficient a column: there is nothing to add up
+            dtheta[0] = dtheta[0][:, :, where]  # one coefficient per column: there is nothing to add up
         if where.start == 0:
             return layers.backward(theta, columns, dtheta)
         terms = self._terms[is_reduced:]
@@ -197,7 +197,7 @@ class Stack:
 
 
 def split(flat: FloatArray, architecture: Architecture, data: TrainingData) -> list[FloatArray]:
-    """Views of a flat array (F, P), one a layer: theta[l] (F, n[l], n[l-1] + 1); C (F, n[1], m_t) of a reduced one."""
+    """Views of a flat array (F, P), one per layer: theta[l] (F, n[l], n[l-1] + 1), or C (F, n[1], m_t) if reduced."""
     views = []
     start = 0
     for shape in _shapes(architecture, data):

@@ -1,8 +1,8 @@
-"""Steps: operations bound to their arrays once, and run at every iteration.
+"""Steps: operations bound to their arrays once and run at every iteration.
 
-The arrays of a training stay where they are, so which operation reads and writes which of them is settled before the
-first iteration. What is left of an iteration is a loop over calls without arguments. At 30 µs an iteration that counts:
-a ufunc called with `out=` spends 0.15 µs more on its arguments than one that has been bound (README, decisions).
+During training all arrays keep their place in memory, so which operation reads and writes which array is settled before
+the first iteration, and an iteration is a loop over calls without arguments. At 30 µs per iteration that matters: a
+ufunc called with `out=` spends 0.15 µs more on its arguments than a bound one (README, decisions).
 """
 
 from collections.abc import Callable, Iterable
@@ -19,11 +19,11 @@ def step(operation: Callable[..., Any], *operands: Any, out: Any) -> Step:  # no
 
 
 def copy(array: Any, *, out: Any) -> Step:  # noqa: ANN401
-    """`out[...] = array` when called; a cast, where the dtypes differ. `np.copyto` takes 0.1 µs more."""
+    """`out[...] = array` when called, with a cast if the dtypes differ. `np.copyto` takes 0.1 µs more."""
     return partial(setitem, out, ..., array)
 
 
 def run(steps: Iterable[Step]) -> None:
-    """All steps, in order."""
+    """Run all steps in order."""
     for do in steps:
         do()

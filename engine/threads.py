@@ -1,6 +1,6 @@
 """BLAS threads, and what decides the last bits of a product: the one place that talks to threadpoolctl.
 
-It is imported when it is needed: a model that only predicts does without it.
+threadpoolctl is imported only when it is needed: a model that only predicts works without it.
 """
 
 import platform
@@ -11,10 +11,10 @@ import numpy as np
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """One BLAS thread from this call on; as a context manager, until it is left.
+    """Limit BLAS to one thread from this call on; as a context manager, until its block is left.
 
-    Workers are as many as cores, so a second thread in one would only take another's core; and a product that is split
-    among threads is summed in another order.
+    There are as many workers as cores, so a second thread in one worker would only take a core from another; and a
+    product that is split among threads is summed in another order.
     """
     from threadpoolctl import threadpool_limits
 
@@ -29,9 +29,9 @@ def machine_kind() -> str:
 
 @cache
 def multiplies_small_in_place() -> bool:
-    """Whether NumPy's BLAS has a quick way for small products that `engine.products` was measured on (see there).
+    """Whether NumPy's BLAS has the fast path for small products with which `engine.products` was measured (see there).
 
-    OpenBLAS has one for other kernels too, on ARM for instance; add them here when they are measured.
+    OpenBLAS has such a path in other kernels too, on ARM for instance; add them here when they are measured.
     """
     return any("openblas" in library and library.endswith("SkylakeX") for library in _blas())  # AVX-512, AMD's too
 

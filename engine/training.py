@@ -24,7 +24,8 @@ from engine.network import Architecture, Parameters
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
 UFUNC_BUFFER = 256
-"""Numbers. NumPy copies a view through its buffer where a contiguous piece of it is shorter than half of that."""
+"""Elements in NumPy's ufunc buffer during training. NumPy copies a view through this buffer if the view's contiguous
+pieces are shorter than half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,14 @@ class Hyperparameters:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a training stands: everything `advance` needs to continue, and nothing else.
+    """How far training has come: everything `advance` needs to continue, and nothing else.
 
     Attributes:
         iteration: Updates done so far.
-        theta: All parameters, (F, P): a row a network, as `engine.stack.split` lays them out.
-        offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
-        settled: What `engine.stack` has settled of the same layer's coefficients, (F, n[1], m) in float64; else None.
+        theta: All parameters, (F, P): one row per network, in the layout of `engine.stack.split`.
+        offset: theta_0 [X; 1], (1 or F, n[1], m), if the first layer is trained in the span of the examples; else None.
+        settled: The part of that layer's coefficients that `engine.stack` has settled, (F, n[1], m) in float64; else
+            None.
     """
 
     iteration: int
@@ -59,8 +61,12 @@ class State:
 
 
 def start(initial: Parameters, data: TrainingData, architecture: Architecture) -> State:
-    """State before the first iteration: all F networks at the same initial parameters (F = 1) or each at its own.
+    """State before the first iteration.
 
+    Args:
+        initial: One network, from which all folds start, or one network per fold.
+        data: Examples, targets and folds.
+        architecture: Shared by all networks.
     Raises:
         ShapeError: The parameters do not fit the architecture, the data or the number of folds.
     """
@@ -69,7 +75,7 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
     n_given, n_networks = initial.W[0].shape[0], data.n_networks
     if n_given not in (1, n_networks):
         raise ShapeError(
-            f"parameters: {n_given} networks for {n_networks} folds. Pass one network for all folds or one a fold."
+            f"parameters: {n_given} networks for {n_networks} folds. Pass one network for all folds or one per fold."
         )
     theta = np.zeros((n_networks, n_parameters(architecture, data)), data.dtype)
     layers = [np.concatenate([W, b], axis=-1) for W, b in zip(initial.W, initial.b, strict=True)]
@@ -88,14 +94,14 @@ def advance(
     n_iterations: int,
     record_at: Collection[int] = (),
 ) -> tuple[State, Curve]:
-    """Train on until `n_iterations` updates have been done in all.
+    """Continue training until `n_iterations` updates have been done in total.
 
     Args:
         state: From `start` or an earlier `advance`; not changed.
         data: The same as in the calls before.
         hyperparameters: The same as in the calls before.
         n_iterations: Total number of updates after this call.
-        record_at: Iterations at which costs are recorded, of those in [state.iteration, n_iterations].
+        record_at: Iterations at which costs are recorded; those outside [state.iteration, n_iterations] are ignored.
     Returns:
         The new state, and the costs at the recorded iterations. Training that diverges stops there: the state's
         iteration is then `curve.diverged_at`.
@@ -112,7 +118,7 @@ def advance(
     record_at = frozenset(record_at)
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
-        np.setbufsize(UFUNC_BUFFER)  # until this block is left
+        np.setbufsize(UFUNC_BUFFER)  # restored when this block is left
         stack = Stack(hyperparameters.architecture, data, theta, state.offset, settled, hyperparameters.learning_rate)
         recorder = Recorder(stack, HEADS[hyperparameters.architecture.head])
         for iteration in range(state.iteration, n_iterations + 1):
@@ -139,10 +145,10 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
     """Full parameters of the F networks: theta[1] = theta_0 + C [X; 1]^T where the first layer was reduced.
 
     Args:
-        state: Of the end of training.
-        initial: What `start` was given.
-        data: What `advance` was given.
-        architecture: What `start` was given.
+        state: As returned by the last `advance`.
+        initial: As passed to `start`.
+        data: As passed to `advance`.
+        architecture: As passed to `start`.
     """
     layers = split(state.theta, architecture, data)
     if state.settled is not None:

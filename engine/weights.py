@@ -5,16 +5,15 @@
 /notes/*     texts (UTF-8), such as the scaling of the inputs and the names of the classes
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
 
+from engine.durable_file import READABLE, write_durably
 from engine.errors import EngineError, WeightsFileError
 from engine.network import Architecture, Parameters
 
@@ -27,7 +26,6 @@ class Weights:
     """One trained network and what is needed to use it.
 
     Attributes:
-        architecture: Of the network.
         parameters: A stack of F = 1.
         notes: Texts by name, written and read back unchanged.
     """
@@ -38,7 +36,7 @@ class Weights:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write the file whole or not at all: a temporary folder beside it, synced, then renamed.
+    """Write the file whole or not at all: in a temporary folder beside it, synced, then renamed.
 
     Raises:
         ShapeError: The parameters do not fit the architecture.
@@ -49,14 +47,7 @@ def save_weights(path: Path, weights: Weights) -> None:
     n_networks = weights.parameters.W[0].shape[0]
     if n_networks != 1:
         raise EngineError(f"weights: a stack of {n_networks} networks. A file holds one; select one network first.")
-    image = _file_image(weights)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
-        temporary = Path(directory) / path.name
-        with open(temporary, "wb") as file:
-            file.write(image)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+    write_durably(path, _file_image(weights), READABLE)
 
 
 def _file_image(weights: Weights) -> memoryview:
@@ -81,7 +72,7 @@ def _file_image(weights: Weights) -> memoryview:
 
 
 def load_weights(path: Path) -> Weights:
-    """Read and check a file of `save_weights`.
+    """Read and check a file that `save_weights` wrote.
 
     Raises:
         WeightsFileError: Missing, damaged, not a file of weights, or of a later format version.

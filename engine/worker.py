@@ -25,14 +25,13 @@ from engine.training import Hyperparameters, State, advance, start
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One stretch of one trial's training: all that a worker is told.
+    """One stretch of one trial's training: everything that a worker needs to know.
 
     Attributes:
-        hyperparameters: Of the trial.
         initial_seed: Seed of the initial weights; used when `state` is None.
-        state: Where the rung before ended; None for the first.
+        state: State at the end of the previous rung; None for the first rung.
         n_iterations: Total number of updates after this rung.
-        record_at: Iterations whose costs are wanted.
+        record_at: Iterations at which costs are recorded.
     """
 
     hyperparameters: Hyperparameters
@@ -44,7 +43,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """What a worker answers; `seconds` is its own wall time and decides nothing."""
+    """A worker's answer; `seconds` is the wall time that the worker measured, on which no decision depends."""
 
     state: State
     curve: Curve
@@ -57,7 +56,7 @@ def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype:
 
 
 def run_rung(rung: Rung, data: TrainingData) -> RungResult:
-    """Advance one trial by one rung; a pure function of its arguments but for `seconds`."""
+    """Advance one trial by one rung; apart from `seconds`, a pure function of its arguments."""
     started = perf_counter()
     state = rung.state
     if state is None:
@@ -67,11 +66,11 @@ def run_rung(rung: Rung, data: TrainingData) -> RungResult:
     return RungResult(state, curve, perf_counter() - started)
 
 
-_data: TrainingData | None = None  # of this worker process, mapped once by `initialize_worker`
+_data: TrainingData | None = None  # this worker process's data, mapped once by `initialize_worker`
 
 
 def initialize_worker(data_directory: Path) -> None:
-    """Make this process a worker: one BLAS thread, data mapped, Ctrl-C left to the coordinator, no orphan life."""
+    """Make this process a worker: one BLAS thread, data mapped, Ctrl-C left to the coordinator, exit with it."""
     global _data
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -86,7 +85,7 @@ def run_rung_in_worker(rung: Rung) -> RungResult:
 
 
 def serve(pipe: "Connection[Any, Any]") -> None:
-    """Life of a worker process: say that all is imported, then answer calls, until the pipe ends.
+    """Main loop of a worker process: report that the imports are done, then answer calls until the pipe is closed.
 
     A call is (function, arguments); an answer is (None, result), or (error, None).
     """
@@ -99,14 +98,9 @@ def serve(pipe: "Connection[Any, Any]") -> None:
         answer: tuple[Exception | None, Any]
         try:
             answer = (None, call(*arguments))
-        except Exception as error:  # the coordinator's to judge
+        except Exception as error:  # for the coordinator to judge
             answer = (error, None)
         pipe.send(answer)
-
-
-def worker_pid() -> int:
-    """Process number of the worker that answers."""
-    return os.getpid()
 
 
 def _exit_with_parent() -> None:

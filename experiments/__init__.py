@@ -1,6 +1,6 @@
 """One experiment: its data, its record, its models. See experiments/README.md.
 
-Importing this package is light: the estimators, and scikit-learn with them, are loaded when they are first asked for.
+Importing this package is light: the estimators, and scikit-learn with them, are loaded only when first asked for.
 """
 
 from typing import Any

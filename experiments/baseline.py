@@ -23,7 +23,7 @@ class Baseline:
 
 
 def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
-    """Fit scikit-learn's constant and linear model on all training columns, score them on the test set.
+    """Fit scikit-learn's constant and linear models on all training columns and score them on the test set.
 
     Returns:
         The constant first (most frequent class, or mean), then logistic or ridge regression. A logistic
@@ -45,7 +45,7 @@ def _classification(prepared: PreparedData, seed: int) -> list[Baseline]:
     constant = DummyClassifier(strategy="most_frequent").fit(prepared.X.T, dataset.y_train)
     linear = LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the name instead
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the name says it instead
         linear.fit(prepared.X.T, dataset.y_train)
     has_converged = linear.n_iter_.max() < MAX_ITERATIONS
     names = ("constant", "logistic regression" if has_converged else "logistic regression (not converged)")

@@ -1,7 +1,7 @@
 """A labelled data set: training examples, a sealed test set, and a fingerprint of both.
 
-`load_dataset` is the whole way from what the user wrote to arrays that can be trusted: read, find out the
-task, code the labels, seal the test set away, fingerprint.
+`load_dataset` goes all the way from what the user wrote to arrays that can be trusted: it reads, determines the task,
+encodes the labels, seals the test set away and takes the fingerprint.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Dataset:
 
     Attributes:
         name: The file's stem, or the set's name in scikit-learn.
-        task: What the labels ask for.
+        task: "binary", "multiclass" or "regression".
         X_train: Images (m, h, w, c), features (m, n), or a table whose columns are float64 or str.
         y_train: (m,): class codes 0..C-1 as int64, or targets as float64.
-        X_test: As X_train, (m_test, ...). Sealed: only the winner meets it.
+        X_test: As X_train, (m_test, ...). Sealed: only the winner is scored on it.
         y_test: As y_train, (m_test,).
         class_names: What the codes mean; empty for regression.
         feature_names: Empty where the source has none (images, bare arrays).
         image_shape: (h, w, c) if an example is an image, flattened or not.
-        source: What the user wrote.
-        target: The column that was predicted, for tables; else None.
+        source: The path or the name in scikit-learn, as the user wrote it.
+        target: The column to predict, for tables; else None.
         digest: SHA-256 of the content, train and test: the same for the same values from any file or format.
     """
 
@@ -91,20 +91,20 @@ def load_dataset(
     seed: int = 0,
     directory: Path = Path("."),
 ) -> Dataset:
-    """Read a labelled data set and check everything that can be wrong with it.
+    """Read a labelled data set and check it for everything that can be wrong.
 
     Args:
         train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, or "sklearn:<name>".
-        test: Likewise. Without it the file's own test set is used (test_set_x, X_test); without that,
+        test: Likewise. If absent, the training file's own test set is used (test_set_x, X_test); if it has none,
             `test_fraction` of the examples is sealed away at random, stratified by class.
         target: The column to predict; for tables only.
         task: Inferred when absent, see `labels.infer_task`.
         test_fraction: Share of the examples to seal away, 0 < test_fraction < 1.
-        seed: Which examples are sealed away.
+        seed: Decides which examples are sealed away.
         directory: Where relative paths start.
 
     Raises:
-        InputError: Whatever the user's files or options got wrong.
+        InputError: Something is wrong with the user's files or options.
     """
     examples, sealed = read_pair(train, test, directory, target)
     task = task or infer_task(examples)
@@ -145,17 +145,17 @@ def split_off(
     Args:
         y: Class codes or targets, (m,).
         fraction: Share of the second part.
-        seed: Which split.
+        seed: Decides the split.
         task: Regression is not stratified.
-        class_names: To name a class that is too small.
-        option: The option that asked for it, as the user writes it.
+        class_names: For the message about a class that is too small.
+        option: The option that holds `fraction`, as the user writes it, for messages.
         place: How messages name the examples.
 
     Returns:
         Sorted row numbers of the first and of the second part.
 
     Raises:
-        InputError: `fraction` is not between 0 and 1, or too few examples for it.
+        InputError: `fraction` is not between 0 and 1, or there are too few examples for it.
     """
     if not 0 < fraction < 1:
         raise InputError(
@@ -249,7 +249,7 @@ def _examples(n: int) -> str:
 
 
 def _digest(dataset: Dataset) -> str:
-    """SHA-256 over every value, name, shape and dtype; each part is announced by its header."""
+    """SHA-256 over every value, name, shape and dtype; a header precedes each part."""
     sha = hashlib.sha256()
 
     def add(header: object, content: bytes) -> None:
@@ -270,7 +270,7 @@ def _digest(dataset: Dataset) -> str:
             column = X[name]
             if column.dtype.kind == "f":
                 numbers = column.to_numpy(dtype=np.float64)
-                add_array(f"{role} {name}", np.where(np.isnan(numbers), np.nan, numbers))  # one NaN of many
+                add_array(f"{role} {name}", np.where(np.isnan(numbers), np.nan, numbers))  # all NaNs alike
             else:
                 texts = [text if isinstance(text, str) else None for text in column]
                 add(f"{role} {name}", json.dumps(texts).encode())

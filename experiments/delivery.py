@@ -1,8 +1,8 @@
 """Delivery of an outbox's facts to MLflow, in the background or on request.
 
-Training never waits for it: the coordinator appends to the outbox and calls `Delivery.notify`; a daemon thread does
-the rest, and after an error it starts over with a fresh connection, later and later (1, 2, 4, ... 60 seconds).
-What could not be delivered stays in the outbox for the next run or for `sweeps sync`.
+Training never waits for it: the coordinator appends to the outbox, and in another process `Delivery.notify` wakes a
+daemon thread that does the rest. After an error the thread starts over with a fresh connection, after longer and longer
+pauses (1, 2, 4, ... 60 seconds). What could not be delivered stays in the outbox for the next run or `sweeps sync`.
 """
 
 import threading
@@ -30,7 +30,7 @@ class DeliveryResult:
     Attributes:
         n_pending: Facts that MLflow does not have yet.
         error: One line without secrets: why facts are pending. None when all is well.
-        experiment_id, run_id: MLflow's ids of the experiment and the parent run, as far as known.
+        experiment_id, run_id: MLflow's ids of the experiment and the parent run; None if not known.
     """
 
     n_pending: int
@@ -40,7 +40,7 @@ class DeliveryResult:
 
 
 def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
-    """Deliver all that is pending, now, in this thread: one attempt, no retries. MLflow's errors are in the result."""
+    """Deliver all pending facts now, in this thread: one attempt, no retries. MLflow's errors are in the result."""
     prepare_environment()
     session = _Session(outbox, tracking_uri)
     try:
@@ -83,7 +83,7 @@ class Delivery:
             self._condition.notify()
 
     def close(self, timeout_seconds: float) -> DeliveryResult:
-        """Deliver what is left and stop, within the given time. What just failed is tried once more, not for ever."""
+        """Deliver what is left and stop, within the given time. What just failed is tried only once more."""
         with self._condition:
             self._closes_at = time.monotonic() + timeout_seconds
             self._condition.notify()
@@ -129,7 +129,7 @@ class Delivery:
 class _Session:
     """An open record and the lock that makes us its only writer, kept as long as all goes well.
 
-    After any error both are dropped; the next attempt looks afresh at what MLflow has.
+    After any error both are dropped, and the next attempt looks again at what MLflow has.
     """
 
     __slots__ = ("_lock", "_outbox", "_record", "_tracking_uri", "experiment_id", "run_id")
@@ -178,7 +178,10 @@ class _Session:
         return record
 
     def _deliver(self, record: MlflowRecord, is_out_of_time: Callable[[], bool]) -> Exception | None:
-        """The first refusal: of one fact, and no reason to keep the others back. Raises what concerns them all."""
+        """Write all pending facts. Returns the first refusal of a single fact, which does not hold back the others.
+
+        Raises errors that concern all facts.
+        """
         refusal: Exception | None = None
         for position, fact in self._outbox.pending():
             if is_out_of_time():
@@ -203,7 +206,7 @@ class _Session:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether MLflow is well and does not want this one fact (or its files)."""
+    """Whether MLflow works but refuses this one fact (or its files)."""
     if isinstance(error, ArtifactsPending):
         return True
     status = _http_status(error)
@@ -211,7 +214,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _http_status(error: Exception) -> int | None:
-    """Of an MlflowException, whichever store raised it."""
+    """The HTTP status of an MlflowException, whichever store raised it; None for other errors."""
     get_status = getattr(error, "get_http_status_code", None)
     return get_status() if get_status else None
 

@@ -1,4 +1,4 @@
-"""What a person's input caused, said in three parts."""
+"""Errors caused by a person's input, told in three parts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def listed(items: Iterable[object], limit: int = 5) -> str:
-    """The first `limit` items with commas between them, and how many more there are."""
+    """The first `limit` items, separated by commas, and how many more there are."""
     words = [str(item) for item in items]
     more = f" and {len(words) - limit} more" if len(words) > limit else ""
     return ", ".join(words[:limit]) + more

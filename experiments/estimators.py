@@ -28,11 +28,11 @@ from experiments.preprocessing import FloatArray, standardization
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "identity"]
 
 N_POINTS = 100
-"""The most points that `cost_curve_` has."""
+"""The largest number of points in `cost_curve_`."""
 
 
 class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What classifier and regressor share: inputs, training and the forward pass. Public docstrings: the two."""
+    """What classifier and regressor share: inputs, training and the forward pass. The public docstrings are theirs."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.random_state = random_state
 
     def _train(self, X: FloatArray, Y: FloatArray, head: str) -> Self:
-        """Fit scaling and network to X (m, n[0]), checked, and Y (n[L], m), as trained."""
+        """Fit scaling and network to X (m, n[0]), already checked, and Y (n[L], m), already encoded or scaled."""
         self._check_parameters()
         m, n_features = X.shape
         self.input_offset_, self.input_scale_ = np.zeros(n_features), np.ones(n_features)
@@ -88,12 +88,13 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return self
 
     def _outputs(self, X: npt.ArrayLike) -> FloatArray:
-        """A[L] (n[L], m) of examples X (m, n[0]) as the user gives them.
+        """A[L] (n[L], m) for examples X (m, n[0]) as the user gives them.
 
-        In float64 whatever the training's dtype, so that an example has one prediction, alone or among others.
+        Computed in float64 whatever the dtype of training, so that an example has the same prediction alone or among
+        others.
 
         Raises:
-            InputError: Values so large that outputs overflow; a decision would be the first class whatever they mean.
+            InputError: Values are so large that outputs overflow; the decision would always be the first class.
         """
         check_is_fitted(self)
         columns = self._columns(validate_data(self, X, reset=False, dtype=np.float64))
@@ -102,7 +103,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         parameters = Parameters.of_one_network(
             [W.astype(np.float64) for W in self.W_], [b.astype(np.float64) for b in self.b_]
         )
-        with np.errstate(over="ignore", invalid="ignore"):  # looked at below, with the row
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below, where the row is known
             _, A = forward(parameters, columns, architecture)
         outputs = np.asarray(A[0], dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
@@ -110,24 +111,24 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise InputError(
                 f"{type(self).__name__}: {len(bad)} examples have no finite prediction: rows {listed(bad)} "
                 "(counted from 0).",
-                "Features must be in the range of the training examples' units.",
+                "Features must be in the units and the range of the training examples.",
                 "Correct the very large values in these rows.",
             )
         return outputs
 
     def _columns(self, X: FloatArray) -> FloatArray:
         """(m, n[0]) to scaled columns (n[0], m)."""
-        with np.errstate(over="ignore"):  # infinite columns have no finite cost, no finite prediction
+        with np.errstate(over="ignore"):  # an infinite value shows as a cost or a prediction that is not finite
             columns: FloatArray = (X.T - self.input_offset_[:, np.newaxis]) / self.input_scale_[:, np.newaxis]
         return columns
 
     def _check_parameters(self) -> None:
-        """Refuse what the engine would not understand; what it refuses itself is left to it."""
+        """Refuse values that the engine would not understand; those that it refuses itself are left to it."""
         try:
             tuple(operator.index(n_units) for n_units in self.hidden_units)
         except TypeError:
             raise _not_allowed(
-                "hidden_units", self.hidden_units, "one whole number a hidden layer, () for none", "(16, 8)"
+                "hidden_units", self.hidden_units, "one whole number per hidden layer, () for none", "(16, 8)"
             ) from None
         if not isinstance(self.activation, str):
             raise _not_allowed("activation", self.activation, "the name of one activation", "'relu'")
@@ -146,14 +147,14 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
 
     Inputs are standardized inside, so that one learning rate serves data of any unit; no StandardScaler is needed.
     Training takes exactly `n_iterations` updates: there is no tolerance, and no warning that one was not met. An int as
-    `random_state` gives the same bits each time, on one machine with one number of BLAS threads.
+    `random_state` gives the same bits each time, on the same machine with the same number of BLAS threads.
 
     Parameters
     ----------
     hidden_units : tuple of int, default=(16, 8)
         Units of each hidden layer; () is logistic regression.
     activation : {"relu", "leaky_relu", "tanh", "sigmoid", "identity"}, default="relu"
-        Of the hidden layers.
+        Activation of the hidden layers.
     learning_rate : float, default=0.1
         Length of a step along the negative gradient of the mean loss.
     n_iterations : int, default=500
@@ -162,7 +163,7 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
         "standardize" brings each feature to mean 0 and deviation 1; "none" leaves inputs as they are, such as pixels
         between 0 and 1.
     dtype : {"float32", "float64"}, default="float32"
-        Of the training, as in a sweep. Predictions are computed in float64.
+        Precision of training, as in a sweep. Predictions are computed in float64.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights.
 
@@ -177,7 +178,8 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
     n_iter_ : int
         Updates done.
     cost_curve_, cost_iterations_ : ndarray of shape (n_points,)
-        Mean loss on the training examples after so many updates; 100 points at most, dense where it is steep.
+        Mean loss on the training examples, and the numbers of updates after which it was recorded; at most 100 points,
+        denser where the curve is steep.
     W_, b_ : list of ndarray
         W[l] (n[l], n[l-1]) and b[l] (n[l], 1) for l = 1..L, in `dtype`.
     input_offset_, input_scale_ : ndarray of shape (n_features_in_,)
@@ -225,24 +227,24 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     """A deep network for one or several targets, trained by full-batch gradient descent on the squared error.
 
     Inputs and targets are standardized inside, and predictions come back in the targets' own units: on targets in
-    the thousands no usual learning rate would converge. Else as `DeepNetworkClassifier`.
+    the thousands no usual learning rate would converge. Otherwise as `DeepNetworkClassifier`.
 
     Parameters
     ----------
     hidden_units : tuple of int, default=(16, 8)
         Units of each hidden layer; () is linear regression.
     activation : {"relu", "leaky_relu", "tanh", "sigmoid", "identity"}, default="relu"
-        Of the hidden layers.
+        Activation of the hidden layers.
     learning_rate : float, default=0.03
         Length of a step along the negative gradient of the mean squared error of the scaled targets.
     n_iterations : int, default=500
         Updates, each on all examples.
     scaling : {"standardize", "none"}, default="standardize"
-        Of the inputs: "standardize" brings each feature to mean 0 and deviation 1; "none" leaves them as they are.
+        For inputs: "standardize" brings each feature to mean 0 and deviation 1; "none" leaves them as they are.
     nonnegative_target : bool, default=False
-        Predictions cannot be negative, such as prices: the output is a ReLU, and targets keep their 0.
+        For targets that cannot be negative, such as prices: the output is a ReLU, and scaling keeps 0 at 0.
     dtype : {"float32", "float64"}, default="float32"
-        Of the training, as in a sweep. Predictions are computed in float64.
+        Precision of training, as in a sweep. Predictions are computed in float64.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights.
 
@@ -255,13 +257,14 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     n_iter_ : int
         Updates done.
     cost_curve_, cost_iterations_ : ndarray of shape (n_points,)
-        Mean squared error of the scaled targets on the training examples after so many updates, summed over targets.
+        Mean squared error of the scaled targets on the training examples, summed over targets, and the numbers of
+        updates after which it was recorded.
     W_, b_ : list of ndarray
         W[l] (n[l], n[l-1]) and b[l] (n[l], 1) for l = 1..L, in `dtype`.
     input_offset_, input_scale_ : ndarray of shape (n_features_in_,)
         The network is given (x - offset) / scale.
     target_offset_, target_scale_ : ndarray of shape (n_targets,)
-        And is trained on (y - offset) / scale.
+        The network is trained on (y - offset) / scale.
 
     Raises
     ------
@@ -302,7 +305,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         return self._train(rows, Y, "nonnegative_regression" if self.nonnegative_target else "regression")
 
     def predict(self, X: npt.ArrayLike) -> FloatArray:
-        """Targets of each example in their own units: (m,), or (m, n_targets) where `fit` had several."""
+        """Predicted targets of each example in their own units: (m,), or (m, n_targets) if `fit` was given several."""
         rows: FloatArray = self._outputs(X).T * self.target_scale_ + self.target_offset_
         return rows[:, 0] if rows.shape[1] == 1 else rows
 
@@ -313,7 +316,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
 
 
 def _recorded(n_iterations: int) -> tuple[int, ...]:
-    """Iterations whose cost is recorded, the untrained network's and the last among them."""
+    """Iterations whose cost is recorded, among them 0 (the untrained network) and the last."""
     grid = np.rint(np.geomspace(1, n_iterations, N_POINTS - 1)).astype(int)
     return (0, *sorted({int(i) for i in grid}))
 

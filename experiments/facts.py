@@ -1,4 +1,4 @@
-"""The facts of a study's record: what the coordinator writes down before anybody hears of it.
+"""The facts of a study's record: what the coordinator writes down before anything is delivered.
 
 A fact is a plain frozen value with a `key` that identifies it within its study for ever, and an exact JSON form:
 every float comes back bit for bit, nan and the infinities included, in JSON that any parser accepts.
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Scalar = str | int | float
-Curve = list[tuple[int, float]]
+CurvePoints = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class TrialFinished:
     """A trial is over, one way or another.
 
     Attributes:
-        state: What Optuna was told.
-        interrupted: The sweep stopped the trial; MLflow shows it as KILLED.
-        metrics: Final values.
-        curves: Metric name to (iteration, value), iterations rising, at most 100 points each.
+        state: The state that Optuna was told.
+        interrupted: Whether the sweep stopped the trial; MLflow then shows it as KILLED.
+        metrics: Metric name to final value.
+        curves: Metric name to points (iteration, value) in order of iteration, at most 100 each.
         started_at, ended_at: Unix time, seconds.
         reason: Why it failed or was pruned.
     """
@@ -83,7 +83,7 @@ class TrialFinished:
     interrupted: bool
     params: dict[str, Scalar]
     metrics: dict[str, float]
-    curves: dict[str, Curve]
+    curves: dict[str, CurvePoints]
     started_at: float
     ended_at: float
     reason: str = ""
@@ -97,12 +97,12 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What the winner reached on the sealed test set by one metric, and what simple models reach there.
+    """The winner's score on the sealed test set in one metric, and the scores of simple models there.
 
     Attributes:
         name: "accuracy", "rmse" or "r2".
-        low, high: The 95 % interval of `value`; nan where one example says nothing of its own spread.
-        baselines: Model to its score, the constant first.
+        low, high: The 95 % interval of `value`; nan for a single example, which says nothing about its own spread.
+        baselines: Name of a model to its score, the constant first.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Score:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Under one name each: test_accuracy, test_accuracy_ci95_low, baseline_logistic_regression_test_accuracy."""
+        """Each number under its name: test_accuracy, test_accuracy_ci95_low, baseline_ridge_regression_test_rmse."""
         name = f"test_{self.name}"
         named = {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
         models = {model.split(" (")[0].replace(" ", "_"): value for model, value in self.baselines.items()}
@@ -122,16 +122,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class SweepFinished:
-    """A study stopped. An interrupted study that is continued stops again: the last one wins.
+    """A study stopped. An interrupted study that is continued stops again; its last stop counts.
 
     Attributes:
         ended_at: Unix time, seconds.
-        metrics: The winning trial's: value and best_iteration.
+        metrics: The winning trial's value and best_iteration.
         description: Markdown that replaces the one of `SweepStarted`; "" keeps it.
         artifacts: Path inside the run to path of the local file, relative to the outbox's directory.
         model_file: The winner's model, relative to the outbox's directory; None unless the state is FINISHED.
         sequence: 1 for the first time the study stopped, then 2, ... (`Outbox.n_finished` + 1).
-        scores: The winner's on the test set.
+        scores: The winner's scores on the sealed test set.
     """
 
     study: str
@@ -189,9 +189,9 @@ def from_json(line: str) -> Fact:
 
 
 def without_curves(line: str) -> str:
-    """The line of a trial with no points in its curves: a hundredth of the text, for whoever wants all trials.
+    """A trial's line without the points of its curves: a hundredth of the text, for readers of all trials.
 
-    The last places where these two stand are the trial's own: within a string their quotes would be escaped, and what
+    The last occurrences of the two markers are the trial's own: within a string their quotes would be escaped, and what
     comes after the curves has no object under either name.
     """
     start, end = line.rfind(_CURVES), line.rfind(_AFTER_CURVES)
@@ -205,7 +205,7 @@ def _as_document(value: object) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """`value` with {"float": "nan"} for what JSON has no number for. No field holds a dict there otherwise."""
+    """`value` with {"float": "nan"} for each number that JSON cannot write. No number's field holds other dicts."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
     if isinstance(value, Score):
@@ -244,7 +244,7 @@ def _read_trial(document: dict[str, Any]) -> TrialFinished:
 
 def _read_finished(document: dict[str, Any]) -> SweepFinished:
     metrics = _numbers(document["metrics"])
-    if "scores" not in document:  # written before 2026-11-28, when the scores were among the metrics
+    if "scores" not in document:  # written until 2026-11-27, when the scores were among the metrics
         return SweepFinished(**{**document, "metrics": metrics, "scores": _scores_among(metrics)})
     scores = [_read_score(score) for score in document["scores"]]
     return SweepFinished(**{**document, "metrics": metrics, "scores": scores})
@@ -256,7 +256,7 @@ def _read_score(document: dict[str, Any]) -> Score:
 
 
 def _scores_among(metrics: Mapping[str, float]) -> list[Score]:
-    """The scores whose `Score.metrics` these are; a model's name has lost what was in brackets."""
+    """The scores that became these `Score.metrics`; names of models have lost what was in brackets."""
     scores = []
     for key, low in metrics.items():
         if match := re.fullmatch(r"test_(.+)_ci95_low", key):

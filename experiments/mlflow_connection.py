@@ -31,14 +31,14 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",  # a uv.lock in the working directory is not our model's
 }
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's pages speak of GenAI
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # otherwise MLflow's pages speak of GenAI
 _SQLITE = "sqlite:///"
 _CHATTY_LOGGERS = ("mlflow", "sqlalchemy.engine", "alembic", "urllib3.connectionpool")
 _quiet = threading.local()
 
 
 def prepare_environment() -> None:
-    """Set what we prefer of MLflow's environment variables, where the user set nothing."""
+    """Set MLflow's environment variables to what we prefer, where the user has set nothing."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
@@ -57,10 +57,10 @@ def quiet_logging() -> Iterator[None]:
 
 
 def connect(tracking_uri: str) -> "MlflowClient":
-    """A client of its own for `tracking_uri`; MLflow's global state is not touched.
+    """A new client for `tracking_uri`; MLflow's global state is not touched.
 
     Raises:
-        Exception: the store cannot be reached; of MLflow's, SQLAlchemy's or the operating system's making.
+        Exception: The store cannot be reached; raised by MLflow, SQLAlchemy or the operating system.
     """
     prepare_environment()
     from mlflow import MlflowClient
@@ -77,7 +77,7 @@ def connect(tracking_uri: str) -> "MlflowClient":
 
 
 def find_or_create_experiment(client: "MlflowClient", tracking_uri: str, name: str) -> str:
-    """The id of the experiment of this name. One that was deleted in MLflow is restored: its record goes on."""
+    """The id of the experiment of this name. If it was deleted in MLflow, it is restored and its record continues."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)
@@ -112,7 +112,7 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
 def sqlite_uri(path: Path) -> str:
     """The URI of a SQLite store in the file `path`.
 
-    No more is quoted than SQLAlchemy would misread: MLflow makes the folder that the URI names before it is unquoted.
+    Only what SQLAlchemy would misread is quoted, because MLflow makes the URI's folder before it is unquoted.
     """
     return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
@@ -134,7 +134,7 @@ def _create_database(path: Path) -> None:
     """Give a new database its schema before it has its name.
 
     MLflow migrates an empty database in some thirty steps over seconds. A kill between two of them leaves tables that
-    every later attempt trips over ("table trace_info already exists"), so the steps happen in a file that may be lost.
+    every later attempt trips over ("table trace_info already exists"), so this happens in a file that may be lost.
     """
     if path.exists() and path.stat().st_size > 0:
         return
@@ -148,7 +148,7 @@ def _create_database(path: Path) -> None:
 
 
 def _lock_file(tracking_uri: str) -> Path:
-    """Beside a SQLite database; of a server's, where other processes of this machine and user look for it."""
+    """Beside a SQLite database; for a server, where other processes of this user on this machine look for it too."""
     if tracking_uri.startswith(_SQLITE):
         database = _database_path(tracking_uri)
         return database.with_name(f".{database.name}.lock")
@@ -157,7 +157,7 @@ def _lock_file(tracking_uri: str) -> Path:
 
 
 def _check_database(tracking_uri: str) -> None:
-    """Fail now if the database cannot be opened: MLflow 3.17 itself would retry for 100 seconds."""
+    """Fail now if the database cannot be opened: MLflow 3.17 would retry for 100 seconds."""
     import sqlalchemy
 
     if tracking_uri.startswith(_SQLITE):
@@ -175,7 +175,7 @@ _QUIET_FILTER = _QuietFilter()
 
 
 def _install_quiet_filter() -> None:
-    """On loggers and on handlers: a logger's filter does not see what its children log."""
+    """Install it on loggers and on handlers: a logger's filter does not see what its children log."""
     for name in _CHATTY_LOGGERS:
         logger = logging.getLogger(name)
         logger.addFilter(_QUIET_FILTER)

@@ -5,10 +5,10 @@
       ├ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
       └ the winner as a logged model    registered under the experiment's name, alias `candidate` (`registry.py`)
 
-Nothing here happens twice however often it is repeated, because (a) a run is looked for by its tags before it is
-created, and a second one that a slow server made is deleted in the end (`study_runs.py`), (b) start times, steps and
+Nothing here takes effect twice, however often it is repeated, because (a) a run is looked for by its tags before it is
+created, and a second one that a slow server made is deleted at the end (`study_runs.py`), (b) start times, steps and
 timestamps come from the fact, never from the clock, and MLflow's stores ignore a metric row that they already have, and
-(c) a trial's status is written last, so a run that is no longer RUNNING is complete. One process at a time
+(c) a trial's status is written last, so a run that is no longer RUNNING is complete. Only one process writes at a time
 (`delivery.py` holds a lock).
 
 MLflow is imported when a record is opened, not before: it takes seconds.
@@ -42,7 +42,7 @@ class MlflowRecord:
     Attributes:
         experiment_id: MLflow's id of the experiment.
         run_id: MLflow's id of the parent run.
-        is_new: The parent run was not there before: there are no trials to find.
+        is_new: Whether the parent run was created just now, so that there are no trials to find.
 
     Raises (from everything here):
         MlflowException and others: MLflow could not be reached or refused; nothing is lost, try again later.
@@ -65,7 +65,7 @@ class MlflowRecord:
         """Connect; find, restore or create the experiment and the parent run.
 
         Args:
-            run_id: The parent run of an earlier record, which is taken again if it is there.
+            run_id: The parent run of an earlier record, which is used again if it still exists.
         """
         self._client = connect(tracking_uri)
         self._started = started
@@ -83,16 +83,16 @@ class MlflowRecord:
         self._is_parent_running = parent.info.status == "RUNNING"
 
     def find_trials(self, since: float | None) -> None:
-        """Learn which trials have a run already, deleted ones included, so that none gets a second one.
+        """Learn which trials already have a run, deleted runs included, so that none gets a second one.
 
         Args:
-            since: Unix time, seconds: when the earliest trial started that will be written. None: there is none.
+            since: Unix time, seconds: start of the earliest trial that will be written; None if there is none.
         """
         if since is not None:
             self._trials = self._runs.trials(self.run_id, f"attributes.start_time >= {_milliseconds(since)}")
 
     def write_started(self, started: SweepStarted) -> None:
-        """Configuration, data set and description of the study.
+        """Write the study's configuration and data set.
 
         Raises:
             ArtifactsPending: config.toml could not be stored; the rest is.
@@ -108,7 +108,7 @@ class MlflowRecord:
             _say_what_is_pending(self._store_files({"config.toml": config}))
 
     def write_trial(self, trial: TrialFinished, *, is_sweep_running: bool) -> None:
-        """One nested run: three or four calls, the status last."""
+        """Write one nested run: three or four calls, the status last."""
         from mlflow.entities import Param
 
         run = self._trials.get(trial.number)
@@ -127,10 +127,10 @@ class MlflowRecord:
         self._client.set_terminated(run_id, status, _milliseconds(trial.ended_at))
 
     def write_finished(self, finished: SweepFinished, folder: Path) -> None:
-        """The study's end: results, description, status, nothing double, and then files and the model.
+        """Write the study's end: results, description and status; then delete duplicates, store files and the model.
 
         Args:
-            folder: Where the fact's relative paths begin.
+            folder: Where the fact's relative paths start.
         Raises:
             ArtifactsPending: a file or the model could not be stored; the rest is.
         """
@@ -154,7 +154,7 @@ class MlflowRecord:
             try:
                 with time_to_settle():
                     publish_model(self._client, self.run_id, self._started.experiment, finished, model_file)
-            except Exception as error:  # of the artifact store, the registry or the file
+            except Exception as error:  # from the artifact store, the registry or the file
                 failures.append(("the model", error))
         _say_what_is_pending(failures)
 
@@ -169,7 +169,7 @@ class MlflowRecord:
         return self._runs.create(started_at, tags, self._started.study)
 
     def _active(self, run: "Run") -> str:
-        """The run's id, after bringing back a run that somebody deleted and that we still have to write to."""
+        """The run's id, after restoring the run if somebody deleted it: we still have to write to it."""
         run_id: str = run.info.run_id
         if run.info.lifecycle_stage != "active":
             self._client.restore_run(run_id)
@@ -178,7 +178,7 @@ class MlflowRecord:
     def _reopen_parent(self) -> None:
         """A continued study is RUNNING again, whatever its first end said."""
         if not self._is_parent_running:
-            with time_to_settle():  # else it may come after the end
+            with time_to_settle():  # otherwise it may take effect after the end
                 self._client.update_run(self.run_id, status="RUNNING")
             self._is_parent_running = True
 
@@ -197,7 +197,7 @@ class MlflowRecord:
         return tags
 
     def _store_files(self, files: dict[str, Path]) -> list[tuple[str, Exception]]:
-        """Log local files under the given paths, as many as can be; what failed, and why."""
+        """Log local files under the given paths, as many as possible; returns which failed, and why."""
         failures: list[tuple[str, Exception]] = []
         for target, source in files.items():
             try:
@@ -217,7 +217,7 @@ class MlflowRecord:
 
 
 def _say_what_is_pending(failures: list[tuple[str, Exception]]) -> None:
-    """Raise ArtifactsPending for the first of them, if there is one."""
+    """Raise ArtifactsPending for the first failure, if there is one."""
     if failures:
         what, cause = failures[0]
         raise ArtifactsPending(f"{what}: {type(cause).__name__}: {cause}") from cause
@@ -231,7 +231,7 @@ def _points(trial: TrialFinished) -> "list[Metric]":
     """The trial's curves and final values as MLflow's points, the same at every replay.
 
     A curve's times are spread over the trial's duration in proportion to the iteration and end before `ended_at`, the
-    time of the final values: so a final value is what MLflow shows as the latest even where its curve ends in another.
+    time of the final values: so MLflow shows the final value as the latest, even where its curve ends in another.
     """
     from mlflow.entities import Metric
 
@@ -244,7 +244,7 @@ def _points(trial: TrialFinished) -> "list[Metric]":
     ]
     for key, value in trial.metrics.items():
         curve = trial.curves.get(key)
-        if not curve or curve[-1] != (last_step, value):  # else the curve's last point says it already
+        if not curve or curve[-1] != (last_step, value):  # otherwise the curve's last point already says it
             points.append(Metric(key, value, end, last_step))
     return points
 

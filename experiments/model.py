@@ -38,16 +38,14 @@ class Model:
     """A network with all that a prediction from raw inputs needs.
 
     Attributes:
-        architecture: Of the network.
         parameters: A stack of F = 1.
-        preprocessing: Raw inputs to the network's columns.
-        task: What it predicts.
+        preprocessing: The map from raw inputs to the network's columns.
         class_names: In the order of the outputs; empty for regression.
         target: Name of the predicted column of a table; None for arrays.
-        target_scaling: Of a regression's outputs; the identity for classes.
+        target_scaling: Brings a regression's outputs back to original units; the identity for classes.
         image_shape: (h, w, c) if an example is an image.
         study: The study whose winner this is.
-        test_scores: On the sealed test set.
+        test_scores: Metric name to score on the sealed test set; empty until the model is scored.
     """
 
     architecture: Architecture
@@ -63,7 +61,7 @@ class Model:
 
     @classmethod
     def of(cls, prepared: PreparedData, architecture: Architecture, parameters: Parameters, study: str) -> Model:
-        """The model of a network that was trained on prepared data; not scored yet."""
+        """The model of a network that was trained on `prepared`; not scored yet."""
         dataset = prepared.dataset
         return cls(
             architecture=architecture,
@@ -81,15 +79,15 @@ class Model:
         """Predict the class or the target of raw examples.
 
         Args:
-            X_raw: Unscaled, as the training examples were: images (m, h, w, c), features (m, n), or a table by the
-                names of its columns, in any order.
-            place: How messages name it.
+            X_raw: Unscaled, as the training examples were: images (m, h, w, c), features (m, n), or a table whose
+                columns are found by name, in any order.
+            place: How messages name the input.
 
         Returns:
             (m,): names of classes (objects), or targets in original units (float64).
 
         Raises:
-            InputError: See `Preprocessing.transform`; or values so large that the network's outputs overflow.
+            InputError: See `Preprocessing.transform`; or values are so large that the network's outputs overflow.
         """
         return self._decisions(self._outputs_of(X_raw, place))
 
@@ -110,10 +108,10 @@ class Model:
         return self._probabilities(self._outputs_of(X_raw, place))
 
     def table(self, X_raw: Features, *, proba: bool = False, place: str = "input") -> pd.DataFrame:
-        """What `predict` says, and with `proba` what `predict_proba` says, as a table of m rows.
+        """The results of `predict`, and with `proba` those of `predict_proba`, as a table of m rows.
 
         Returns:
-            Column `prediction`; then `probability_<class>`, one a class.
+            Column `prediction`; then with `proba` one column `probability_<class>` per class.
 
         Raises:
             InputError: As `predict` and `predict_proba`.
@@ -130,7 +128,7 @@ class Model:
         return pd.DataFrame(columns)
 
     def outputs(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The network's answers to scaled columns, in the form that `experiments.scores` takes.
+        """The network's outputs for scaled columns, in the form that `experiments.scores` takes.
 
         Args:
             X: (n[0], m), from `preprocessing`.
@@ -162,16 +160,16 @@ class Model:
 
     @classmethod
     def load(cls, path: Path) -> Model:
-        """Read and check a file of `save`.
+        """Read and check a file that `save` wrote.
 
         Raises:
-            WeightsFileError: Missing, damaged, or no file of weights.
+            WeightsFileError: Missing, damaged, or not a file of weights.
             InputError: Weights without a model, or a model of another format version.
         """
         weights = load_weights(path)
         if _NOTE not in weights.notes:
             raise InputError(
-                f"{path}: weights without what a prediction from raw inputs needs.",
+                f"{path}: holds weights, but not what a prediction from raw inputs needs.",
                 "A model holds its preprocessing and its classes too.",
                 "Pass the model.h5 that a sweep wrote, or train again.",
             )
@@ -184,7 +182,7 @@ class Model:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(
                 f"{path}: its description of the model is damaged ({error!r}).",
-                "All of what the sweep wrote is needed.",
+                "Everything that the sweep wrote is needed.",
                 "Copy the file again, or train again.",
             ) from error
 
@@ -207,7 +205,7 @@ class Model:
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:
         rows = self.preprocessing.inputs.numbers(X_raw, place)
         n_rows = max(1, _CHUNK_ELEMENTS // self.architecture.n_features)
-        with np.errstate(over="ignore", invalid="ignore"):  # looked at below, with the row
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below, where the row is known
             parts = [
                 self.outputs(self.preprocessing.scaled(rows[first : first + n_rows]))
                 for first in range(0, len(rows), n_rows)
@@ -217,7 +215,7 @@ class Model:
         if len(bad):
             raise InputError(
                 f"{place}: {len(bad)} examples have no finite prediction: rows {listed(bad)} (counted from 0).",
-                "Features must be in the range of the training examples' units.",
+                "Features must be in the units and the range of the training examples.",
                 "Correct the very large values in these rows.",
             )
         return outputs
@@ -235,7 +233,7 @@ class Model:
     def _check_has_classes(self, place: str) -> None:
         if not self.class_names:
             raise InputError(
-                f"{place}: probabilities of a regression.",
+                f"{place}: a regression has no probabilities.",
                 "Only classes have probabilities; this model predicts numbers.",
                 "Ask for predictions alone, without proba.",
             )

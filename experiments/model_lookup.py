@@ -1,6 +1,6 @@
 """A model that MLflow keeps, found by what people call it: an alias, a version or a run.
 
-Only our own file of it is fetched and read; nothing that lies beside it is executed.
+Only our own file, model.h5, is fetched and read; nothing that lies beside it is executed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _URI = re.compile(r"models:/+(?P<model>.+)|runs:/+(?P<run>[0-9a-f]{32})(/.*)?")
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """What somebody called a model: the alias or the version of a registered model, or the run that made it.
+    """How a person named a model: by the alias or version of a registered model, or by the run that made it.
 
-    What was not named is "".
+    Fields that were not named are "".
     """
 
     registered: str = ""
@@ -43,7 +43,7 @@ class ModelName:
 
     @classmethod
     def parse(cls, text: str) -> ModelName | None:
-        """`cats@candidate`, `cats/3`, a run's id of 32 digits, or MLflow's URI of one of them; None if none of it."""
+        """Parse `cats@candidate`, `cats/3`, a run's id (32 digits) or MLflow's URI of one of them; None for others."""
         uri = _URI.fullmatch(text)
         text = (uri["model"] or uri["run"]) if uri else text
         if _RUN_ID.fullmatch(text):
@@ -59,8 +59,8 @@ def fetch_model(name: ModelName, tracking_uri: str) -> Model:
     """Load a model from MLflow.
 
     Raises:
-        InputError: MLflow cannot be reached, or has no such model, alias, version or run, or it is none of ours.
-        WeightsFileError: What it has is damaged.
+        InputError: MLflow cannot be reached, has no such model, alias, version or run, or the model is not one of ours.
+        WeightsFileError: The file that MLflow keeps is damaged.
     """
     prepare_environment()
     with quiet_logging(), tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
     if database is not None and not database.is_file():
         raise InputError(
             f"{place}: there is no such database.",
-            "MLflow's record is where the sweep was run, in mlflow.db.",
+            "MLflow's record is in mlflow.db, in the folder where the sweep was run.",
             "Change to that folder, or name it: --tracking-uri sqlite:////path/to/mlflow.db",
         )
     try:
@@ -84,7 +84,7 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
             location = _location_of_version(client, name, place)
     except InputError:
         raise
-    except Exception as error:  # of MLflow, SQLAlchemy, requests or the operating system
+    except Exception as error:  # from MLflow, SQLAlchemy, requests or the operating system
         raise InputError(
             f"{place}: cannot be reached ({in_one_line(root_cause(error))}).",
             "The tracking server must answer, with credentials in MLFLOW_TRACKING_USERNAME and "
@@ -97,18 +97,18 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
         raise InputError(
             f"{location}: {MODEL_FILE} cannot be fetched ({in_one_line(root_cause(error))}).",
             "A model that a sweep logged has this file.",
-            "Name a model of a sweep, or look whether its files are still there.",
+            "Name a model of a sweep, or check whether its files are still there.",
         ) from error
 
 
 def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> str:
-    """Where the files of a registered model's version lie."""
+    """Where the files of a version of a registered model are."""
     registered = _found(lambda: client.get_registered_model(name.registered))
     if registered is None:
         names = [model.name for model in client.search_registered_models(max_results=1000)]
         raise InputError(
             f"{name.registered}: no registered model of this name in {place}.{nearest(name.registered, names)}",
-            f"There are: {listed(names, 10) or 'none'}.",
+            f"Registered models: {listed(names, 10) or 'none'}.",
             "Name one of them, or another store with --tracking-uri.",
         )
     version = name.version
@@ -134,7 +134,7 @@ def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> s
 
 
 def _location_of_run(client: MlflowClient, run_id: str, place: str) -> str:
-    """Where the files of the model that a study's run logged lie."""
+    """Where the files of the model that a study's run logged are."""
     run = _found(lambda: client.get_run(run_id))
     if run is None:
         raise InputError(

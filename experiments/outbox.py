@@ -14,20 +14,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.durable_file import sync, write_durably
 from experiments.errors import InputError
 from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
-from experiments.whole_file import write_durably
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
 
 
 class Outbox:
-    """An append-only file of facts and the memory of which were delivered. Safe to use from two threads; another
-    process may read what this one appends.
+    """An append-only file of facts, and a note of which were delivered.
 
-    A fact's position counts from 1. Opening only reads, so `sync` may look while a sweep is running; the torn last
-    line that a kill or a power cut left is ignored from then on and cut off by the next `append`.
+    Safe to use from two threads; another process may read what this one appends. A fact's position counts from 1.
+    Opening only reads, so `sync` may look while a sweep is running; a torn last line, left by a kill or a power cut, is
+    ignored and cut off by the next `append`.
 
     Raises:
         InputError: a line other than the last is damaged.
@@ -55,7 +55,7 @@ class Outbox:
 
     @property
     def n_pending(self) -> int:
-        """Facts that were not delivered yet."""
+        """Facts that have not been delivered yet."""
         with self._lock:
             return len(self._starts) - self._delivered_until - len(self._delivered_also)
 
@@ -89,7 +89,7 @@ class Outbox:
             return True
 
     def refresh(self) -> None:
-        """Take notice of what another process appended.
+        """Read what another process has appended.
 
         Raises:
             InputError: a line other than the last is damaged.
@@ -98,7 +98,7 @@ class Outbox:
             if not self.path.exists():
                 return
             with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size  # of what is there now; its writer may go on
+                size = os.fstat(file.fileno()).st_size  # as of now; its writer may go on
                 file.seek(self._end)
                 while self._end < size:
                     line = file.readline()
@@ -132,12 +132,12 @@ class Outbox:
         return self._facts(positions)
 
     def trial(self, number: int) -> TrialFinished | None:
-        """The fact of one trial, with its curves; None while it is not there."""
+        """The fact of one trial, with its curves; None if it is not there yet."""
         fact = self._find(f"trial-{number:04d}")
         return fact if isinstance(fact, TrialFinished) else None
 
     def trials_without_curves(self) -> Iterator[TrialFinished]:
-        """All trials in order, their curves empty: what a table needs of 100 MB, in a second."""
+        """All trials in order, with empty curves: all that a table needs, from 100 MB in a second."""
         with self.path.open("rb") as file:
             for key, position in list(self._keys.items()):
                 if key.startswith("trial-"):
@@ -147,7 +147,7 @@ class Outbox:
                     yield fact
 
     def last_finish(self) -> SweepFinished | None:
-        """How the study stopped the last time; None while it never has."""
+        """How the study stopped the last time; None if it never has."""
         position = self.position_of_last_finish()
         fact = next(self._facts([position]))[1] if position else None
         return fact if isinstance(fact, SweepFinished) else None
@@ -174,12 +174,12 @@ class Outbox:
             self._write_delivered()
 
     def forget_delivered(self) -> None:
-        """Deliver everything again, to another server for instance."""
+        """Forget what was delivered, so that everything is delivered again, to another server for instance."""
         self._delivered_path.unlink(missing_ok=True)
         self.reload_delivered()
 
     def reload_delivered(self) -> None:
-        """Take notice of what another process delivered from this outbox."""
+        """Read what another process has delivered from this outbox."""
         try:
             document = json.loads(self._delivered_path.read_bytes())
             until, also = int(document["delivered_until"]), set(map(int, document["also"]))
@@ -221,7 +221,7 @@ class Outbox:
         finally:
             os.close(descriptor)
         if is_new:
-            _sync_directory(self.path.parent)
+            sync(self.path.parent)  # its name
 
     def _find(self, key: str) -> Fact | None:
         position = self._keys.get(key)
@@ -238,15 +238,6 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     os.lseek(descriptor, offset, os.SEEK_SET)
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a new file's name as durable as its contents."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_fact(line: bytes) -> bool:

@@ -20,11 +20,11 @@ class TargetScaling:
     scale: float = 1.0
 
     def scaled(self, Y: FloatArray) -> FloatArray:
-        """Targets in original units to targets as trained, same shape."""
+        """Bring targets from original units into the form that is trained on, same shape."""
         return (Y - self.offset) / self.scale
 
     def to_original(self, Y: NDArray[np.floating]) -> FloatArray:
-        """Targets or predictions as trained to original units, same shape, float64."""
+        """Bring targets or predictions from the trained form back to original units, same shape, float64."""
         return np.asarray(Y, dtype=np.float64) * self.scale + self.offset
 
 
@@ -36,19 +36,17 @@ class PreparedData:
         X: (n0, m) float64, C-contiguous.
         Y: (n[L], m) float64: one row of 0 and 1 (binary), one-hot rows (multiclass), one row of scaled
             targets (regression).
-        held_out: (F, m): the columns that fold f does not train on.
+        held_out: (F, m): True where fold f does not train on the column.
         X_test: (n0, m_test), sealed.
-        Y_test: (n[L], m_test), in the form of Y, sealed.
-        preprocessing: Raw inputs to X.
-        target_scaling: Y to original units.
-        dataset: Where all of it comes from.
+        preprocessing: The map from raw inputs to X.
+        target_scaling: The map between Y and original units.
+        dataset: The data set that all of this was made from.
     """
 
     X: FloatArray
     Y: FloatArray
     held_out: NDArray[np.bool_]
     X_test: FloatArray
-    Y_test: FloatArray
     preprocessing: Preprocessing
     target_scaling: TargetScaling
     dataset: Dataset
@@ -65,21 +63,22 @@ def prepare(
 ) -> PreparedData:
     """Scale, encode and divide a data set.
 
-    Features and targets are scaled by the training examples only, those that folds hold out included: the
-    folds of a stack share one X (see `preprocessing`).
+    Scaling of features and targets is fitted on the training examples only, including those that folds hold out,
+    because the folds of a stack share one X (see `preprocessing`).
 
     Args:
-        dataset: As read.
+        dataset: From `load_dataset`.
         scaling: See `Preprocessing.fit`.
         folds: F stratified folds (regression: plain), or None for a hold-out.
         validation_fraction: Share of one stratified hold-out, F = 1, or None for folds.
         nonnegative_target: Regression whose predictions cannot be negative (relu head): targets are divided
             by their deviation and not centred, so that 0 stays 0.
-        seed: Which examples are held out.
+        seed: Decides which examples are held out.
 
     Raises:
-        InputError: Both or neither of folds and validation_fraction, too few examples for them, scaling that
-            does not fit the data, targets too large for float64 arithmetic, or negative where they cannot be.
+        InputError: Both or neither of folds and validation_fraction are given, there are too few examples for them,
+            the scaling does not suit the data, or targets are too large for float64 arithmetic or negative where they
+            must not be.
     """
     held_out = _held_out(dataset, folds, validation_fraction, seed)
     preprocessing = Preprocessing.fit(dataset, scaling)
@@ -89,7 +88,6 @@ def prepare(
         Y=_targets(dataset.y_train, dataset, target_scaling),
         held_out=held_out,
         X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
-        Y_test=_targets(dataset.y_test, dataset, target_scaling),
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
@@ -97,7 +95,7 @@ def prepare(
 
 
 def one_hot(codes: NDArray[np.generic], n_classes: int) -> FloatArray:
-    """Class codes 0..C-1, (m,), to columns with a single 1, (C, m)."""
+    """Turn class codes 0..C-1, (m,), into columns with a single 1, (C, m)."""
     is_class: NDArray[np.bool_] = codes[np.newaxis, :] == np.arange(n_classes)[:, np.newaxis]
     return is_class.astype(np.float64)
 
@@ -175,7 +173,7 @@ def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetSca
 
 
 def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -> FloatArray:
-    """Labels (m,) to rows (n[L], m)."""
+    """Turn labels (m,) into rows (n[L], m)."""
     row = y[np.newaxis, :].astype(np.float64)
     if dataset.task == "binary":
         return row

@@ -1,11 +1,11 @@
 """The map from raw inputs to the engine's columns: fitted once, saved with the model, explicit.
 
-scikit-learn fits it (medians, categories, means and deviations); applying it is arithmetic on numbers that
-stand in a JSON file, so a saved model takes raw inputs and needs no pickle.
+scikit-learn fits it (medians, categories, means and deviations); applying it is arithmetic on numbers that are kept as
+JSON, so a saved model takes raw inputs and needs no pickle.
 
-Decision: it is fitted on all training columns, those that a fold holds out included, because a trial's F
-networks share one X (DESIGN 3.1). Means of held-out features do reach the training folds; labels never do, and
-neither does the sealed test set.
+It is fitted on all training columns, including those that a fold holds out, because a trial's F networks share one X
+(README, decisions). Means of held-out features do reach the training folds; labels never do, and neither does the
+sealed test set.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Preprocessing:
                 images, else "standardize".
 
         Raises:
-            InputError: "unit" for other than bytes; a column without any value, or of text in which
-                most values occur once; numbers too large for float64 arithmetic.
+            InputError: "unit" for features that are not bytes; a column without any value, or a text column most of
+                whose values differ; numbers too large for float64 arithmetic.
         """
         is_bytes = isinstance(dataset.X_train, np.ndarray) and dataset.X_train.dtype == np.uint8
         if scaling == "auto":
@@ -86,14 +86,14 @@ class Preprocessing:
 
         Args:
             X_raw: As `Dataset.X_train`, any number m of examples. A table's columns may come in any order.
-            place: How messages name it.
+            place: How messages name the examples.
 
         Returns:
             (n0, m), columns are examples, C-contiguous, always a copy.
 
         Raises:
-            InputError: Other columns, features or image shape than in training; NaN in an array, infinity
-                anywhere; no examples.
+            InputError: Columns, features or image shape differ from training; NaN in an array, infinity anywhere; no
+                examples.
         """
         return self.scaled(self.inputs.numbers(X_raw, place))
 
@@ -141,7 +141,7 @@ class Preprocessing:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(
                 f"preprocessing: the saved state is damaged ({error!r}).",
-                "All of what to_dict wrote is needed.",
+                "Everything that to_dict wrote is needed.",
                 "Save the model again.",
             ) from error
 
@@ -153,7 +153,7 @@ def standardization(
 
     Args:
         rows: (m, n), one row an example.
-        names: Of the n features, for messages.
+        names: A name for each of the n features, for messages.
         place: Where the rows come from, for messages.
 
     Returns:
@@ -171,7 +171,7 @@ def standardization(
         raise InputError(
             f"{place}: '{names[too_large[0]]}' has values up to "
             f"{np.abs(rows[:, too_large[0]]).max():.3g}, too large to square.",
-            "Numbers stay below 1e150.",
+            "Numbers must stay below 1e150.",
             "Correct them, or give them in a larger unit.",
         )
     return np.asarray(scaler.mean_), np.asarray(scaler.scale_)

@@ -1,4 +1,4 @@
-"""A model as a folder that MLflow can load, serve and question anywhere, without this package and without pickle.
+"""A model as a folder that MLflow can load, serve and query anywhere, without this package and without pickle.
 
 MLmodel, requirements.txt, conda.yaml, python_env.yaml, input_example.json   as MLflow knows them
 served_model.py, code/     what it runs: from code, so nothing is unpickled
@@ -33,9 +33,9 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "h5py")
 # What `served_model.py` imports, directly or not. Not the whole package: each file is a request to a remote store.
 CODE = {
     "engine": (
-        "__init__.py", "activations.py", "curve.py", "data.py", "errors.py", "heads.py", "initialization.py",
-        "layers.py", "memory.py", "network.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py",
-        "training.py", "weights.py",
+        "__init__.py", "activations.py", "curve.py", "data.py", "durable_file.py", "errors.py", "heads.py",
+        "initialization.py", "layers.py", "memory.py", "network.py", "parts.py", "products.py", "stack.py", "steps.py",
+        "threads.py", "training.py", "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
@@ -46,12 +46,12 @@ CODE = {
 
 
 def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None = None) -> None:
-    """Write the folder. Nothing is written elsewhere: a full folder for temporary files does not matter.
+    """Write the folder. Nothing is written elsewhere, so a full folder for temporary files does not matter.
 
     Args:
         model_file: From `Model.save`.
-        folder: Absent; a folder beside it, with `.source` added to its name, is used and removed.
-        mlflow_model: What MLflow knows of the model already, such as its id and run.
+        folder: Must not exist yet; a folder beside it, with `.source` added to its name, is used and removed.
+        mlflow_model: What MLflow already knows about the model, such as its id and run.
     Raises:
         WeightsFileError, InputError: `model_file` is not a model.
         OSError: The folder cannot be written.
@@ -83,14 +83,14 @@ def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None
     finally:
         shutil.rmtree(source, ignore_errors=True)
     (folder / MODEL_FILE).parent.mkdir()
-    shutil.copyfile(model_file, folder / MODEL_FILE)  # MLflow's `artifacts` would copy it by way of TMPDIR
+    shutil.copyfile(model_file, folder / MODEL_FILE)  # MLflow's `artifacts` would copy it through TMPDIR
     described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     described.save(str(folder / "MLmodel"))
 
 
 def _copy_source(source: Path) -> None:
     """The files of `CODE`, in a folder of their own because MLflow copies whole folders."""
-    shutil.rmtree(source, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(source, ignore_errors=True)  # left by a process that was killed
     root = Path(__file__).parent.parent
     for package, files in CODE.items():
         for file in files:
@@ -104,8 +104,8 @@ def signature_of(model: Model) -> ModelSignature:
     """What the model takes and gives, in MLflow's terms.
 
     Columns of a table are of type "any": MLflow would refuse a column of integers where "double" is declared, and
-    truth values where "string" is; we accept both and say what is wrong in our own words. Of arrays no type
-    is declared for the same reason: MLflow would refuse every other one, and over HTTP cast to it, 0.5 to the byte 0.
+    truth values where "string" is; we accept both and say what is wrong in our own words. For arrays no type is
+    declared, for the same reason: MLflow would refuse every other type, and over HTTP cast to it, 0.5 to the byte 0.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -129,7 +129,7 @@ def column_names(model: Model) -> tuple[str, ...]:
 
 
 def input_example(model: Model) -> Features:
-    """One made-up example: medians and means, grey pixels. No training example leaves with the model."""
+    """One made-up example: medians and means, or grey pixels. No training example travels with the model."""
     inputs = model.preprocessing.inputs
     if isinstance(inputs, TableInputs):
         import pandas as pd

@@ -1,15 +1,16 @@
-"""The winner in MLflow: logged as a model of its study's run, registered under the sweep's name, called `candidate`.
+"""The winner in MLflow: logged as a model of its study's run, registered under the sweep's name, alias `candidate`.
 
-However often it is repeated, and wherever a kill interrupted it, each step is done once: what it makes carries the
-digest of the model file in a tag and is looked for before it is made, and the run's own tag is written last. When that
-stands, nothing is touched any more: what a person deleted or renamed afterwards stays as they left it.
+However often this is repeated, and wherever a kill interrupted it, each step is done once: what a step makes carries
+the digest of the model file in a tag and is looked for before it is made, and the run's own tag is written last. Once
+that tag is there, nothing is touched any more: what a person deleted or renamed afterwards stays as they left it.
 
-Every call names its store: MLflow's fluent functions and `models:/` sources would ask the process's global one.
+Every call names its store: MLflow's fluent functions and `models:/` sources would use the process's global one.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from hashlib import sha256
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 ALIAS = "candidate"
-_NAME = "model"  # of the logged model: MLflow resolves runs:/<run id>/model by it
+_NAME = "model"  # the logged model's name, by which MLflow resolves runs:/<run id>/model
 _DIGEST = "sweeps.model_digest"
 _VERSION = "sweeps.model_version"
 _ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds
@@ -32,7 +33,7 @@ _STUDY = "sweeps.study"
 
 
 def registered_name(sweep: str) -> str:
-    """The name of a sweep's registered model: MLflow does not take every name, and folders keep it."""
+    """The name of a sweep's registered model: not every name is allowed in MLflow and as the name of a folder."""
     return re.sub(r"[^\w. -]+", "_", sweep).strip(" .")[:250] or "_"
 
 
@@ -40,14 +41,14 @@ def publish_model(client: MlflowClient, run_id: str, sweep: str, finished: Sweep
     """Log and register the winner of a study, unless that is done already.
 
     Args:
-        client: Of the store that holds the run and the registry.
+        client: A client of the store that holds both the run and the registry.
         run_id: The study's run.
         sweep: The sweep's name.
         finished: The end of the study.
         model_file: From `Model.save`.
     Raises:
         InputError, WeightsFileError: `model_file` is not a model.
-        OSError, MlflowException and others: MLflow could not be reached or refused; repeat it later.
+        OSError, MlflowException and others: MLflow could not be reached or refused; try again later.
     """
     digest = sha256(model_file.read_bytes()).hexdigest()
     run = client.get_run(run_id)
@@ -73,7 +74,7 @@ def _logged_model(client: MlflowClient, run: Run, tags: dict[str, str]) -> Logge
 
 
 def _fill(client: MlflowClient, run: Run, logged: LoggedModel, finished: SweepFinished, model_file: Path) -> None:
-    """Bind the logged model to its run, give it its scores and its files, and call it READY."""
+    """Bind the logged model to its run, give it its scores and its files, and mark it READY."""
     from mlflow.entities import LoggedModelOutput, Metric
     from mlflow.models import Model as MlflowModel
 
@@ -86,14 +87,14 @@ def _fill(client: MlflowClient, run: Run, logged: LoggedModel, finished: SweepFi
         Metric(key, value, ended_at, 0, model_id=model_id)
         for score in finished.scores
         for key, value in score.metrics.items()
-        if key.startswith("test_")
+        if key.startswith("test_") and math.isfinite(value)  # MLflow 3.17 would keep a model's nan as 0.0
     ]
     client.log_batch(run_id, metrics=scores)
     described = MlflowModel(
         artifact_path=logged.artifact_location, run_id=run_id, model_uuid=model_id, model_id=model_id
     )
     folder = model_file.with_name("pyfunc.unfinished")
-    shutil.rmtree(folder, ignore_errors=True)  # of a delivery that was killed
+    shutil.rmtree(folder, ignore_errors=True)  # left by a delivery that was killed
     try:
         save_pyfunc(model_file, folder, described)
         client.log_model_artifacts(model_id, str(folder))
@@ -105,7 +106,7 @@ def _fill(client: MlflowClient, run: Run, logged: LoggedModel, finished: SweepFi
 def _registered_version(
     client: MlflowClient, name: str, logged: LoggedModel, finished: SweepFinished, tags: dict[str, str]
 ) -> str:
-    """The number of the version in the registry."""
+    """Register the model, unless that is done; returns the number of its version."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -130,7 +131,7 @@ def _registered_version(
 
 
 def _call_it_candidate(client: MlflowClient, name: str, version: str, ended_at: str) -> None:
-    """Move the alias, but never back: a study that is delivered late is older than what the alias names by then."""
+    """Move the alias, but never back: a study that is delivered late may be older than what the alias names by then."""
     held = client.get_registered_model(name).aliases.get(ALIAS)
     if held is not None:
         of_its_study = client.get_model_version(name, held).tags.get(_ENDED_AT, "")

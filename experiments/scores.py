@@ -1,4 +1,4 @@
-"""How good predictions are, and how sure of that a test set of this size can be.
+"""How good predictions are, and how certain a test set of this size can make that.
 
 scikit-learn computes the metrics, SciPy the intervals.
 """
@@ -54,11 +54,11 @@ def interval_95(
         task: As in `scores`.
         y_true: As in `scores`.
         predictions: As in `scores`.
-        seed: Which resamples.
+        seed: Decides the resamples.
 
     Returns:
-        (low, high) under the names of `scores`; (nan, nan) for the regression of a single example, which
-        says nothing about its own spread.
+        (low, high) under the names of `scores`; (nan, nan) for a regression with a single example, which says
+        nothing about its own spread.
     """
     from scipy import stats
 
@@ -87,7 +87,7 @@ def interval_95(
 
 
 def decided(task: Task, predictions: NDArray[np.floating]) -> NDArray[Any]:
-    """What predictions come to: class codes, or targets.
+    """Turn predictions into decisions: class codes, or targets.
 
     Args:
         task: As in `scores`.

@@ -26,7 +26,7 @@ class ServedModel(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame,  # or an array, or a list; MLflow warns of a hint that says so
+        model_input: pd.DataFrame,  # or an array, or a list; MLflow warns about a type hint that says so
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Predictions for raw inputs; see `Model.table`.
@@ -37,7 +37,7 @@ class ServedModel(PythonModel):
             params: {"proba": True} adds a column of probabilities for each class.
 
         Raises:
-            MlflowException: The inputs are not as they must be; a server answers 400 with our message.
+            MlflowException: The inputs are invalid; a server answers 400 with our message.
         """
         examples = np.asarray(model_input) if isinstance(model_input, list) else model_input
         try:

@@ -1,9 +1,9 @@
-"""The runs that a study has in MLflow: found again, created once, and deleted where there are two of one.
+"""A study's runs in MLflow: found again, created once, and deleted where there are two instead of one.
 
-A run has no name that MLflow keeps unique. A server that is slower than our patience may create one that we asked for
-after we stopped waiting, looked for it in vain and created another. So after an unanswered call we wait before anybody
-looks again; what comes later still is deleted when the study ends. Of two the same one is taken every time, whatever
-was deleted in between, so that no double is ever written to or brought back.
+MLflow does not keep the names of runs unique. A slow server may create a run after we stopped waiting for it, looked
+for it in vain and created another. So after an unanswered call we wait before anybody looks again; a duplicate that
+appears even later is deleted when the study ends. Of two runs the same one is chosen every time, whatever was deleted
+in between, so that a duplicate is never written to or restored.
 """
 
 import time
@@ -28,7 +28,7 @@ _NUMBER = "sweeps.trial_number"
 
 @contextmanager
 def time_to_settle() -> Iterator[None]:
-    """Around a call that makes something: when it is not answered, the server gets time to finish what it began."""
+    """Wraps a call that creates something: if there is no answer, the server gets time to finish what it began."""
     try:
         yield
     except Exception as error:
@@ -43,7 +43,7 @@ class StudyRuns:
 
     Attributes:
         study: The study's name.
-        started_at: Unix time, milliseconds; a study that was begun again elsewhere has another one.
+        started_at: Unix time, milliseconds; a study of this name that was begun elsewhere has a different one.
     """
 
     client: "MlflowClient"
@@ -52,12 +52,12 @@ class StudyRuns:
     started_at: int
 
     def create(self, started_at: int, tags: dict[str, str], name: str) -> "Run":
-        """A new run; it may appear later where this raises."""
+        """Create a run. It may appear later even if this raises."""
         with time_to_settle():
             return self.client.create_run(self.experiment_id, started_at, tags, run_name=name)
 
     def parent(self, kept_id: str | None) -> "Run | None":
-        """The study's own run: the one that was taken before, else one that was written to."""
+        """The study's own run: the one used before (`kept_id`), else preferably one that was written to."""
         return max(
             self._parents(),
             key=lambda run: (run.info.run_id == kept_id, bool(run.data.params), run.info.run_id),
@@ -65,7 +65,7 @@ class StudyRuns:
         )
 
     def trials(self, parent_id: str, condition: str) -> "dict[int, Run]":
-        """Trial number to its run, deleted ones included, of those below `parent_id` that meet MLflow's `condition`."""
+        """Runs below `parent_id` that meet MLflow's `condition`, by trial number, deleted runs included."""
         runs: dict[int, Run] = {}
         for run in self._children(parent_id, condition):
             number = int(run.data.tags[_NUMBER])
@@ -73,9 +73,9 @@ class StudyRuns:
         return runs
 
     def delete_doubles(self, parent_id: str) -> None:
-        """Delete all other runs of the study's own and of each trial.
+        """Delete all runs of the study but `parent_id`, and all but one of each trial.
 
-        All trials that are recorded have an end by now: those below `parent_id` that still run are the ones to look at.
+        All recorded trials have ended by now, so runs below `parent_id` that are still RUNNING are suspects.
         """
         others = [run for run in self._parents() if run.info.run_id != parent_id]
         parents = [parent_id, *(run.info.run_id for run in others)]
@@ -121,7 +121,10 @@ class StudyRuns:
 
 
 def _worth(run: "Run") -> tuple[bool, bool, str]:
-    """Of two runs of one trial the greater is the trial's: complete, not deleted, or just always the same one."""
+    """Sort key for runs of one trial, of which the greatest is kept: a complete one first, then one not deleted.
+
+    The id comes last, so that the choice is always the same.
+    """
     return run.info.status != "RUNNING", _is_active(run), run.info.run_id
 
 

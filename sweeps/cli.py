@@ -137,7 +137,8 @@ def report(
 @app.command()
 def sync(
     tracking_uri: Annotated[
-        str | None, typer.Option(metavar="URI", help="Another MLflow for the studies that are not wholly delivered.")
+        str | None,
+        typer.Option(metavar="URI", help="Another MLflow, for the studies that are not completely delivered."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,7 @@ from sweeps.results.exit_codes import after_signal
 
 
 class InterruptedSweepError(Exception):
-    """The sweep was told to stop; everything applied so far is in the record.
+    """The sweep was told to stop; everything applied so far is stored.
 
     Attributes:
         signal_number: SIGINT or SIGTERM.

@@ -11,7 +11,7 @@ def check_needs(config: Config) -> None:
         InputError: A package is not installed, or the study's database does not answer.
     """
     if config.execution.executor == "dask":
-        import sweeps.execution.dask_executor  # noqa: F401  # its import says what is missing; of Dask, so it takes a second
+        import sweeps.execution.dask_cluster  # noqa: F401  # its import says what is missing; of Dask, so it takes a second
     if config.study.storage is not None:
         from sweeps.storage.database import check_database  # of Optuna, which takes another
 

@@ -33,11 +33,11 @@ def open_study(
     """The study of this run, for as long as it is ours alone. Its folder's lease must be held.
 
     Args:
-        config: Of the run.
-        workspace: Of the run.
-        data_digest: Of the data; with the configuration it tells which interrupted study is continued.
+        config: With the digest of the data, it decides which interrupted study is continued.
+        workspace: Where the study is looked for, or begun.
+        data_digest: Fingerprint of the content of the data.
         is_new: Leave any interrupted study alone.
-        interrupts: Told to look after a lease in a database.
+        interrupts: Where the lease in a database is checked from now on.
         say: Told what a person should know.
     Raises:
         InputError: The storage cannot be opened, or a database stops answering.
@@ -93,7 +93,7 @@ def find_or_create(
 
 
 def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:
-    """Since the study began: nothing of it is an error, and all of it may change numbers."""
+    """Say what is different from when the study began: none of it is an error, all of it may change numbers."""
     at_start = stored.attributes
     for what, began, now, outcome in (
         ("on another kind of machine", at_start.machine, machine_kind(), "The last bits of its costs may differ."),

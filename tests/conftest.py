@@ -1,6 +1,10 @@
-"""What every test runs under: floating-point errors raise, and hypothesis draws the same examples each time."""
+"""What every test runs under: floating-point errors raise, and hypothesis draws the same examples each time.
 
-from collections.abc import Iterator
+And what is too slow to make more than once: an MLflow store.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -29,3 +33,28 @@ def cats_directory() -> Path:
             "the course's cat images are not here: expected the folder ../shared/data/cats beside the repository"
         )
     return directory
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its schema and nothing else: creating one takes seconds, copying it none."""
+    from experiments.mlflow_connection import prepare_environment
+
+    prepare_environment()
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def with_store(empty_store: Path) -> Callable[[Path], Path]:
+    """Copies the empty store into a folder, which is made where it is not there, as its mlflow.db; the folder."""
+
+    def copied_into(folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
+        shutil.copy(empty_store, folder / "mlflow.db")
+        return folder
+
+    return copied_into

@@ -1,4 +1,4 @@
-"""Named arrays: which of them are examples and labels, and are they sound.
+"""Named arrays: which of them are examples and labels, and whether they are sound.
 
 Shared by HDF5 and NPZ; `feature_array` also checks what a saved model is asked to predict.
 """
@@ -46,7 +46,7 @@ def read_contents(keys: Sequence[str], read: Read, place: str) -> Contents:
         place: How messages name the file.
 
     Raises:
-        InputError: No known layout, labels and examples of different number, unsound values.
+        InputError: No known layout, different numbers of labels and examples, or unsound values.
     """
     for layout in LAYOUTS:
         if layout.X in keys or layout.X_test in keys:
@@ -56,14 +56,14 @@ def read_contents(keys: Sequence[str], read: Read, place: str) -> Contents:
             return Contents(train, test)
     raise InputError(
         f"{place}: no examples found; its arrays are {listed(keys, 12) or 'none'}.",
-        "Known are train_set_x with train_set_y (and test_set_x, test_set_y, list_classes), "
+        "The known names are train_set_x with train_set_y (and test_set_x, test_set_y, list_classes), "
         "or X with y (and X_test, y_test, classes).",
         "Export the file again under these names.",
     )
 
 
 def read_unlabelled(keys: Sequence[str], read: Read, place: str) -> NDArray[Any]:
-    """Read the examples of a file of named arrays and leave its labels alone.
+    """Read the examples of a file of named arrays and ignore its labels.
 
     Args:
         keys: As in `read_contents`.

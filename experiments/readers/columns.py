@@ -1,8 +1,8 @@
 """The two kinds of column: numbers (float64, missing = NaN) and text (str, missing = NaN).
 
 A table is brought into this form when it is read, so that CSV and Parquet of the same values are the same
-table, and again when a saved model is asked to predict, so that 3 and "3" are the same category. A CSV holds text
-alone: the training examples decide a column's kind, never the rows that happen to be in another file.
+table, and again when a saved model is asked to predict, so that 3 and "3" are the same category. A CSV holds only
+text: the training examples decide a column's kind, never the rows that happen to be in another file.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from experiments.errors import InputError, listed, nearest
 
 Kind = Literal["number", "text"]
 
-# A missing number, in lower case. Among text they are words: a roof is of stone, of tiles or "none".
+# Ways to write a missing number, in lower case. In a text column they are words: a roof is "stone", "tiles" or "none".
 MISSING_NUMBERS = frozenset(
     {"", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "nan", "-nan", "null", "none"}
     | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
 )
-MAX_NUMERALS = 10  # names of one column that may be written as numbers beside others that are not
+MAX_NUMERALS = 10  # distinct values of a text column that may be numbers where others are not
 _NUMBER_FOR_PEOPLE = r"\s*[$€£¥]?\s*[+-]?\d+(?:[.,' \u00a0\u202f]\d{3})*(?:[.,]\d+)?\s*[%$€£¥]?\s*"
 _TRUTH_VALUES = {"true": "True", "false": "False"}
 
@@ -34,21 +34,21 @@ def kind_of(series: pd.Series) -> Kind:
 
 
 def written_kind(texts: pd.Series) -> Kind:
-    """The kind of a column of which only the text is known: numbers if every value that is there is one."""
+    """The kind of a column that is known only as text: numbers if every value that is not missing is one."""
     numbers, is_other = parsed(texts)
     is_number = not is_other.any() and (numbers.notna().any() or texts.isna().all())
     return "number" if is_number else "text"
 
 
 def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Text as numbers.
+    """Parse text as numbers.
 
     Args:
         texts: (m,) of dtype str.
 
     Returns:
-        Numbers, (m,), NaN where there is none (integers where all are); and which texts are neither a number nor a
-        word for a missing one, (m,) bool.
+        Numbers, (m,), NaN where there is none (integers if all are); and which texts are neither a number nor a word
+        for a missing one, (m,) bool.
     """
     numbers = pd.to_numeric(texts, errors="coerce")
     is_other = numbers.isna() & texts.notna()
@@ -60,12 +60,12 @@ def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, rem
     """Refuse a column of text that was meant to be numbers.
 
     Args:
-        distinct: Its different values, (n,) of dtype str.
-        place: How messages name it.
-        allowed, remedy: What to say of a text among numbers.
+        distinct: The column's distinct values, (n,) of dtype str.
+        place: How messages name the column.
+        allowed, remedy: Second and third part of the message about a text among numbers.
     Raises:
-        InputError: More than `MAX_NUMERALS` values are numbers, and others are not; or there are as many and all are
-            numbers as a spreadsheet shows them, $106,190 or 12,5 %, plain ones among them.
+        InputError: More than `MAX_NUMERALS` values are numbers and others are not; or there are more than
+            `MAX_NUMERALS` values, and all are numbers as a spreadsheet shows them, such as $106,190 or 12,5 %.
     """
     numbers, is_other = parsed(distinct)
     if not is_other.any():
@@ -77,7 +77,7 @@ def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, rem
         raise InputError(
             f"{place} is text, though its values are numbers, such as '{other}'.",
             "Numbers are written as digits, with a point before the decimals: 1234.5.",
-            "Take out currency, percent and thousands separators; write a decimal comma as a point.",
+            "Remove currency signs, percent signs and thousands separators; write a decimal comma as a point.",
         )
 
 
@@ -85,7 +85,7 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
     """Bring a column into the form of its kind.
 
     Raises:
-        InputError: Not numbers where numbers are due, infinity, or values that are neither (dates, lists).
+        InputError: Values that should be numbers and are not, infinity, or values of another type (dates, lists).
     """
     where = f"{place}: column '{series.name}'"
     return _as_numbers(series, where) if kind == "number" else _as_text(series, where)
@@ -132,12 +132,12 @@ def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str
 
 
 def _likeness(unknown: Sequence[str], missing: Sequence[str]) -> str:
-    """What the first column that resembles a missing one was probably meant to be."""
+    """A phrase such as " Did you mean 'price'?" for the first unknown column that resembles a missing one; else ""."""
     return next((phrase for name in unknown if (phrase := nearest(name, missing))), "")
 
 
 def numbers_of(series: pd.Series, where: str) -> pd.Series:
-    """A column of numbers, or of their text, as numbers; integers stay integers where none is missing.
+    """A column of numbers, or of numbers written as text, as numbers; integers stay integers if none is missing.
 
     Raises:
         InputError: Some are not numbers.
@@ -172,7 +172,7 @@ def _as_numbers(series: pd.Series, where: str) -> pd.Series:
 def _as_text(series: pd.Series, where: str) -> pd.Series:
     try:
         codes, distinct = pd.factorize(series.astype(object))
-    except TypeError as error:  # lists and dictionaries cannot be told apart
+    except TypeError as error:  # lists and dictionaries cannot be hashed
         raise _not_a_feature(where, type(series.dropna().iloc[0]).__name__) from error
     texts = [_text_of(value, where) for value in distinct]
     # code -1, missing, takes the last entry; an empty string is a missing value, as in a CSV.

@@ -1,4 +1,4 @@
-"""Is this a well-formed CSV: found out in one pass, with line numbers, before pandas guesses.
+"""Whether a file is a well-formed CSV: checked in one pass, with line numbers, before pandas guesses.
 
 pandas pads short rows with missing values, takes a first column that has no header for an index and renames
 repeated headers; each of these would train on something the user did not write.
@@ -21,7 +21,7 @@ def check_csv_form(path: Path, place: str) -> None:
     """Check encoding, quoting and that every row is as long as the header.
 
     Raises:
-        InputError: Not UTF-8, a quote left open, a ragged row, no header, no rows, or not commas.
+        InputError: Not UTF-8, a quote left open, a ragged row, no header, no rows, or not separated by commas.
     """
     allowed = "A CSV is UTF-8 text: one header line, then rows of equal length."
     try:

@@ -15,10 +15,10 @@ Features: TypeAlias = "NDArray[Any] | pd.DataFrame"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Labelled examples of one file, sound in form, not yet coded.
+    """Labelled examples of one file, checked for form, labels not encoded yet.
 
     Attributes:
-        place: How messages name where they are: "train.h5" or "train.h5: 'train_set_x'".
+        place: How messages name the place they come from: "train.h5" or "train.h5: 'train_set_x'".
         X: Images (m, h, w, c), features (m, n), or a table of m rows.
         y: Labels as read, (m,): int64, float64, bool or text (dtype U); none missing.
         y_place: How messages name the labels: "train.h5: 'train_set_y'".

@@ -26,7 +26,7 @@ def read_hdf5(path: Path, place: str) -> Contents:
 
 
 def take_from_hdf5(path: Path, place: str, take: Take[T]) -> T:
-    """What `take` finds among the arrays of an HDF5 file.
+    """What `take` returns for an HDF5 file, given the names of its arrays, a function that reads one, and `place`.
 
     Raises:
         InputError: Truncated or damaged, of no known layout, or with unsound arrays.

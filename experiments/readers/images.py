@@ -1,4 +1,4 @@
-"""Photographs and drawings in files of their own, brought into the form of the training images."""
+"""Image files, one image each, brought into the form of the training images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALLOWED = "Images are files that Pillow reads, such as JPEG, PNG, GIF, BMP, TIF
 
 
 def is_image(path: Path) -> bool:
-    """Whether Pillow takes the file for an image, by its first bytes."""
+    """Whether Pillow recognises the file as an image, by its first bytes."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -36,18 +36,19 @@ def is_image(path: Path) -> bool:
 def read_images(paths: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Read image files of any size and mode.
 
-    Turned as their EXIF orientation says, transparent parts on white, 16 bits a channel reduced to 8, the first frame
-    of an animation; then stretched to the training images' height and width (bicubic, averaging where it shrinks).
+    Each is turned as its EXIF orientation says, laid on white where it is transparent, and reduced from 16 to 8 bits
+    per channel; of an animation the first frame is taken. Then it is stretched to the training images' height and width
+    (bicubic, averaging where it shrinks).
 
     Args:
-        paths: The files; messages name them so.
+        paths: The files, named in messages as given here.
         shape: (h, w, c) of a training image; c is 1 (grey), 3 (RGB) or 4 (RGBA).
 
     Returns:
         (m, h, w, c) bytes.
 
     Raises:
-        InputError: A file is missing, damaged, too large or no image; or there is no such c.
+        InputError: A file is missing, damaged, too large or not an image; or c is another number.
     """
     height, width, n_channels = shape
     if n_channels not in _MODES:
@@ -64,7 +65,7 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[n
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image that says nothing of half-sound metadata, nor of a size that can still be read."""
+    """Open an image without warnings about faulty metadata or about a size that can still be read."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -94,7 +95,7 @@ def _read_image(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint
             f"Images have at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels.",
             "Make it smaller first.",
         ) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # SyntaxError: how Pillow calls a broken PNG
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # SyntaxError: Pillow's, for a broken PNG
         raise InputError(
             f"{path}: the image is missing, truncated or damaged ({error}).", _ALLOWED, "Copy or export it again."
         ) from error
@@ -103,7 +104,7 @@ def _read_image(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
-    if image.mode.startswith("I"):  # grey of 16 bits, which Pillow would cut off at 255 instead of scaling
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255 instead of scaling
         image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
     if mode == "RGBA" or not image.has_transparency_data:
         return image.convert(mode)

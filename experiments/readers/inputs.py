@@ -25,9 +25,9 @@ class ArrayInputs:
     """Arrays of numbers: what one example must look like.
 
     Attributes:
-        shape: Of one example: (n,) or (h, w, c).
-        is_bytes: Trained on uint8, so whole numbers 0..255 are due.
-        feature_names: By which a table is accepted too; may be empty.
+        shape: (n,) or (h, w, c), the shape of one example.
+        is_bytes: Whether the training examples were uint8, so that inputs must be whole numbers 0..255.
+        feature_names: Column names by which a table is accepted too; if empty, its columns count in their order.
     """
 
     shape: tuple[int, ...]
@@ -54,11 +54,11 @@ class ArrayInputs:
         }
 
     def unseen(self, X: Features, place: str) -> list[str]:
-        """As `TableInputs.unseen`: arrays have no categories."""
+        """As `TableInputs.unseen`; always empty, because arrays have no categories."""
         return []
 
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
-        """Check raw examples; (m, n), possibly a view of X."""
+        """Check raw examples; returns (m, n), possibly a view of X."""
         if not isinstance(X, np.ndarray):
             X = self._from_table(X, place)
         X = feature_array(X, place)
@@ -101,7 +101,7 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of categories, one-hot in this order; an unknown category is all zeros."""
+    """A column of categories, one-hot in this order; an unknown category becomes all zeros."""
 
     name: str
     categories: tuple[str, ...]
@@ -135,7 +135,7 @@ class TableInputs:
         return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
 
     def unseen(self, X: Features, place: str) -> list[str]:
-        """What a person should know of categories that fitting did not meet: a sentence for each column with any."""
+        """What a person should know about categories that the training examples do not have: a sentence per column."""
         frame = self._conformed(X, place)
         notes = []
         for column in self.columns:
@@ -145,14 +145,14 @@ class TableInputs:
             unknown = words[~words.isin(column.categories)]
             if len(unknown):
                 notes.append(
-                    f"{place}: column '{column.name}' has categories that are not among the training examples', in "
+                    f"{place}: column '{column.name}' has categories that no training example has, in "
                     f"{len(unknown)} of {len(words)} rows: {_categories(unknown.unique())}. They count as none of "
                     f"{_categories(column.categories)}."
                 )
         return notes
 
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
-        """Impute and encode raw examples; (m, n), a new array."""
+        """Impute and encode raw examples; returns (m, n), a new array."""
         frame = self._conformed(X, place)
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
@@ -184,10 +184,10 @@ Inputs: TypeAlias = ArrayInputs | TableInputs
 
 
 def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inputs:
-    """Learn from the training examples what raw inputs look like, medians and categories.
+    """Learn from the training examples what raw inputs look like, including medians and categories.
 
     Raises:
-        InputError: A column without any value, of text in which most values occur once, or of numbers with text among
+        InputError: A column without any value, a text column most of whose values differ, or numbers with text among
             them.
     """
     if isinstance(X, np.ndarray):
@@ -205,7 +205,7 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inpu
 
 
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
-    """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is damaged."""
+    """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if `saved` is damaged."""
     if saved["kind"] == "array":
         return ArrayInputs(tuple(saved["shape"]), bool(saved["is_bytes"]), tuple(saved["feature_names"]))
     return TableInputs(
@@ -224,7 +224,7 @@ def _refuse_missing(column: pd.Series, place: str) -> None:
         raise InputError(
             f"{place}: column '{column.name}' has {len(missing)} missing values: rows {listed(missing)} "
             "(counted from 0).",
-            "The model was trained on arrays without any, so it has nothing to fill in.",
+            "The model was trained on arrays without any, so it has no value to fill in.",
             "Fill them in, or remove these rows; a model that is trained on a table takes missing values.",
         )
 

@@ -1,4 +1,4 @@
-"""Labels as read to class codes 0..C-1, or to numbers: which task is it, and which classes are there."""
+"""From labels as read to class codes 0..C-1 or to numbers: which task it is, and which classes there are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
         (m,) of int64, float64 (also integers beyond int64), bool or text (dtype U).
 
     Raises:
-        InputError: Another shape (one-hot), not labels at all, or some are missing or infinite.
+        InputError: Another shape (such as one-hot), not labels at all, or some are missing or infinite.
     """
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
@@ -72,14 +72,14 @@ def _refuse_missing(missing: NDArray[np.bool_], place: str, how: str) -> None:
 
 
 def infer_task(examples: Examples) -> Task:
-    """Decide what the labels ask for when the user does not say.
+    """Decide the task from the labels when the user does not name it.
 
     Text, truth values and labels whose classes the file lists are classes. Numbers are classes if all are
     integers (1.0 counts) and there are two different ones, or at most 20 with two examples each on average.
     Everything else is regression. Two classes are binary.
 
     Raises:
-        InputError: Numbers with text among them, or written for people.
+        InputError: Numbers with text among them, or as a spreadsheet shows them ($106,190).
     """
     y = examples.y
     n_distinct = len(np.unique(y))
@@ -139,11 +139,11 @@ class Classes:
         """Take the classes from the training examples.
 
         Raises:
-            InputError: Labels are not whole numbers, or the listed names repeat themselves.
+            InputError: Labels are not whole numbers, or a listed name occurs twice.
         """
         names = train.listed_classes
         if names is None:
-            # np.unique sorts numbers by value (2 before 10) and text by alphabet.
+            # np.unique sorts numbers by value (2 before 10) and text alphabetically.
             written = tuple(_as_text(np.unique(train.y), train.y_place).tolist())
             return cls(written, written)
         if len(set(names)) < len(names):
@@ -156,14 +156,14 @@ class Classes:
         if train.y.dtype.kind == "U":
             return cls(names, names)
         labels = set(_as_text(np.unique(train.y), train.y_place).tolist())
-        is_list_of_labels = labels <= set(names) and not labels <= set(codes)  # such as 3 and 5 for 3 and 5
+        is_list_of_labels = labels <= set(names) and not labels <= set(codes)  # a list "3", "5" for labels 3 and 5
         return cls(names if is_list_of_labels else codes, names)
 
     def codes(self, y: NDArray[Any], place: str) -> NDArray[np.int64]:
-        """Code each label by its class, (m,) int64.
+        """The code of each label's class, (m,) int64.
 
         Raises:
-            InputError: A label is of none of these classes, not a whole number, or a float beyond MAX_INTEGER_LABEL.
+            InputError: A label is in none of these classes, not a whole number, or a float beyond MAX_INTEGER_LABEL.
         """
         if y.dtype.kind == "b" and self.written == ("0", "1"):
             y = y.astype(np.int64)
@@ -193,7 +193,7 @@ def _as_text(y: NDArray[Any], place: str) -> NDArray[np.str_]:
         if np.abs(y).max() > MAX_INTEGER_LABEL:
             raise InputError(
                 f"{place} has labels up to {np.abs(y).max():.17g}, which floats do not tell apart.",
-                f"Class labels that are floats stay below 2**53 = {MAX_INTEGER_LABEL}.",
+                f"Class labels that are floats must not exceed 2**53 = {MAX_INTEGER_LABEL}.",
                 "Write these labels as text, or set task = 'regression'.",
             )
         y = y.astype(np.int64)

@@ -27,7 +27,7 @@ def read_npz(path: Path, place: str) -> Contents:
 
 
 def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
-    """What `take` finds among the arrays of an NPZ file.
+    """What `take` returns for an NPZ file, given the names of its arrays, a function that reads one, and `place`.
 
     Raises:
         InputError: Damaged, holding Python objects, of no known layout, or with unsound arrays.

@@ -16,8 +16,8 @@ def read_pair(train: str, test: str | None, directory: Path, target: str | None)
 
     Args:
         train: As in `read_source`.
-        test: Likewise; of this file its test set is taken, or its only examples. It goes before a test set
-            in the training file.
+        test: Likewise; its test set is used, or its only examples. It takes precedence over a test set in the
+            training file.
         directory: Where relative paths start.
         target: The column to predict; for tables only.
 

@@ -28,7 +28,7 @@ def read_sklearn_set(name: str) -> Contents:
     if name not in _LOADERS:
         raise InputError(
             f"sklearn:{name}: scikit-learn ships no set '{name}'.",
-            f"Known are {', '.join(_LOADERS)}.",
+            f"The known sets are {', '.join(_LOADERS)}.",
             f"Write one of these.{nearest(name, _LOADERS)}",
         )
     loaded: Any = _LOADERS[name]()

@@ -28,7 +28,7 @@ def read_source(source: str, directory: Path, target: str | None, train: Example
         source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
         directory: Where relative paths start.
         target: The column of labels; needed for tables, refused for everything else.
-        train: The training examples, if these are to test on; see `read_table`.
+        train: The training examples, if the source holds test examples; see `read_table`.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -89,10 +89,10 @@ def format_of(path: Path, source: str, home: str) -> str | None:
         home: What relative paths are relative to, in words.
 
     Raises:
-        InputError: No such file, a directory, unreadable, empty, an Excel workbook, or not of the format that its
-            extension says.
+        InputError: No such file, a directory, unreadable, empty, an Excel workbook, or not in the format that its
+            extension claims.
     """
-    if os.path.isdir(path):  # False, where Path.is_dir raises, of a path that the system refuses
+    if os.path.isdir(path):  # for a path that the system refuses: False, where Path.is_dir raises
         raise InputError(f"{source}: this is a directory, not a file.", _ALLOWED, "Name a file inside it.")
     try:
         with path.open("rb") as file:

@@ -15,21 +15,21 @@ from experiments.readers.labels import label_array
 
 
 def read_table(path: Path, place: str, file_format: str, target: str | None, train: Examples | None = None) -> Contents:
-    """Read a table and set its target column apart.
+    """Read a table and separate its target column.
 
     Args:
         path: The file.
         place: How messages name it.
         file_format: "CSV" or "Parquet".
         target: The column of labels.
-        train: Whose columns and kinds a table of test examples must have.
+        train: The training examples, if this table holds test examples: it must have their columns and kinds.
 
     Returns:
-        X is a table in the form of `columns.py`; its missing values are kept as such.
+        Examples whose X is a table in the form of `columns.py`; missing values stay missing.
 
     Raises:
-        InputError: Not a sound file, no or an unknown target, missing labels, no rows or no features; or other
-            columns than those of `train`.
+        InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
+            other than those of `train`.
     """
     frame = read_frame(path, place, file_format)
     names = [str(name) for name in frame.columns]
@@ -64,9 +64,9 @@ def read_table(path: Path, place: str, file_format: str, target: str | None, tra
 
 
 def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
-    """Read a table as it stands in the file, with at least one row; its columns have names of their own.
+    """Read a table as it is in the file; it has at least one row, and every column has its own name.
 
-    All columns of a CSV are text: which of them are numbers, the training examples decide.
+    All columns of a CSV are text: the training examples decide which of them are numbers.
 
     Raises:
         InputError: Not a sound CSV or Parquet file.

@@ -1,4 +1,4 @@
-"""Raw inputs of a prediction: examples in files, without labels or with labels that are left alone."""
+"""Raw inputs of a prediction: examples in files, without labels or with labels that are ignored."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_inputs(path: Path, file_format: str) -> NDArray[Any] | pd.DataFrame:
     """Read the examples of a table or of a file of named arrays; see `read_images` for images.
 
     Returns:
-        A table as it stands in the file, or an array as `feature_array` gives it.
+        A table as it is in the file, or an array as `feature_array` returns it.
 
     Raises:
         InputError: The file is damaged, or its examples are unsound.

@@ -1,4 +1,4 @@
-"""A study's report as one HTML page that needs no network. What is in it is decided in `sweeps.report.page`."""
+"""A study's report as one HTML page that needs no network. `sweeps.report.page` decides what is on it."""
 
 from experiments.report.page import Figure, Page, Section, Tile
 

@@ -1,4 +1,4 @@
-"""Figures that Optuna has none of: learning curves, depth and width, time, test scores. Data frames in, plotly out."""
+"""Figures that Optuna does not have: learning curves, depth and width, time, test scores. Data in, plotly out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.facts import Curve, Score, TrialFinished
+from experiments.facts import CurvePoints, Score, TrialFinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +23,13 @@ STATE_COLORS = {
     "waiting": "#9aa5b1",
 }
 BEST_COLOR = "#c2185b"
-DEPTH_COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d4b106", "#e07b00", "#9d2b2b")  # depth is an order
+DEPTH_COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d4b106", "#e07b00", "#9d2b2b")  # depth is ordinal
 ACTIVATION_COLORS = ("#4c78a8", "#72b7b2", "#b279a2", "#9d755d")
 LOG_FROM = 5.0
-"""An axis of positive values is logarithmic when the largest is so many times the smallest."""
+"""An axis of positive values is logarithmic if the largest is at least this many times the smallest."""
 
 _TICKS: dict[float, tuple[float, ...]] = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 2, 5), 4: (1, 3), math.inf: (1,)}
-"""Where a logarithmic axis of at most so many decades has its ticks in each of them."""
+"""The largest number of decades of a logarithmic axis, and the ticks that it then has in each decade."""
 
 
 def labelled(
@@ -39,7 +39,7 @@ def labelled(
     x: Mapping[str, Any] | None = None,
     y: Mapping[str, Any] | None = None,
 ) -> go.Figure:
-    """Give the axes their titles, and other properties, such as `scaled`'s; a figure's look is the page's."""
+    """Give the axes titles and other properties, such as those of `scaled`; the page decides how figures look."""
     figure.update_layout(
         xaxis={"title": {"text": x_title}, **(x or {})},
         yaxis={"title": {"text": y_title}, **(y or {})},
@@ -48,7 +48,7 @@ def labelled(
 
 
 def scaled(values: Iterable[float | None]) -> dict[str, Any]:
-    """Properties of an axis for these values: logarithmic, with ticks that can be read, or plotly's own linear one."""
+    """Properties of an axis for these values: logarithmic with readable ticks, or plotly's own linear axis."""
     finite = np.asarray([value for value in values if value is not None], dtype=np.float64)
     finite = finite[np.isfinite(finite)]
     if not finite.size or finite.min() <= 0 or finite.max() < LOG_FROM * finite.min():
@@ -61,7 +61,7 @@ def scaled(values: Iterable[float | None]) -> dict[str, Any]:
 
 
 def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.Figure:
-    """Training and validation curve of one trial, and where its validation cost was lowest."""
+    """Training and validation curves of one trial, and where its validation cost was lowest."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -118,7 +118,7 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title:
 
 
 def value_by_depth(trials: pd.DataFrame, y_title: str) -> go.Figure:
-    """A box for each number of hidden layers; all trials with a value stand in the box's numbers."""
+    """A box for each number of hidden layers; every trial with a value counts."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -162,7 +162,7 @@ def value_by_width(trials: pd.DataFrame, y_title: str) -> go.Figure:
 
 
 def time_by_state(trials: pd.DataFrame) -> go.Figure:
-    """Seconds of training that went into trials of each end."""
+    """Seconds of training spent on trials, by how they ended."""
     import plotly.graph_objects as go
 
     seconds = trials.groupby("outcome", sort=False)["training_seconds"].sum().sort_values()
@@ -224,12 +224,12 @@ def winner_beside_baselines(score: Score, title: str) -> go.Figure:
 
 
 def state_of(state: str, is_interrupted: bool) -> str:
-    """Optuna's state in a reader's word: "complete", "pruned", "failed", "interrupted"."""
+    """Optuna's state in plain words: "complete", "pruned", "failed", "interrupted"."""
     return "interrupted" if is_interrupted else "failed" if state == "FAIL" else state.lower()
 
 
-def _columns(curve: Curve) -> tuple[list[int], list[float | None]]:
-    """x and y without the untrained network, which a logarithmic axis has no place for; a gap where y is not finite."""
+def _columns(curve: CurvePoints) -> tuple[list[int], list[float | None]]:
+    """x and y without iteration 0, for which a logarithmic axis has no place; None, a gap, where y is not finite."""
     trained = [(x, y if np.isfinite(y) else None) for x, y in curve if x > 0]
     return [x for x, _ in trained], [y for _, y in trained]
 

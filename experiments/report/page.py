@@ -1,7 +1,7 @@
 """One self-contained HTML page: headings, tables and plotly figures, with plotly.js inside.
 
-Whoever opens it needs a browser and nothing else: its content security policy lets it load nothing, from anywhere.
-Every text that comes in is escaped here, except `Section.html`, which `tables.py` escapes.
+It needs a browser and nothing else: its content security policy lets it load nothing, from anywhere. All text passed in
+is escaped here, except `Section.html`, which `tables.py` escapes, and `Section.anchor`, which is a name of our own.
 """
 
 import html
@@ -19,14 +19,14 @@ _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A plotly figure with words for whoever cannot see it.
+    """A plotly figure with a caption.
 
     Attributes:
-        caption: What is drawn, in a few words, above it.
-        figure: Its title and template are the page's business.
+        caption: What is drawn, in a few words; shown above the figure and read out to those who cannot see it.
+        figure: Its own title and template are dropped; the page has one template for all.
         height: Pixels.
         min_width: Pixels below which it is scrolled sideways instead of being squeezed.
-        is_wide: As wide as the page, instead of beside its neighbour.
+        is_wide: As wide as the page, instead of side by side with its neighbour.
     """
 
     caption: str
@@ -49,7 +49,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number that matters, at the top of the page, and what it is."""
+    """A key number at the top of the page, with its label."""
 
     value: str
     label: str
@@ -124,7 +124,7 @@ def _look() -> dict[str, Any]:
 
 
 def _json_for_script(document: object) -> str:
-    """JSON that cannot end the script element it stands in: plotly writes no "<" in it."""
+    """JSON that cannot end the script element it is in: plotly escapes every "<"."""
     from plotly.io.json import to_json_plotly
 
     text: str = to_json_plotly(document)

@@ -21,9 +21,9 @@ def table(
 
     Args:
         frame: Its columns' names are the header. Missing values stay empty; numbers are aligned to the right.
-        formats: How a column's values are written; `str` for the others.
+        formats: Name of a column to how its values are written; `str` for other columns.
         text_columns: Columns of sentences, which may be broken over lines.
-        first_row_class: Class of the first row.
+        first_row_class: CSS class of the first row.
     """
     formats = formats or {}
     kinds = {name: _kind(frame[name], name in text_columns) for name in frame.columns}
@@ -41,7 +41,7 @@ def table(
 
 
 def pairs(values: Mapping[str, str]) -> str:
-    """Names and what they stand for, a line each."""
+    """Names and their values, one pair per line."""
     rows = "\n".join(
         f'<tr><th>{html.escape(key)}</th><td class="text">{html.escape(value)}</td></tr>'
         for key, value in values.items()
@@ -50,12 +50,12 @@ def pairs(values: Mapping[str, str]) -> str:
 
 
 def beside(*parts: str) -> str:
-    """Tables beside each other where there is room."""
+    """Tables side by side where there is room."""
     return f'<div class="columns">{"".join(parts)}</div>'
 
 
 def preformatted(text: str) -> str:
-    """Text as it was written, such as a configuration."""
+    """Text with its own line breaks, such as a configuration."""
     return f"<pre>{html.escape(text)}</pre>"
 
 

@@ -49,7 +49,7 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
         raise InputError(
             f"{source}: not valid TOML: {error}.",
             "Tables are [sweep], text stands in double quotes.",
-            "Mend the line that is named.",
+            "Correct that line.",
         ) from error
     config = parse_config(values, source=source, directory=directory, text=text)
     return _replaced(config, sections, "load_config") if sections else config

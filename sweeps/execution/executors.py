@@ -71,7 +71,7 @@ class Workers:
             InputError: A cluster is not as it must be.
         """
         if self._name == "dask":
-            from sweeps.execution.dask_executor import open_dask_executor  # Dask is an extra, and takes a second
+            from sweeps.execution.dask_cluster import open_dask_executor  # Dask is an extra, and takes a second
 
             cluster = open_dask_executor(self._n_workers, data, scheduler=scheduler, data_name=data_name, say=say)
             return self._opened.enter_context(cluster)

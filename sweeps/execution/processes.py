@@ -47,12 +47,6 @@ class WorkerProcesses(RungExecutor):
         for thread in self._threads:
             thread.start()
 
-    @property
-    def busy_pids(self) -> list[int]:
-        """Process numbers of the workers that have a rung now."""
-        with self._lock:
-            return [process.pid for process in self._training.values() if process.pid is not None]
-
     def call_first(self, fn: Callable[..., None], *args: Any) -> None:  # noqa: ANN401
         """What each worker is to call before its first rung, also one that is started later."""
         self._first_call = (fn, args)

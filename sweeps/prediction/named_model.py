@@ -18,8 +18,8 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
         name: A model.h5 or the folder of one; an alias (`cats@candidate`), a version (`cats/3`) or a run's id in
             MLflow; a study of this folder, or a sweep for its newest study that has a model.
         workspace: Where the studies are.
-        tracking_uri: Of MLflow; None is where the sweep's studies of this folder are recorded, else this folder's
-            mlflow.db, else what MLFLOW_TRACKING_URI says.
+        tracking_uri: Which MLflow to ask; None is the one that this folder's studies of the sweep are recorded in,
+            else this folder's mlflow.db, else the one that MLFLOW_TRACKING_URI names.
     Raises:
         InputError: There is no such model, or it is of another format version.
         WeightsFileError: The file is missing, damaged or no model.
@@ -37,7 +37,7 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
 
 
 def _tracking_uri(workspace: Workspace, sweep: str) -> str:
-    folders = workspace.study_folders(sweep) or workspace.study_folders()
+    folders = workspace.study_folders(sweep or None) or workspace.study_folders()
     if folders:
         return workspace.tracking_uri(folders[-1])
     own = workspace.tracking_uri()

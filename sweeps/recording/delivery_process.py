@@ -42,7 +42,7 @@ class OtherOutbox:
 
     Attributes:
         study: Its name.
-        path: Of its outbox.
+        path: Where the outbox is.
         tracking_uri: Where its facts go; None when that is not known.
         error: Why it is not known.
     """
@@ -64,7 +64,7 @@ class Delivered:
     """How far a delivery got by the end of a run.
 
     Attributes:
-        own: Of the run's own study.
+        own: What became of the facts of the run's own study.
         others: Other studies that still have facts pending, and why.
     """
 

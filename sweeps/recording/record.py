@@ -69,7 +69,7 @@ class Record:
         """Say why MLflow has nothing yet, the first time that it is so: the end of the run may be hours away."""
         error = self._delivery.first_error()
         if error is not None:
-            self._say(f"MLflow does not take the record now: {error} The sweep goes on and keeps what is pending.")
+            self._say(f"MLflow does not accept the record now: {error} The sweep continues and keeps what is pending.")
 
     def trial_ended(self, result: TrialResult) -> None:
         """Write a trial down."""

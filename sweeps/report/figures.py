@@ -140,5 +140,6 @@ def _evenly(items: Sequence[int], n: int) -> list[int]:
 
 def _sampled(n: int, n_all: int) -> str:
     return (
-        f"Drawn are {n:,} of {n_all:,} complete trials: the best {n // 4:,}, the others evenly spread over the sweep."
+        f"Shown are {n:,} of the {n_all:,} complete trials: the best {n // 4:,}, "
+        "and others spread evenly over the sweep."
     )

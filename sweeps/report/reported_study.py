@@ -51,7 +51,7 @@ class ReportedStudy:
 
 
 def read_study(workspace: Workspace, name: str | None) -> ReportedStudy:
-    """The record of a study: of this name, the newest of the sweep of this name, or the newest of all.
+    """A study: of this name, the newest of the sweep of this name, or the newest of all.
 
     Raises:
         InputError: There is none, or none of its trials is complete.
@@ -63,7 +63,7 @@ def read_study(workspace: Workspace, name: str | None) -> ReportedStudy:
 def reported_study(
     stored: StoredStudy, workspace: Workspace, state: str, finished: SweepFinished | None = None
 ) -> ReportedStudy:
-    """The record of a study that is open already; `finished` where its last fact is not written yet.
+    """A study that is open already; `finished` where its last fact is not written yet.
 
     Raises:
         InputError: None of its trials is complete.
@@ -72,14 +72,16 @@ def reported_study(
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
         raise InputError(
             f"{stored.name}: none of its {len(trials)} trials is complete.",
-            "A report needs one that came to its end.",
+            "A report needs at least one.",
             f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
         )
     path = workspace.study_folder(stored.name).outbox
     try:
         outbox = Outbox(path) if path.exists() else None
     except ValueError as damage:
-        raise InputError(str(damage), "A report reads all of it.", f"Or move {path} away and go without.") from damage
+        raise InputError(
+            str(damage), "A report reads all of it.", f"Or move {path} away: the report is then made without it."
+        ) from damage
     first = outbox.first() if outbox is not None and outbox.n_facts else None
     leaderboard = stored.leaderboard()
     return ReportedStudy(

@@ -27,7 +27,7 @@ class Progress(Protocol):
         """A line for the person."""
 
     def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
-        """The trials begin; some of them are on record already."""
+        """The trials begin; some have ended in an earlier process."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
         """A trial ended."""

@@ -35,7 +35,7 @@ class SweepResult:
         winner: None when no trial succeeded.
         model_file: Where the winner's model is; None without a winner.
         report_file: Where the report is; None without one.
-        folder: Of the study: its record, its model, its report.
+        folder: Where the study's record, model and report are.
         delivery: What MLflow has, and what it does not have yet.
         older_pending: Earlier studies of the folder that MLflow has not everything of either, and why. They are not
             this sweep's: the exit code does not speak of them.

@@ -51,7 +51,7 @@ def what_is_pending(result: SweepResult) -> str:
     if result.older_pending:
         study, why = next(iter(result.older_pending.items()))
         more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
-        lines.append(f"Of earlier studies, {study}{more} are not wholly in MLflow: {why}")
+        lines.append(f"Earlier studies that are not completely in MLflow: {study}{more}: {why}")
     if lines:
         lines.append("All of it is kept. The next run in this folder delivers it, or: python -m sweeps sync")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 Why two: the live study has a fixed name and holds only what the schedule has applied, so that sampler and pruner see
 the same whenever the sweep runs (Hyperband draws a trial's bracket from the study's name), and asks cost no query.
-The storage is the durable record. A new trial goes into it complete with its parameters in one write, so a
+The storage is what lasts. A new trial goes into it complete with its parameters in one write, so a
 kill can leave a trial unfinished but never half asked.
 """
 

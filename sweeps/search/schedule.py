@@ -17,17 +17,15 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 
 from optuna.trial import TrialState
 
-from engine import Architecture
 from engine.worker import Rung, RungResult
 from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor, WorkerDiedError, WorkerHungError
 from sweeps.search.live_study import LiveStudy
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.study_attributes import EarlyEnd
-from sweeps.trials.problem import Problem
+from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended, join
 
@@ -49,7 +47,7 @@ class Plan:
     Attributes:
         problem: What is trained on.
         rungs: Where trials are judged.
-        n_trials: Of the whole sweep, those in the storage included.
+        n_trials: How many trials the sweep has in all, those in the storage included.
         trials_in_flight: Processors of the imagined machine.
         patience: The sweep ends when this many trials in a row have ended without a better value than the best there
             is; None is never.
@@ -87,12 +85,12 @@ class Schedule:
     """Runs the trials of one sweep: ask, submit rungs, apply their results in the imagined order, tell.
 
     Args:
-        study: Sampler, pruner and record.
+        study: Sampler, pruner and storage.
         executor: Where rungs are trained; `run_rung` is what it is given to run.
         run_rung: `Rung` to `RungResult`, in whatever process the executor has.
         checkpoint: Keeps the states of running trials.
         plan: Which trials, how many at a time, and how long.
-        hooks: Of the world outside.
+        hooks: When to stop, and who is told.
     """
 
     def __init__(
@@ -180,7 +178,7 @@ class Schedule:
     def _apply(self, trial: RunningTrial, now: float) -> None:
         """What the end of a rung decides: the trial failed, is given up, is complete, or climbs on."""
         if self._study.outcome(trial.number) is not None:
-            value, failure = self._study.stored_value(trial.number, trial.rung_end), "recorded as failed"
+            value, failure = self._study.stored_value(trial.number, trial.rung_end), "it had failed before"
         else:
             value, failure = self._collect(trial)
         if value is None:
@@ -299,14 +297,3 @@ def has_ended_within(seconds: float, rung: "Future[RungResult]") -> bool:
     with suppress(TimeoutError, CancelledError):
         rung.exception(timeout=seconds)
     return rung.done()
-
-
-def imagined_seconds(architecture: Architecture, problem: Problem, n_iterations: int) -> float:
-    """How long a rung takes on the imagined machine: any fixed formula is correct, a close one keeps workers busy.
-
-    Six multiply-adds a weight and example (forward, dW, dA) at 20 Gflop/s, and 30 microseconds of calls a layer.
-    """
-    sizes = (min(architecture.n_features, problem.n_examples), *architecture.layer_sizes[1:])
-    n_weights = sum(fan_in * n_units for fan_in, n_units in pairwise(sizes))
-    flops = 6 * problem.n_folds * problem.n_examples * n_weights
-    return n_iterations * (flops / 20e9 + 30e-6 * (architecture.depth + 1))

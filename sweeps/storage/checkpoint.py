@@ -9,7 +9,6 @@ The file only saves work: losing it, or finding an older one, costs rungs that a
 """
 
 import json
-import os
 import threading
 import time
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ import h5py
 import numpy as np
 
 from engine import Curve, State
+from engine.durable_file import write_durably
 from sweeps.trials.trial import RunningTrial
 
 FORMAT = "sweeps-checkpoint"
@@ -57,7 +57,6 @@ class Checkpoint:
 
     def __init__(self, path: Path, study_name: str) -> None:
         self._path = path
-        self._temporary = path.with_name(path.name + ".new")
         self._study_name = study_name
         self._kept = _read(path, study_name)
         self._latest: tuple[TrialCheckpoint, ...] = ()
@@ -80,7 +79,6 @@ class Checkpoint:
         self._thread.join()
         if error is None:
             self._path.unlink(missing_ok=True)
-            self._temporary.unlink(missing_ok=True)  # of a process that was killed while it wrote
 
     def restore(self, trial: RunningTrial) -> None:
         """Give a trial that has just begun the rungs that an earlier process trained, if they are its own."""
@@ -120,13 +118,13 @@ class Checkpoint:
             if has_news:
                 began_at = time.monotonic()
                 try:
-                    _write(self._path, self._temporary, self._study_name, latest)
+                    _write(self._path, self._study_name, latest)
                 except OSError:  # a full disk: the storage says so where it matters, and an older file is still right
                     self._has_news = True
                 pause_seconds = (time.monotonic() - began_at) / SHARE_OF_TIME
 
 
-def _write(path: Path, temporary: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> None:
+def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> None:
     image = BytesIO()  # in memory, because HDF5 itself answers a full disk with a crash of the process
     with h5py.File(image, "w") as file:
         file.attrs.update({"format": FORMAT, "format_version": FORMAT_VERSION, "study": study_name})
@@ -148,11 +146,7 @@ def _write(path: Path, temporary: Path, study_name: str, trials: Iterable[TrialC
             for rung, curve in enumerate(trial.curves, start=1):
                 points = np.stack([getattr(curve, name) for name in _CURVE_ARRAYS])
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
-    with temporary.open("wb") as written:
-        written.write(image.getbuffer())
-        written.flush()
-        os.fsync(written.fileno())
-    temporary.replace(path)
+    write_durably(path, image.getbuffer())
 
 
 def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:

@@ -93,6 +93,6 @@ def answering(url: str | None) -> Iterator[None]:
             raise
         raise StorageLostError(
             f"[study] storage {mask_password(url)}: stopped answering ({in_one_line(root_cause(error))}).",
-            "All that was recorded is safe in it, and training goes no further without it.",
+            "Everything stored so far is safe in it; training cannot continue without it.",
             "When it answers again, type the same command to continue.",
         ) from error

@@ -14,6 +14,8 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from engine.durable_file import sync
+
 
 class Journal(JournalStorage):
     """A journal file, opened for writing by the only run of its sweep: the lease must be held."""
@@ -59,18 +61,10 @@ class JournalFile(JournalFileBackend):
         if self._is_synced:
             return
         if not self._has_durable_name:
-            _fsync(os.path.dirname(self._path))
+            sync(os.path.dirname(self._path))
             self._has_durable_name = True
-        _fsync(self._path)
+        sync(self._path)
         self._is_synced = True
-
-
-def _fsync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _cut_torn_line(journal: Path) -> None:

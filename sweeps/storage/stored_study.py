@@ -1,4 +1,4 @@
-"""A study as its storage holds it: the durable record of its trials and of what was noted about it."""
+"""A study as its storage holds it: its trials and what is noted about it, durably."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.whole_file import write_durably
+from engine.durable_file import write_durably
 from sweeps.execution.contract import WORKER_DATA_PREFIX
 
 
@@ -74,11 +74,10 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""
-        for page in self.path.glob(f".{self.report.name}.*.new"):
-            page.unlink(missing_ok=True)
-        for pattern in (f"{WORKER_DATA_PREFIX}*", f".{self.model.name}.*"):
-            for directory in self.path.glob(pattern):
-                shutil.rmtree(directory, ignore_errors=True)
+        for file in self.path.glob("*.new"):  # the pattern finds .model.h5.123.new too
+            file.unlink(missing_ok=True)
+        for directory in self.path.glob(f"{WORKER_DATA_PREFIX}*"):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _text_of(file: Path) -> str | None:

@@ -1,9 +1,9 @@
 """The folder a sweep works in: what it writes there, the lease that keeps two runs apart, the default storage.
 
-.sweeps/<name>/journal.log     Optuna's record of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
+.sweeps/<name>/journal.log     Optuna's storage of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
 .sweeps/<name>/lease           locked while a run of this sweep is alive
 .sweeps/<name>/<UTC time>/     one study, see `study_folder.py`
-mlflow.db, mlruns/             MLflow's record, where a bare `mlflow ui` looks for it
+mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow ui` looks for it
 """
 
 import glob

@@ -66,7 +66,7 @@ def suggest(trial: BaseTrial, search: SearchSection) -> Candidate:
 
 
 def recall(trial: FrozenTrial, search: SearchSection) -> Candidate:
-    """The candidate that `suggest` made of a trial that is on record."""
+    """The candidate that `suggest` made of a trial that is stored."""
     return suggest(FixedTrial(trial.params), search)
 
 

@@ -57,7 +57,7 @@ class StoredTrial:
 
     @classmethod
     def read(cls, trial: FrozenTrial, search: SearchSection) -> "StoredTrial":
-        """From Optuna's record of it."""
+        """From the trial as Optuna has it."""
         started, completed = trial.datetime_start, trial.datetime_complete
         return cls(
             number=trial.number,

@@ -23,8 +23,8 @@ class RunningTrial:
         state, curves: After the rungs that are trained, which may be more than have been applied.
         future: The present rung, where it is being trained; None when it is known already.
         training_seconds: On workers, so far.
-        imagined_seconds: Of the present rung, see `sweeps.search.schedule`.
-        pace: Of its latest rung that was trained here, in seconds an imagined second; 0 before there is one.
+        imagined_seconds: How long the present rung takes on the imagined machine, see `sweeps.search.schedule`.
+        pace: Real seconds an imagined second, in the latest rung that was trained here; 0 before there is one.
     """
 
     number: int

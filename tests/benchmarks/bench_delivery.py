@@ -10,15 +10,9 @@ coordinator  sweeps of 200 trials of 0.1 s in two sleeping workers, everything e
 
 import argparse
 import http.client
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +28,7 @@ from tests.benchmarks import results
 from tests.benchmarks.bench_scheduler import speed_for
 from tests.benchmarks.bench_sweep import run_ours
 from tests.benchmarks.timing import OtherLoad
+from tests.support.servers import free_port, mlflow_server
 
 DATA = DataFact("bench", "0", "bench", 100, 10, 30, "binary", {})
 CONFIGURATION = """
@@ -76,10 +71,20 @@ def coordinator(n_trials: int) -> str:
     """One row a tracking store."""
     rows = []
     speed = speed_for(0.1)
-    with tempfile.TemporaryDirectory() as directory, server(Path(directory)) as port, slow_proxy(port, 0.2) as slow:
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        mlflow_server(
+            Path(directory),
+            f"sqlite:///{directory}/server.db",
+            *("--default-artifact-root", f"{directory}/artifacts"),
+            port=port,
+        ) as server,
+        slow_proxy(port, 0.2) as slow,
+    ):
         stores = {
             "SQLite": "sqlite:///mlflow.db",
-            "server": f"http://127.0.0.1:{port}",
+            "server": server,
             "server, 200 ms later": f"http://127.0.0.1:{slow}",
         }
         for name, uri in stores.items():
@@ -99,30 +104,6 @@ def coordinator(n_trials: int) -> str:
             )
     columns = ["tracking store", "trials s", "recording, ms a trial", "of wall", "waited at the end, s", "pending"]
     return results.table(columns, rows)
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[int]:
-    """A real `mlflow server` on loopback: its port."""
-    port = _free_port()
-    store = f"sqlite:///{folder}/server.db"
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--backend-store-uri", store, "--default-artifact-root", str(folder / "artifacts")],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,
-        )
-        try:
-            while not _is_healthy(port):
-                assert process.poll() is None, (folder / "server.log").read_text()
-                time.sleep(0.1)
-            yield port
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
 
 
 @contextmanager
@@ -165,20 +146,6 @@ def slow_proxy(port: int, seconds: float) -> Iterator[int]:
     finally:
         proxy.shutdown()
         proxy.server_close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
-def _is_healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 def main() -> None:

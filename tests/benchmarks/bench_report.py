@@ -24,8 +24,8 @@ import optuna
 from tests.benchmarks import results
 from tests.benchmarks.timing import OtherLoad
 from tests.conftest import REPOSITORY
-from tests.sweeps import browser
-from tests.sweeps.written_study import WrittenStudy
+from tests.sweeps.support import browser
+from tests.sweeps.support.written_study import WrittenStudy
 
 MARKS = """
 window.marks = {};

@@ -46,12 +46,12 @@ from sweeps.execution.contract import RungExecutor
 from sweeps.execution.processes import WorkerProcesses
 from sweeps.recording.facts import sweep_started, trial_finished
 from sweeps.search.live_study import LiveStudy
-from sweeps.search.schedule import Hooks, Plan, Schedule, imagined_seconds
+from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace
-from sweeps.trials.problem import Problem
+from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial

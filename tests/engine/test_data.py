@@ -151,7 +151,7 @@ def test_preparing_does_not_change_the_callers_arrays():
     ],
 )
 def test_arrays_of_different_numbers_of_examples_are_refused(X, Y, held_out):
-    with pytest.raises(ShapeError, match="one column an example; transpose"):
+    with pytest.raises(ShapeError, match="one column per example; transpose"):
         TrainingData.of(np.zeros(X), np.zeros(Y), np.zeros(held_out, bool))
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from engine.gradient_check import TOLERANCE, check_directional, check_full
-from tests.engine.problem import costs, flatten, gradient_of_stack, random_problem, unflatten
+from tests.engine.support.problem import costs, flatten, gradient_of_stack, random_problem, unflatten
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 
 from engine.errors import EngineError, ShapeError
 from engine.network import Architecture, Parameters, forward
-from tests.engine.problem import random_problem
+from tests.engine.support.problem import random_problem
 
 
 def test_forward_agrees_with_the_hand_worked_network():

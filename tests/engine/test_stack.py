@@ -11,7 +11,7 @@ from engine.heads import HEADS
 from engine.network import Parameters, forward
 from engine.stack import Stack
 from engine.training import Hyperparameters, advance, finish, start
-from tests.engine.problem import costs, flatten, gradient_of_stack, in_pieces, random_problem, unflatten
+from tests.engine.support.problem import costs, flatten, gradient_of_stack, in_pieces, random_problem, unflatten
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])

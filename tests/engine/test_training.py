@@ -16,7 +16,7 @@ from engine.heads import HEADS
 from engine.network import Architecture, Parameters, forward
 from engine.training import Hyperparameters, advance, finish, start
 from tests.conftest import REPOSITORY
-from tests.engine.problem import costs, digest_of_a_training, in_pieces, random_problem
+from tests.engine.support.problem import costs, digest_of_a_training, in_pieces, random_problem
 
 # fmt: off
 GOLDEN_COSTS = [
@@ -254,7 +254,7 @@ def test_advance_changes_none_of_its_arguments_and_repeats_itself():
 
 
 def test_another_process_gives_the_same_bits():
-    program = "from tests.engine.problem import digest_of_a_training; print(digest_of_a_training())"
+    program = "from tests.engine.support.problem import digest_of_a_training; print(digest_of_a_training())"
     answers = [
         subprocess.run(
             [sys.executable, "-c", program],

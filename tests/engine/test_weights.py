@@ -14,28 +14,23 @@ from engine.errors import EngineError, ShapeError, WeightsFileError
 from engine.network import Architecture
 from engine.weights import FORMAT_VERSION, Weights, load_weights, save_weights
 from tests.conftest import REPOSITORY
-from tests.engine.problem import random_problem
+from tests.engine.support.problem import random_problem, random_weights
 
 NOTES = {"scaling": '{"mean": [0.5]}', "classes": "кошка, 猫, gato 🐈\n", "empty": "", "long": "ä" * 70_000}
-
-
-def weights(dtype=np.float64, hidden_units=(4, 3), notes=None):
-    problem = random_problem(0, hidden_units=hidden_units, activation="leaky_relu", head="multiclass")
-    return Weights(problem.architecture, problem.parameters(dtype), notes or {})
 
 
 @pytest.fixture
 def model(tmp_path):
     """A file of weights."""
     path = tmp_path / "model.h5"
-    save_weights(path, weights(notes=NOTES))
+    save_weights(path, random_weights(notes=NOTES))
     return path
 
 
 @pytest.mark.parametrize("hidden_units", [(), (4, 3)], ids=["depth 0", "depth 2"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_come_back_bit_for_bit_with_their_notes(tmp_path, dtype, hidden_units):
-    path, saved = tmp_path / "model.h5", weights(dtype, hidden_units, NOTES)
+    path, saved = tmp_path / "model.h5", random_weights(dtype, hidden_units, NOTES)
     save_weights(path, saved)
     loaded = load_weights(path)
     assert loaded.architecture == saved.architecture
@@ -58,12 +53,12 @@ def test_the_file_describes_itself_to_any_hdf5_reader(model):
 
 def test_the_same_weights_make_the_same_bytes(model):
     before = model.read_bytes()
-    save_weights(model, weights(notes=NOTES))
+    save_weights(model, random_weights(notes=NOTES))
     assert model.read_bytes() == before
 
 
 def test_saving_replaces_an_earlier_file_and_leaves_nothing_else(model):
-    save_weights(model, weights(notes={"run": "second"}))
+    save_weights(model, random_weights(notes={"run": "second"}))
     assert load_weights(model).notes == {"run": "second"}
     assert [path.name for path in model.parent.iterdir()] == ["model.h5"]
 
@@ -71,7 +66,7 @@ def test_saving_replaces_an_earlier_file_and_leaves_nothing_else(model):
 def test_a_saved_file_is_readable_to_whom_the_umask_allows(tmp_path):
     before = os.umask(0o022)
     try:
-        save_weights(tmp_path / "model.h5", weights())
+        save_weights(tmp_path / "model.h5", random_weights())
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "model.h5").stat().st_mode) == 0o644
@@ -86,7 +81,7 @@ class _FailsWhenRead(dict):
 def test_an_interrupted_save_leaves_the_earlier_file_and_no_other(model):
     before = model.read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        save_weights(model, weights(notes=_FailsWhenRead(scaling="")))
+        save_weights(model, random_weights(notes=_FailsWhenRead(scaling="")))
     assert model.read_bytes() == before
     assert [path.name for path in model.parent.iterdir()] == ["model.h5"]
 
@@ -96,10 +91,10 @@ def test_a_full_disk_is_an_oserror_that_leaves_the_earlier_file_and_no_other(mod
     program = """if True:
         import resource, signal, sys
         from pathlib import Path
-        from tests.engine.test_weights import weights
+        from tests.engine.support.problem import random_weights
         from engine.weights import save_weights
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        large = weights(notes={"long": "x" * 1_000_000})
+        large = random_weights(notes={"long": "x" * 1_000_000})
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
             save_weights(Path(sys.argv[1]), large)
@@ -116,7 +111,7 @@ def test_a_full_disk_is_an_oserror_that_leaves_the_earlier_file_and_no_other(mod
 
 def test_a_folder_that_does_not_exist_is_an_oserror(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        save_weights(tmp_path / "nowhere" / "model.h5", weights())
+        save_weights(tmp_path / "nowhere" / "model.h5", random_weights())
 
 
 def test_a_stack_of_several_networks_is_refused(tmp_path):
@@ -130,7 +125,7 @@ def test_parameters_of_another_architecture_are_refused(tmp_path):
     with pytest.raises(ShapeError, match=r"W\[1\] has shape"):
         save_weights(
             tmp_path / "model.h5",
-            Weights(Architecture(9, (4, 3), 3, "relu", "multiclass"), weights().parameters),
+            Weights(Architecture(9, (4, 3), 3, "relu", "multiclass"), random_weights().parameters),
         )
 
 

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from engine.network import forward
 from engine.training import Hyperparameters, finish
-from engine.worker import Rung, initial_parameters, initialize_worker, run_rung, run_rung_in_worker, worker_pid
+from engine.worker import Rung, initial_parameters, initialize_worker, run_rung, run_rung_in_worker
 from tests.conftest import REPOSITORY
-from tests.engine.problem import random_problem
+from tests.engine.support.problem import random_problem
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_spawned_worker_gives_the_bits_of_this_process(problem, data, tmp_path
     with ProcessPoolExecutor(
         1, multiprocessing.get_context("spawn"), initializer=initialize_worker, initargs=(tmp_path,)
     ) as workers:
-        assert workers.submit(worker_pid).result() != os.getpid()
+        assert workers.submit(os.getpid).result() != os.getpid()
         first_there = workers.submit(run_rung_in_worker, first_rung(problem)).result()
         second_there = workers.submit(run_rung_in_worker, second_rung(problem, first_there.state)).result()
     assert_same(first_here, first_there)
@@ -112,15 +112,15 @@ def test_a_worker_exits_when_its_coordinator_is_killed(data, tmp_path):
     data.save(tmp_path)
     program = tmp_path / "coordinator.py"
     program.write_text(
-        "import multiprocessing, time\n"
+        "import multiprocessing, os, time\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
         "from pathlib import Path\n"
-        "from engine.worker import initialize_worker, worker_pid\n"
+        "from engine.worker import initialize_worker\n"
         "if __name__ == '__main__':\n"
         "    folder = Path(__file__).parent\n"
         "    spawn = multiprocessing.get_context('spawn')\n"
         "    with ProcessPoolExecutor(1, spawn, initializer=initialize_worker, initargs=(folder,)) as workers:\n"
-        "        print(workers.submit(worker_pid).result(), flush=True)\n"
+        "        print(workers.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -135,7 +135,4 @@ def test_a_worker_exits_when_its_coordinator_is_killed(data, tmp_path):
         assert is_alive(worker)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        deadline = time.monotonic() + 20
-        while is_alive(worker) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not is_alive(worker), "an orphan"
+        wait_for(lambda: not is_alive(worker), "the end of the worker, now an orphan,", 20)

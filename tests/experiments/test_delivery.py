@@ -1,9 +1,6 @@
 import math
 import os
 import random
-import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,35 +16,18 @@ from typing import Any
 import pytest
 
 from experiments.delivery import Delivery, deliver
-from experiments.facts import DataFact, Score, SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
-
-# MLflow 3.17's own, under SQLAlchemy 2.1
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"
-)
-
-STUDY = "cats/2026-11-23T02:00:00Z"
-T0 = 1.79e9
-DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its schema and nothing else: creating one takes two seconds, copying it none."""
-    prepare_environment()
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}")
-    return path
+from tests.experiments.support.delivery import Killed, tags_of
+from tests.experiments.support.study_facts import STUDY, T0, accuracy, finished, started, trial
+from tests.support.servers import free_port, mlflow_server
+from tests.support.sql import query
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-def uri(tmp_path: Path, empty_store: Path) -> str:
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path}/mlflow.db"
+def uri(tmp_path: Path, with_store: Callable[[Path], Path]) -> str:
+    return f"sqlite:///{with_store(tmp_path)}/mlflow.db"
 
 
 @pytest.fixture
@@ -55,76 +35,10 @@ def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path / "cats.outbox")
 
 
-def started(experiment: str = "cats", **changes: Any) -> SweepStarted:
-    tags = {"mlflow.user": "ada", "mlflow.source.name": "sweeps", "sweeps.python": "3.11"}
-    values: dict[str, Any] = {
-        "study": STUDY,
-        "experiment": experiment,
-        "started_at": T0,
-        "params": {"search.learning_rate.low": 0.001, "sweep.seed": 1},
-        "tags": tags,
-        "description": "# Cats\nsearching",
-        "config_toml": 'name = "cats"\n',
-        "data": DATA,
-    }
-    return SweepStarted(**(values | changes))
-
-
-def trial(number: int, n_points: int = 20, **changes: Any) -> TrialFinished:
-    curves = {
-        name: [(10 * i, (number + 1) / (i + 1)) for i in range(n_points)] for name in ("train_cost", "validation_cost")
-    }
-    values: dict[str, Any] = {
-        "study": STUDY,
-        "number": number,
-        "state": "COMPLETE",
-        "interrupted": False,
-        "params": {"learning_rate": 0.1 + 0.2, "depth": 2, "activation": "relu"},
-        "metrics": {"value": 0.25 + number, "validation_cost": 0.123},
-        "curves": curves,
-        "started_at": T0 + number,
-        "ended_at": T0 + number + 0.9,
-    }
-    return TrialFinished(**(values | changes))
-
-
-def accuracy(value: float) -> Score:
-    return Score("accuracy", value, 0.7, 0.95, {"constant": 0.6, "logistic regression (not converged)": 0.75})
-
-
-def finished(sequence: int = 1, **changes: Any) -> SweepFinished:
-    values: dict[str, Any] = {
-        "study": STUDY,
-        "state": "FINISHED",
-        "ended_at": T0 + 1000 * sequence,
-        "metrics": {"value": 0.25},
-        "tags": {"sweeps.best_trial": "3"},
-        "description": "# Cats\nwon",
-        "artifacts": {},
-        "model_file": None,
-        "sequence": sequence,
-        "scores": [accuracy(0.8)],
-    }
-    return SweepFinished(**(values | changes))
-
-
 def fill(outbox: Outbox, n_trials: int, n_points: int = 20) -> None:
     outbox.append(started())
     for number in range(n_trials):
         outbox.append(trial(number, n_points))
-
-
-def query(uri: str, sql: str) -> list[tuple[Any, ...]]:
-    """Straight from the database: no layer of MLflow's between the assertion and the rows."""
-    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-def tags_of(uri: str, run_name: str) -> dict[str, str]:
-    return dict(query(uri, f"SELECT t.key, t.value FROM tags t JOIN runs USING (run_uuid) WHERE name = '{run_name}'"))  # noqa: S608
 
 
 def statuses(uri: str) -> dict[str, str]:
@@ -270,10 +184,6 @@ def test_kills_at_random_instants_of_the_delivery_lose_nothing_and_double_nothin
     assert {status for name, status in statuses(uri).items() if name != STUDY} == {"FINISHED"}
 
 
-class Killed(BaseException):
-    """Stops the delivery where a kill would: no handler of ours or MLflow's catches it."""
-
-
 @pytest.mark.parametrize("method", ["create_run", "log_batch", "log_inputs", "set_terminated"])
 @pytest.mark.parametrize("has_happened", [False, True], ids=["before", "after"])
 def test_a_kill_around_every_call_to_mlflow_is_completed_by_the_next_delivery(
@@ -310,7 +220,7 @@ def test_the_background_thread_delivers_while_the_coordinator_goes_on(uri: str, 
     for number in range(5):
         outbox.append(trial(number))
         delivery.notify()
-    wait_until(lambda: outbox.n_pending == 0)
+    wait_for(lambda: outbox.n_pending == 0, "all of the outbox in MLflow")
     assert statuses(uri)[STUDY] == "RUNNING"
     outbox.append(finished())
     delivery.notify()
@@ -374,7 +284,7 @@ def test_two_processes_do_not_deliver_the_same_outbox_at_once(uri: str, outbox: 
     fill(outbox, 1)
     delivery = Delivery(outbox, uri)
     delivery.start()
-    wait_until(lambda: outbox.n_pending == 0)
+    wait_for(lambda: outbox.n_pending == 0, "all of the outbox in MLflow")
     outbox.append(trial(1))
     result = deliver(Outbox(outbox.path), uri)
     assert "another process is delivering" in (result.error or "")
@@ -494,17 +404,17 @@ def test_a_server_that_is_down_at_first_gets_everything_exactly_once(
     for number in range(10):
         outbox.append(trial(number))
         delivery.notify()
-    with mlflow_server(tmp_path, port, uri):
+    with mlflow_server(tmp_path, uri, port=port) as address:
         for number in range(10, 20):
             outbox.append(trial(number))
             delivery.notify()
         outbox.append(finished(metrics={"value": 0.9, "nothing": math.nan, "everything": math.inf}))
         delivery.notify()
-        wait_until(lambda: outbox.n_pending == 0)
+        wait_for(lambda: outbox.n_pending == 0, "all of the outbox in MLflow")
         result = delivery.close(30)
         assert (result.n_pending, result.error) == (0, None)
-        listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
-        with urllib.request.urlopen(listing) as response:
+        listing = f"{address}/get-artifact?run_id={result.run_id}&path=config.toml"
+        with urllib.request.urlopen(listing) as response:  # noqa: S310  # loopback
             assert response.read() == b'name = "cats"\n'
     assert_exactly_once(uri, 20, 20)
 
@@ -526,10 +436,9 @@ def test_a_database_and_its_artifacts_are_in_their_folder_whatever_its_name(tmp_
 def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path, uri: str, outbox: Outbox):
     fill(outbox, 1)
     result = deliver(outbox, uri)
-    port = free_port()
-    with mlflow_server(tmp_path, port, None):
-        listing = f"http://127.0.0.1:{port}/get-artifact?run_id={result.run_id}&path=config.toml"
-        with urllib.request.urlopen(listing) as response:
+    with mlflow_server(tmp_path) as address:
+        listing = f"{address}/get-artifact?run_id={result.run_id}&path=config.toml"
+        with urllib.request.urlopen(listing) as response:  # noqa: S310  # loopback
             assert response.read() == b'name = "cats"\n'
 
 
@@ -537,50 +446,6 @@ def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     prepare_environment()
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-class mlflow_server:  # noqa: N801 - used like a function
-    """A real `mlflow server` on a loopback port; with no URI a bare `mlflow ui` in the folder."""
-
-    def __init__(self, folder: Path, port: int, uri: str | None) -> None:
-        self.folder = folder
-        self.port = port
-        backend = [] if uri is None else ["--backend-store-uri", uri]
-        self.command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port), "--workers", "1", *backend]
-
-    def __enter__(self) -> None:
-        self.log = (self.folder / "server.log").open("wb")
-        self.process = subprocess.Popen(
-            self.command, cwd=self.folder, stdout=self.log, stderr=self.log, start_new_session=True
-        )
-        wait_until(self._is_healthy)
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait()
-        self.log.close()
-
-    def _is_healthy(self) -> bool:
-        assert self.process.poll() is None, (self.folder / "server.log").read_text()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health") as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
 
 
 def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the_next_run(tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_in_a_grid_search_it_is_a_fit_that_failed():
     ("parameters", "message"),
     [
         ({"hidden_units": 16}, r"hidden_units = 16 is not allowed.*\(\) for none.*Write hidden_units = \(16, 8\)"),
-        ({"hidden_units": (16, 2.5)}, "hidden_units = .* one whole number a hidden layer"),
+        ({"hidden_units": (16, 2.5)}, "hidden_units = .* one whole number per hidden layer"),
         ({"hidden_units": (16, 0)}, "Every layer needs at least one unit"),
         ({"activation": "rely"}, "'rely' is unknown.*relu"),
         ({"activation": ["relu"]}, r"activation = \['relu'\] is not allowed.*name of one activation"),

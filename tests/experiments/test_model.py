@@ -16,7 +16,7 @@ from experiments.errors import InputError
 from experiments.model import Model
 from experiments.preparation import prepare
 from experiments.scores import scores
-from tests.experiments.models import KINDS, model_of, untrained
+from tests.experiments.support.models import KINDS, model_of, untrained
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,7 +160,7 @@ def test_images_of_another_shape_or_scale_are_refused(X, message, tmp_path):
 
 def test_a_regression_has_no_probabilities(tmp_path):
     prepared, model = model_of("regression", tmp_path)
-    with pytest.raises(InputError, match="probabilities of a regression"):
+    with pytest.raises(InputError, match="a regression has no probabilities"):
         model.predict_proba(prepared.dataset.X_test)
     with pytest.raises(InputError, match="without proba"):
         model.table(prepared.dataset.X_test, proba=True)
@@ -173,7 +173,7 @@ def test_files_that_are_no_models_are_refused(tmp_path):
         Model.load(file)
 
     save_weights(file, Weights(model.architecture, model.parameters))
-    with pytest.raises(InputError, match="weights without what a prediction from raw inputs needs"):
+    with pytest.raises(InputError, match="holds weights, but not what a prediction from raw inputs needs"):
         Model.load(file)
 
     model.save(file)

@@ -21,9 +21,9 @@ def test_columns_are_examples_of_features_and_targets(name: str, n_outputs: int)
     dataset = load_dataset(f"sklearn:{name}")
     prepared = prepare(dataset)
     m, m_test, n0 = dataset.n_train, dataset.n_test, dataset.n_features
-    shapes = [a.shape for a in (prepared.X, prepared.Y, prepared.X_test, prepared.Y_test, prepared.held_out)]
-    assert shapes == [(n0, m), (n_outputs, m), (n0, m_test), (n_outputs, m_test), (5, m)]
-    assert {a.dtype for a in (prepared.X, prepared.Y, prepared.X_test, prepared.Y_test)} == {np.dtype("float64")}
+    shapes = [a.shape for a in (prepared.X, prepared.Y, prepared.X_test, prepared.held_out)]
+    assert shapes == [(n0, m), (n_outputs, m), (n0, m_test), (5, m)]
+    assert {a.dtype for a in (prepared.X, prepared.Y, prepared.X_test)} == {np.dtype("float64")}
     assert prepared.X.flags["C_CONTIGUOUS"]
     assert prepared.Y.flags["C_CONTIGUOUS"]
     assert prepared.dataset is dataset
@@ -42,8 +42,7 @@ def test_regression_targets_are_standardized_and_come_back() -> None:
     prepared = prepare(dataset)
     assert prepared.Y.mean() == pytest.approx(0, abs=1e-12)
     assert prepared.Y.std() == pytest.approx(1)
-    for Y, y in ((prepared.Y, dataset.y_train), (prepared.Y_test, dataset.y_test)):
-        np.testing.assert_allclose(prepared.target_scaling.to_original(Y)[0], y, rtol=1e-14)
+    np.testing.assert_allclose(prepared.target_scaling.to_original(prepared.Y)[0], dataset.y_train, rtol=1e-14)
 
 
 @pytest.mark.parametrize("is_nonnegative", [False, True])

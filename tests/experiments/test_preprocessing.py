@@ -104,7 +104,7 @@ def test_unseen_categories_are_told_a_column_at_a_time() -> None:
     assert inputs.unseen(table(), "new.csv") == []
     (note,) = inputs.unseen(table()[:3].assign(garden=["no", None, "True"]), "new.csv")
     assert note == (
-        "new.csv: column 'garden' has categories that are not among the training examples', in 2 of 3 rows: "
+        "new.csv: column 'garden' has categories that no training example has, in 2 of 3 rows: "
         "'no', (missing). They count as none of 'False', 'True'."
     )
     assert Preprocessing.fit(dataset_of(np.eye(3))).inputs.unseen(np.eye(3), "new.npz") == []

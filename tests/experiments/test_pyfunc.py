@@ -2,13 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,8 @@ from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.preparation import prepare
 from experiments.pyfunc import CODE, MODEL_FILE, REQUIREMENTS, column_names, save_pyfunc
-from tests.experiments.models import KINDS, model_of, untrained
-from tests.experiments.test_delivery import free_port, wait_until
+from tests.experiments.support.models import KINDS, model_of, untrained
+from tests.support.servers import free_port, serving
 
 
 def saved(kind, folder):
@@ -189,24 +188,8 @@ def served(folder):
     # MLflow finds uvicorn by the PATH, as in an environment that is activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": ""}
-    with (folder.parent / "serve.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_until(lambda: is_up(process, url, log.name))
-            yield lambda document: ask(url, document)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-
-
-def is_up(process, url, log):
-    assert process.poll() is None, Path(log).read_text()
-    try:
-        with urllib.request.urlopen(f"{url}/ping") as response:  # noqa: S310 - loopback
-            return response.status == 200
-    except OSError:
-        return False
+    with serving(command, f"{url}/ping", folder.parent / "serve.log", folder, environment):
+        yield lambda document: ask(url, document)
 
 
 def ask(url, document):

@@ -1,7 +1,7 @@
 """The winner reaches MLflow's registry exactly once, whatever happens on the way, and can be asked for there."""
 
+import math
 import shutil
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -12,35 +12,31 @@ import pytest
 
 from experiments.delivery import deliver
 from experiments.errors import InputError
-from experiments.mlflow_connection import prepare_environment
+from experiments.facts import Score
 from experiments.model import Model
 from experiments.model_lookup import ModelName, fetch_model
 from experiments.outbox import Outbox
 from experiments.registry import publish_model, registered_name
-from tests.experiments.models import model_of
-from tests.experiments.test_delivery import T0, Killed, finished, free_port, mlflow_server, started, tags_of, trial
-
-STUDY = started().study
+from tests.experiments.support.delivery import Killed, tags_of
+from tests.experiments.support.models import model_of
+from tests.experiments.support.study_facts import STUDY, T0, finished, started, trial
+from tests.support.servers import free_port, mlflow_server
+from tests.support.sql import query
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """A folder with an MLflow database and two models: making them takes seconds, copying them none."""
-    prepare_environment()
-    from mlflow import MlflowClient
-
-    folder = tmp_path_factory.mktemp("template")
-    MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+def models(tmp_path_factory):
+    """A folder with two models."""
+    folder = tmp_path_factory.mktemp("models")
     for name, seed in (("model.h5", 1), ("other.h5", 2)):
         model_of("binary", folder, seed=seed, study=STUDY)[1].save(folder / name)
     return folder
 
 
 @pytest.fixture
-def folder(tmp_path, template):
-    for file in template.iterdir():
-        shutil.copy(file, tmp_path)
-    return tmp_path
+def folder(tmp_path, with_store, models):
+    """An MLflow database and two models."""
+    return shutil.copytree(models, with_store(tmp_path), dirs_exist_ok=True)
 
 
 @pytest.fixture
@@ -61,14 +57,6 @@ def run_id(client, folder):
     return client.create_run(experiment, run_name=STUDY).info.run_id
 
 
-def query(uri, sql):
-    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
 def assert_published_once(uri, version=1):
     """One logged model, bound to its run once, with each score once; one version, which is the candidate."""
     assert query(uri, "SELECT name, status FROM logged_models") == [("model", 2)]  # READY
@@ -83,6 +71,15 @@ def assert_published_once(uri, version=1):
     ]
     assert query(uri, "SELECT name, alias, version FROM registered_model_aliases") == [("cats", "candidate", version)]
     assert query(uri, "SELECT value FROM tags WHERE key = 'sweeps.model_version'") == [(f"cats/{version}",)]
+
+
+def test_a_score_that_does_not_exist_is_no_metric_of_the_model(folder, uri):
+    outbox = Outbox(folder / "outbox.jsonl")
+    scores = [Score("rmse", 0.8, math.nan, math.nan, {"constant": 0.9}), Score("r2", math.nan, math.nan, math.nan, {})]
+    for fact in (started(), trial(0), finished(model_file="model.h5", scores=scores)):
+        outbox.append(fact)
+    assert deliver(outbox, uri).n_pending == 0
+    assert query(uri, "SELECT metric_name, metric_value FROM logged_model_metrics") == [("test_rmse", 0.8)]
 
 
 def test_a_finished_study_leaves_its_winner_in_the_registry_from_where_mlflow_loads_it(folder, uri):
@@ -280,7 +277,7 @@ def test_what_mlflow_does_not_have_is_answered_with_what_it_has(folder, uri, cli
         "cats@candidat": r"cats@candidat: no such alias\. Did you mean 'candidate'\? cats has the aliases candidate\.",
         "cats@champion": r"cats@champion: no such alias\. cats has the aliases candidate\. .* a version: cats/1$",
         "dogs@candidate": r"dogs has the aliases \(none\)",
-        "cat@candidate": r"cat: no registered model .* Did you mean 'cats'\? There are: cats, dogs\.",
+        "cat@candidate": r"cat: no registered model .* Did you mean 'cats'\? Registered models: cats, dogs\.",
         "cats/7": r"cats/7: no such version\. cats has the versions 1\.",
         "dogs/1": r"elsewhere: artifacts/model.h5 cannot be fetched",
         "0" * 32: f"{'0' * 32}: no run of this id",
@@ -305,9 +302,7 @@ def test_a_server_takes_the_model_and_gives_it_back(folder, uri):
     outbox = Outbox(folder / "outbox.jsonl")
     outbox.append(started())
     outbox.append(finished(model_file="model.h5"))
-    port = free_port()
-    with mlflow_server(folder, port, uri):
-        server = f"http://127.0.0.1:{port}"
+    with mlflow_server(folder, uri) as server:
         result = deliver(outbox, server)
         assert (result.n_pending, result.error) == (0, None)
         Path(folder, "outbox.jsonl.delivered").unlink()

@@ -10,18 +10,14 @@ from typing import Any
 import pytest
 
 from experiments.delivery import DeliveryResult, deliver
-from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect
 from experiments.outbox import Outbox
-
-# MLflow 3.17's own, under SQLAlchemy 2.1
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"
-)
+from tests.experiments.support.delivery import Killed
+from tests.experiments.support.study_facts import DATA, T0
+from tests.support.sql import query
 
 STUDY = "cats/20261125-020000"
-T0 = 1.79e9
-DATA = DataFact("cats", "0123456789abcdef", "train.h5", 209, 50, 12288, "binary", {"cat": 72, "non-cat": 137})
 STARTED = SweepStarted(STUDY, "cats", T0, {"sweep.seed": 1}, {}, "# Cats", 'name = "cats"\n', DATA)
 
 
@@ -34,18 +30,9 @@ def finished(sequence: int = 1) -> SweepFinished:
     return SweepFinished(STUDY, "FINISHED", T0 + 1000 * sequence, {}, {}, "", {}, None, sequence)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Creating an MLflow database takes seconds: each test begins with a copy."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def uri(tmp_path: Path, store: Path) -> str:
-    (tmp_path / "mlflow.db").write_bytes(store.read_bytes())
-    return f"sqlite:///{tmp_path}/mlflow.db"
+def uri(tmp_path: Path, with_store: Callable[[Path], Path]) -> str:
+    return f"sqlite:///{with_store(tmp_path)}/mlflow.db"
 
 
 @pytest.fixture
@@ -83,14 +70,6 @@ def delivered(outbox: Outbox, uri: str, *facts: TrialFinished | SweepFinished) -
     for fact in facts:
         outbox.append(fact)
     return deliver(Outbox(outbox.path), uri)
-
-
-def query(uri: str, sql: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 def assert_one_of_each(uri: str, result: DeliveryResult, n_trials: int) -> None:
@@ -163,10 +142,6 @@ def test_a_run_that_somebody_deleted_is_not_replaced_by_its_double(
         )
     connection.close()
     assert_one_of_each(uri, delivered(outbox, uri, finished()), 0)
-
-
-class Killed(BaseException):
-    """Stops the delivery where a kill would: no handler of ours or MLflow's catches it."""
 
 
 @pytest.mark.parametrize(

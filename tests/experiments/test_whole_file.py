@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from experiments.whole_file import unfinished_file, whole_file, write_durably
+from experiments.whole_file import unfinished_file, whole_file
 
 
 def test_a_file_has_its_name_when_the_block_ends_well_and_not_before(tmp_path: Path):
@@ -83,17 +83,3 @@ def test_what_others_write_by_its_path_has_its_name_in_the_end_or_leaves_nothing
         1 // 0  # noqa: B018
     assert path.read_text() == "all"
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
-
-
-def test_a_durable_file_is_on_the_disk_before_it_has_its_name_and_private(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    path = tmp_path / "address"
-    path.write_text("old")
-    seen = []
-    monkeypatch.setattr(os, "fsync", lambda file: seen.append((path.read_text(), os.fstat(file).st_size)))
-    write_durably(path, b"the new one")
-    assert seen == [("old", 11)]
-    assert path.read_bytes() == b"the new one"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [entry.name for entry in tmp_path.iterdir()] == ["address"]

@@ -1,15 +1,35 @@
-"""What the tests of whole sweeps share: a template process, a place for folders, the sweep that nothing disturbs."""
+"""What tests of several wings share: the storages, a quiet Optuna.
+
+And for the tests of whole sweeps a template process, a place for folders, the sweep that nothing disturbs.
+"""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 
-from tests.sweeps.disk import events
-from tests.sweeps.lives import Template, trace_file
-from tests.sweeps.outcomes import Undisturbed, make_folder, outcome
+from tests.sweeps.support.disk import events
+from tests.sweeps.support.lives import Template, trace_file
+from tests.sweeps.support.outcomes import Undisturbed, make_folder, outcome
+from tests.sweeps.support.storages import STORAGES, Place
+
+
+@pytest.fixture(params=STORAGES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Every kind of storage, empty."""
+    return request.param(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def quiet_optuna() -> Iterator[None]:
+    """Optuna tells of every trial otherwise."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(verbosity)
 
 
 @pytest.fixture(scope="session")

@@ -21,34 +21,16 @@ from engine.errors import ShapeError, WeightsFileError
 from sweeps.cli import reported_errors
 from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
-from tests.sweeps.small import IRIS, CommandLine, changed, mlflow_runs, toml
+from tests.support.waiting import wait_for
+from tests.sweeps.support.command_line import IRIS, CommandLine, changed, mlflow_runs, toml
 
 N_TRIALS = IRIS["sweep"]["n_trials"]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    """An MLflow database with its schema: creating one takes seconds, copying it none."""
-    from experiments.mlflow_connection import prepare_environment
-
-    prepare_environment()
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}")
-    return path
-
-
-def folder_with_store(directory, empty_store):
-    directory.mkdir()
-    shutil.copy(empty_store, directory / "mlflow.db")
-    return CommandLine(directory)
-
-
 @pytest.fixture
-def sweeps(tmp_path, empty_store):
+def sweeps(tmp_path, with_store):
     """An own folder with an empty mlflow.db."""
-    return folder_with_store(tmp_path / "work", empty_store)
+    return CommandLine(with_store(tmp_path / "work"))
 
 
 @pytest.fixture
@@ -59,17 +41,10 @@ def bare(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, empty_store):
+def finished(tmp_path_factory, with_store):
     """A folder with one finished sweep, and what `run --json` said."""
-    here = folder_with_store(tmp_path_factory.mktemp("cli") / "finished", empty_store)
+    here = CommandLine(with_store(tmp_path_factory.mktemp("cli") / "finished"))
     return here, here.run("run", here.write(), "--json", "--quiet")
-
-
-def wait_for(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
 
 
 def assert_message(done, message, exit_code=2):
@@ -144,7 +119,7 @@ def test_categories_that_only_the_test_examples_have_are_told_on_stderr(sweeps):
     data = {"train": "train.csv", "test": "test.csv", "target": "y", "folds": 2}
     search = {"learning_rate": 0.1, "n_iterations": 10, "depth": 0, "activation": "tanh"}
     name = sweeps.write("t.toml", {**changed(IRIS, sweep={"n_trials": 1}), "data": data, "search": search})
-    told = "train.csv (test examples): column 'colour' has categories that are not among the training examples'"
+    told = "train.csv (test examples): column 'colour' has categories that no training example has"
     for command in ("validate", "run"):
         done = sweeps.run(command, name, "--json")
         assert done.returncode == 0, done.stderr
@@ -377,9 +352,9 @@ def fill(disk, but_bytes):
     "but_bytes", [0, 12288, *(pytest.param(n, marks=pytest.mark.slow) for n in (4096, 20480, 28672))]
 )
 def test_a_full_disk_is_told_and_after_making_room_the_same_command_continues(
-    small_disk, empty_store, tmp_path, finished, but_bytes
+    small_disk, with_store, tmp_path, finished, but_bytes
 ):
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    with_store(tmp_path)
     here = CommandLine(small_disk)
     name = here.write(values=changed(IRIS, tracking={"uri": f"sqlite:///{tmp_path}/mlflow.db"}))
     fill(small_disk, but_bytes)
@@ -520,7 +495,7 @@ def n_ended(directory):
 def test_a_signal_ends_a_sweep_cleanly_and_the_same_command_continues(sweeps, signal_number, exit_code, is_for_all):
     name = sweeps.write("long.toml", LONG)
     with sweeps.start("run", name) as process:
-        wait_for(lambda: n_ended(sweeps.directory) >= 2 or process.poll() is not None)
+        wait_for(lambda: n_ended(sweeps.directory) >= 2, "two trials that have ended", process=process)
         (os.killpg if is_for_all else os.kill)(process.pid, signal_number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == exit_code, err
@@ -601,7 +576,9 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
     name = bare.write(values=changed(IRIS, sweep={"n_trials": N_TRIALS}))
     with bare.start("run", name, "--quiet") as process:
         wait_for(
-            lambda: any("mlflow.db" in path.name for path in bare.directory.iterdir()) or process.poll() is not None
+            lambda: any("mlflow.db" in path.name for path in bare.directory.iterdir()),
+            "the first of the database",
+            process=process,
         )
         time.sleep(0.2)
         process.kill()

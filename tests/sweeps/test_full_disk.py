@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.lives import Template
-from tests.sweeps.outcomes import Outcome, Undisturbed, assert_tells_of_a_full_disk, live_through, make_folder, outcome
+from tests.sweeps.support.lives import Template
+from tests.sweeps.support.outcomes import (
+    Outcome,
+    Undisturbed,
+    assert_tells_of_a_full_disk,
+    live_through,
+    make_folder,
+    outcome,
+)
 
 PAGE_BYTES = 4096
 """What such a file system gives away at a time."""

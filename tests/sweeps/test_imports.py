@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
-from tests.sweeps.written_study import WrittenStudy
+from tests.sweeps.support.written_study import WrittenStudy
 
 HEAVY = {"mlflow", "optuna", "plotly", "sklearn", "pandas", "numpy", "scipy", "h5py", "sqlalchemy", "pyarrow"}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.sweeps.disk import Fault
-from tests.sweeps.lives import Life, Template
-from tests.sweeps.outcomes import Death, Undisturbed, live_through, make_folder, outcome
+from tests.sweeps.support.disk import Fault
+from tests.sweeps.support.lives import Life, Template
+from tests.sweeps.support.outcomes import Death, Undisturbed, live_through, make_folder, outcome
 
 N_KILLS = 21
 """In a test; ten of them are more than 200."""

@@ -3,9 +3,7 @@
 import errno
 import json
 import os
-import shutil
 import signal
-import sqlite3
 import tomllib
 from dataclasses import replace
 from importlib.metadata import version
@@ -19,7 +17,6 @@ from engine.remote import software
 from engine.threads import machine_kind, one_blas_thread
 from engine.worker import initial_parameters
 from experiments.errors import InputError
-from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.scores import decided, scores
@@ -33,8 +30,10 @@ from sweeps.results.status import all_studies, find_study, study_statuses, sync_
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
 from sweeps.storage.workspace import LeaseHeldError, Workspace
-from tests.experiments.models import houses as table_with_text_and_missing_values
-from tests.sweeps.small import mlflow_runs, small_config, table
+from tests.experiments.support.models import houses as table_with_text_and_missing_values
+from tests.support.sql import query
+from tests.sweeps.support.command_line import mlflow_runs
+from tests.sweeps.support.small_sweep import small_config, table
 
 SEARCH = {
     "learning_rate": {"low": 1e-2, "high": 1.0, "log": True},
@@ -44,28 +43,10 @@ SEARCH = {
 }
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """An MLflow database with its schema: creating one takes seconds, copying it none."""
-    prepare_environment()
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def folder(tmp_path, empty_store):
+def folder(tmp_path, with_store):
     """A working directory that already has its mlflow.db."""
-    return make_folder(tmp_path, "work", empty_store)
-
-
-def make_folder(tmp_path, name, empty_store):
-    directory = tmp_path / name
-    directory.mkdir()
-    shutil.copy(empty_store, directory / "mlflow.db")
-    return directory
+    return with_store(tmp_path / "work")
 
 
 def iris(**sections):
@@ -124,9 +105,9 @@ def interrupted(config, directory, after=3, signal_number=signal.SIGINT):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, empty_store):
+def finished(tmp_path_factory, with_store):
     """One undisturbed sweep on iris: result, configuration, folder."""
-    directory = make_folder(tmp_path_factory.mktemp("run"), "iris", empty_store)
+    directory = with_store(tmp_path_factory.mktemp("run") / "iris")
     config = iris()
     return run_sweep(config, directory=directory), config, directory
 
@@ -338,8 +319,8 @@ def test_when_a_study_ends_nothing_of_its_running_trials_is_left(finished):
 
 
 @pytest.mark.parametrize("name", ["my sweeps", pytest.param("p%41q?x", marks=pytest.mark.slow)])
-def test_a_folder_may_have_any_name(tmp_path, empty_store, name):
-    directory = make_folder(tmp_path, name, empty_store)
+def test_a_folder_may_have_any_name(tmp_path, with_store, name):
+    directory = with_store(tmp_path / name)
     result = run_sweep(iris(sweep={"name": "small", "n_trials": 2}), directory=directory)
     assert (result.exit_code, result.delivery.error) == (0, None)
     assert len(mlflow_runs(directory / "mlflow.db")) == 3
@@ -359,10 +340,10 @@ def test_a_regression_is_scored_in_original_units(folder):
     json.dumps(result.to_dict(), allow_nan=False)
 
 
-def test_no_value_of_the_test_set_reaches_any_trial(tmp_path, empty_store):
+def test_no_value_of_the_test_set_reaches_any_trial(tmp_path, with_store):
     tables, results, digests = [], [], []
     for flip in (False, True):
-        directory = make_folder(tmp_path, f"flip-{flip}", empty_store)
+        directory = with_store(tmp_path / f"flip-{flip}")
         config = houses(directory, flip=flip)
         results.append(run_sweep(config, directory=directory))
         tables.append(table(study_of(directory)))
@@ -427,7 +408,7 @@ def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypat
     again = run_sweep(config, directory=folder)
     assert (lost.exit_code, again.exit_code) == (4, 4)
     assert lost.study in again.older_pending
-    assert f"Of earlier studies, {lost.study} are not wholly in MLflow: http://127.0.0.1:9: " in summary(again)
+    assert f"Earlier studies that are not completely in MLflow: {lost.study}: http://127.0.0.1:9: " in summary(again)
     here = iris(sweep={"name": "another", "n_trials": 2})
     third = run_sweep(here, directory=folder)
     assert third.exit_code == 0, "its own record is complete, and the exit code speaks of no other"
@@ -557,7 +538,7 @@ def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypat
     with pytest.raises(InterruptedSweepError, match="SIGINT"):
         run_sweep(config, directory=folder, progress=progress)
     (line,) = [line for line in progress.said if line.startswith("MLflow")]
-    assert line.startswith("MLflow does not take the record now: http://ada:***@127.0.0.1:9: ")
+    assert line.startswith("MLflow does not accept the record now: http://ada:***@127.0.0.1:9: ")
     assert "hunter2" not in line
 
 
@@ -677,10 +658,8 @@ def test_a_storage_elsewhere_is_used_and_continued(folder, tmp_path):
         run_sweep(config, directory=folder, progress=InterruptAfter(3))
     result = run_sweep(config, directory=folder)
     assert len(result.rows) == 8
-    connection = sqlite3.connect(tmp_path / "optuna.db")
-    (states,) = (connection.execute("select group_concat(distinct state) from trials").fetchone(),)
-    connection.close()
-    assert set(states[0].split(",")) <= {"COMPLETE", "PRUNED", "FAIL"}
+    ((states,),) = query(f"sqlite:///{tmp_path}/optuna.db", "select group_concat(distinct state) from trials")
+    assert set(states.split(",")) <= {"COMPLETE", "PRUNED", "FAIL"}
 
 
 def test_a_variable_of_a_uri_that_is_not_set_is_noticed_before_anything_is_written(tmp_path, monkeypatch):

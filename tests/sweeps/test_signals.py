@@ -10,10 +10,10 @@ import pytest
 
 from experiments.facts import Fact, SweepFinished
 from experiments.outbox import Outbox
-from tests.sweeps.disk import Fault
-from tests.sweeps.lives import Life, Template
-from tests.sweeps.outcomes import Undisturbed, live_through, make_folder
-from tests.sweeps.processes import Target, processes_of
+from tests.sweeps.support.disk import Fault
+from tests.sweeps.support.lives import Life, Template
+from tests.sweeps.support.outcomes import Undisturbed, live_through, make_folder
+from tests.sweeps.support.processes import Target, processes_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 

@@ -1,0 +1,45 @@
+"""Writing a file of our own so that a kill or a power cut leaves the old one or the new one, and never half of one."""
+
+import os
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+PRIVATE = 0o600
+"""Permission bits of a file that is nobody's business but its user's."""
+
+READABLE = 0o666
+"""Permission bits of a file that others may read, as far as the user's umask lets them."""
+
+
+def write_durably(path: Path, content: bytes | memoryview, mode: int = PRIVATE) -> None:
+    """Replace a file as a whole; what is written is on the disk before the file has its name.
+
+    Raises:
+        OSError: The folder is not writable or the disk is full; the file is as it was before.
+    """
+    unfinished = unfinished_name(path)
+    try:
+        with open(unfinished, "wb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def unfinished_name(path: Path) -> Path:
+    """Where this process writes what is to be at `path`; a kill leaves it behind. All such names end in `.new`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.new")
+
+
+def sync(path: str | Path) -> None:
+    """Return when a file's content, or the names in a folder, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

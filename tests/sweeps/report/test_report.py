@@ -1,0 +1,329 @@
+"""Reports of studies of every kind: what is in them, what must never be, and what they say when they cannot be."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from experiments.errors import InputError
+from experiments.outbox import Outbox
+from sweeps.report import optuna_figures
+from sweeps.report.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
+from sweeps.report.report import report
+from sweeps.report.reported_study import read_study
+from sweeps.storage.workspace import Workspace
+from tests.sweeps.support.command_line import CommandLine
+from tests.sweeps.support.report_page import EVIL, SECTIONS
+from tests.sweeps.support.written_study import WrittenStudy
+
+
+class Reader(HTMLParser):
+    """What a browser would find: elements, the text of each section, the figures' documents."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts, self.attributes, self.scripts = [], [], [], []
+        self._is_script = False
+        self.feed(page)
+        self.text = " ".join(" ".join(self.texts).split())
+        self.figures = [json.loads(script) for script in self.scripts if script.startswith('{"data":[')]
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._is_script = tag in ("script", "style")
+        if self._is_script:
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._is_script = self._is_script and tag not in ("script", "style")
+
+    def handle_data(self, data):
+        if self._is_script:
+            self.scripts[-1] += data
+        else:
+            self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    written = WrittenStudy(tmp_path_factory.mktemp("study"), 60)
+    return written, written.write()
+
+
+@pytest.fixture(scope="module")
+def page(study, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert report(study[1], None, html=path) == ""
+    return Reader(path.read_text())
+
+
+# --- the three forms ---
+
+
+def test_the_summary_shows_the_best_trials_what_mattered_and_where_time_went(study):
+    written, workspace = study
+    text = report(workspace, None)
+    best = min((trial for trial in written.trials if trial.state == TrialState.COMPLETE), key=lambda t: t.value)
+    assert f"The best of 60 trials ({sum(t.state == TrialState.COMPLETE for t in written.trials)} complete" in text
+    assert re.search(rf"^{best.number} +COMPLETE +{best.value:.6g} ", text, re.MULTILINE)
+    assert re.search(r"learning_rate +0\.\d\d +█", text)
+    assert re.search(r"^complete +\d+ +[\d.]+ +\d+%$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_csv_has_a_tidy_row_of_every_trial_bit_for_bit(study, tmp_path):
+    written, workspace = study
+    assert report(workspace, "made", csv=tmp_path / "trials.csv") == ""
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text())))
+    assert [int(row["number"]) for row in rows] == list(range(60))
+    for row, trial in zip(rows, written.trials, strict=True):
+        assert row["state"] == trial.state.name
+        assert (float(row["value"]) if row["value"] else None) == trial.value
+        assert float(row["learning_rate"]) == trial.params["learning_rate"]
+        widths = [row[f"hidden_units_{layer}"] for layer in range(1, 5)]
+        assert [int(width) for width in widths if width] == [
+            trial.params[f"hidden_units_{layer}"] for layer in range(1, trial.params["depth"] + 1)
+        ]
+        assert float(row["training_seconds"]) > 0
+    table = pd.read_csv(tmp_path / "trials.csv", parse_dates=["started_at", "ended_at"])
+    seconds = (table["ended_at"] - table["started_at"]).dt.total_seconds()
+    np.testing.assert_allclose(seconds, table["training_seconds"], atol=2e-6)
+
+
+def test_the_page_has_every_section_and_what_won_beside_its_baselines(study, page):
+    assert [value for name, value in page.attributes if name == "id" and value in SECTIONS] == list(SECTIONS)
+    for part in ("made/20261123-020000", "95 % interval 0.9 to 0.98", "logistic regression", "0.94", 'name = "made"'):
+        assert part in page.text
+    assert len(page.figures) == page.tags.count("figure") == 1 + 1 + 1 + 1 + 8 + 3 + 2 + 3
+
+
+def test_the_page_asks_for_nothing_from_anywhere(page):
+    references = [value for name, value in page.attributes if name in ("src", "href", "action", "data")]
+    assert all(reference.startswith(("#", "data:,")) for reference in references)
+    policy = next(value for name, value in page.attributes if name == "content" and "default-src" in value)
+    assert policy.startswith("default-src 'none';")
+    assert "connect-src" not in policy
+    assert sum("plotly.js v" in script[:300] for script in page.scripts) == 1
+
+
+def test_the_parts_of_a_page_agree_with_optuna(study, page):
+    """Importances and best values as Optuna itself finds them in the same storage."""
+    written, workspace = study
+    stored = optuna.load_study(study_name=written.name, storage=workspace.storages()[0])
+    bars = next(f["data"][0] for f in page.figures if f["data"][0].get("orientation") == "h" and f["data"][0]["text"])
+    expected = optuna.importance.get_param_importances(stored)
+    assert dict(zip(bars["y"], bars["x"], strict=True)) == expected == read_study(workspace, None).importances
+    assert f"{stored.best_value:.6g} at iteration" in page.text
+
+
+# --- at any size ---
+
+
+def test_a_large_study_is_sampled_and_the_page_says_so(tmp_path):
+    written = WrittenStudy(tmp_path, 1500)
+    path = tmp_path / "report.html"
+    report(written.write(), None, html=path)
+    page = Reader(path.read_text())
+    n_complete = sum(trial.state == TrialState.COMPLETE for trial in written.trials)
+    assert f"Shown are {N_POINTS} of the {n_complete} complete trials" in page.text
+    assert "The first 30 of 1,500" in page.text
+    assert "The last 200 of 1,500 trials" in page.text
+    columns = [trace[key] for f in page.figures for trace in f["data"] for key in ("x", "customdata") if key in trace]
+    drawn = [len(column) for column in columns if isinstance(column, list)]
+    assert max(drawn) == N_POINTS
+    assert f"Shown are {optuna_figures.N_POINTS_OF_SLICE} of" in page.text
+    assert max(len(f["data"]) for f in page.figures) <= optuna_figures.N_LINES + 1
+    assert path.stat().st_size < 7e6
+
+
+def test_the_line_of_the_best_is_that_of_all_trials_however_few_are_drawn(study, monkeypatch):
+    trials = study[0].trials
+    whole = optimization_history(trials).data[1]
+    monkeypatch.setattr(optuna_figures, "N_POINTS", 4)
+    complete = {trial.number: trial.value for trial in trials if trial.state == TrialState.COMPLETE}
+    few = optimization_history(trials)
+    assert len(few.data[0].x) == 4
+    line = few.data[1]
+    assert line.line.shape == "hv"
+    for number in complete:  # the steps' height at every trial
+        step = max(i for i, x in enumerate(line.x) if x <= number)
+        assert line.y[step] == min(value for other, value in complete.items() if other <= number)
+    assert (line.x[-1], line.y[-1]) == (whole.x[-1], whole.y[-1])
+
+
+def test_a_sample_holds_the_best_and_is_spread_over_the_sweep(study):
+    trials = [trial for trial in study[0].trials if trial.value is not None]
+    chosen = sample(trials, 20)
+    assert len({trial.number for trial in chosen}) == 20
+    assert chosen == sorted(chosen, key=lambda trial: trial.number)
+    best = sorted(trials, key=lambda trial: trial.value)[:5]
+    assert {trial.number for trial in best} <= {trial.number for trial in chosen}
+    assert max(np.diff([trial.number for trial in chosen])) < 12
+    assert sample(trials, 1000) == trials
+
+
+def test_few_or_equal_trials_have_no_importances_and_no_warning(study):
+    trials = [trial for trial in study[0].trials if trial.state == TrialState.COMPLETE]
+    assert importances(trials[:9]) == {}
+    assert list(importances(trials[:10])) != []
+    equal = [optuna.trial.create_trial(params=t.params, distributions=t.distributions, value=1.0) for t in trials]
+    assert importances(equal) == {}
+
+
+@pytest.mark.parametrize("n_trials", [1, 2, 9])
+def test_the_smallest_studies_have_a_page(tmp_path, n_trials):
+    workspace = WrittenStudy(tmp_path, n_trials, states=(1.0, 0.0, 0.0)).write()
+    report(workspace, None, html=tmp_path / "report.html")
+    assert "to tell which hyperparameters mattered" in Reader((tmp_path / "report.html").read_text()).text
+
+
+def test_a_snapshot_hands_out_the_trials_themselves(study):
+    trials = study[0].trials
+    live = snapshot(trials)
+    assert all(a is b for a, b in zip(live.trials, trials, strict=True))
+    assert [t.number for t in live.get_trials(states=(TrialState.PRUNED,))] == [
+        t.number for t in trials if t.state == TrialState.PRUNED
+    ]
+
+
+# --- what is not there ---
+
+
+def test_without_an_outbox_there_are_no_curves_and_no_times_and_the_page_says_why(tmp_path):
+    workspace = WrittenStudy(tmp_path, 40, has_outbox=False).write()
+    report(workspace, None, html=tmp_path / "report.html", csv=tmp_path / "trials.csv")
+    page = Reader((tmp_path / "report.html").read_text())
+    assert page.text.count("which is not in this folder") == 2
+    assert "What leads" in page.text
+    assert pd.read_csv(tmp_path / "trials.csv")["training_seconds"].isna().all()
+    assert "Training time" not in report(workspace, None)
+
+
+def test_while_a_sweep_runs_the_page_shows_what_leads_and_leaves_the_test_set_sealed(tmp_path):
+    workspace = WrittenStudy(tmp_path, 40, has_ended=False).write()
+    report(workspace, None, html=tmp_path / "report.html")
+    page = Reader((tmp_path / "report.html").read_text())
+    assert "What leads" in page.text
+    assert "Interrupted" in page.text
+    assert "test accuracy" not in page.text
+
+
+def test_a_regression_shows_rmse_and_r2(tmp_path):
+    workspace = WrittenStudy(tmp_path, 40, is_regression=True).write()
+    report(workspace, None, html=tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert "Test RMSE" in text
+    assert "Test R²" in text
+    assert "the best: RMSE" in text
+
+
+def test_curves_are_read_for_the_drawn_trials_only(study, monkeypatch, tmp_path):
+    read = []
+    monkeypatch.setattr(
+        Outbox, "trial", lambda self, number, whole=Outbox.trial: read.append(number) or whole(self, number)
+    )
+    report(study[1], None, html=tmp_path / "report.html")
+    assert len(read) == 31
+    assert len(set(read)) == 31
+
+
+# --- security ---
+
+
+def test_no_text_of_a_user_becomes_markup(tmp_path):
+    workspace = WrittenStudy(
+        tmp_path,
+        60,
+        name=f"evil/{EVIL.replace('/', '|')}",
+        class_names=(EVIL, "benign"),
+        reason=EVIL,
+        config_toml=f'# {EVIL}\n</pre></script>{{"data": $css}}',
+        source=EVIL,
+    ).write()
+    report(workspace, None, html=tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    page = Reader(text)
+    assert "img" not in page.tags
+    assert page.tags.count("script") == page.tags.count("figure") + 3
+    assert page.text.count("<script>alert(1)</script><img src=x onerror=alert(2)>\"'&") >= 4
+    assert not any(name.startswith("on") for name, _ in page.attributes)
+    assert "$css" in page.text
+    assert len(page.figures) == page.tags.count("figure")
+
+
+# --- bad input: three parts, exit 2, nothing half-written ---
+
+
+BAD = {
+    "an unknown study": ("made/20261123-02000", {"html": "x"}, "no such study. Did you mean 'made/20261123-020000'"),
+    "a missing folder": (None, {"html": "nowhere/report.html"}, "nowhere/report.html: cannot be written .No such file"),
+    "a folder": (None, {"csv": "."}, "cannot be written .Is a directory"),
+    "a file for a folder": (None, {"html": "file/report.html"}, "file/report.html: cannot be written .Not a directory"),
+    "one file for both": (None, {"html": "x", "csv": "./x"}, "--html and --csv both name"),
+}
+
+
+@pytest.mark.parametrize(("name", "files", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_said_in_three_parts_and_nothing_is_written(study, tmp_path, name, files, message):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=message) as error:
+        report(study[1], name, **{form: tmp_path / file for form, file in files.items()})
+    assert error.value.allowed
+    assert error.value.fix
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_command_line_says_it_in_one_line_and_exits_with_2(study):
+    here = CommandLine(study[0].directory)
+    done = here.run("report", "--html", "nowhere/report.html")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("nowhere/report.html: cannot be written (No such file or directory).")
+
+
+def test_the_command_line_prints_the_summary_and_writes_the_files(study, tmp_path):
+    here = CommandLine(study[0].directory)
+    done = here.run("report", "made")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == report(study[1], "made") + "\n"
+    done = here.run("report", "--html", str(tmp_path / "page.html"), "--csv", "/dev/stdout")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 61
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_study_without_a_complete_trial_has_no_report(tmp_path):
+    written = WrittenStudy(tmp_path, 1)
+    workspace = written.write()
+    (tmp_path / "only_pruned").mkdir()
+    journal = workspace.journal("made")
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        if line.get("state") == int(TrialState.COMPLETE):
+            line["state"] = int(TrialState.PRUNED)
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InputError, match=r"none of its 1 trials is complete\. .*\(python -m sweeps status made"):
+        report(workspace, None, html=tmp_path / "report.html")
+    assert not list(tmp_path.glob("*report.html*"))
+
+
+def test_a_report_that_fails_half_way_leaves_the_last_one_as_it_was(study, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("yesterday's")
+    monkeypatch.setattr("sweeps.report.page._leaderboard", lambda record: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report(study[1], None, html=path)
+    assert path.read_text() == "yesterday's"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_empty_folder_says_what_to_type(tmp_path):
+    with pytest.raises(InputError, match=r"no study here.*python -m sweeps run"):
+        report(Workspace(tmp_path), None)
