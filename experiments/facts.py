@@ -74,7 +74,7 @@ class TrialFinished:
         metrics: Metric name to final value.
         curves: Metric name to points (iteration, value) in order of iteration, at most 100 each.
         started_at, ended_at: Unix time, seconds.
-        reason: Why it failed or was pruned.
+        reason: Why it failed, was pruned or was trained no further; "" if it was trained to its end.
     """
 
     study: str

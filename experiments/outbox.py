@@ -1,7 +1,7 @@
 """The outbox: a study's facts on local disk, written before they are delivered, delivered from there.
 
-    cats.outbox            one fact a line (`facts.to_json`), append-only, fsynced
-    cats.outbox.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
+    outbox.jsonl            one fact per line (`facts.to_json`), append-only, fsynced
+    outbox.jsonl.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
 
 One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
 Losing the second file is harmless: delivery is idempotent and starts over.

@@ -1,8 +1,8 @@
 """One sweep from its configuration to its result: the composition root.
 
-    configuration -> data -> study -> executor -> schedule -> winner -> report -> record
+    configuration -> data -> study and record -> trials -> winner -> report
 
-Read `run_sweep` top down; each step is a call into the module of that name.
+Read `run_sweep` top down, then the three functions below it: begin, run the trials, end.
 """
 
 import time
@@ -60,7 +60,7 @@ def run_sweep(
     began_at = time.monotonic()
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
-    with ExitStack() as run:
+    with ExitStack() as run:  # what is entered here stays open when the workers are gone
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
@@ -123,7 +123,7 @@ def _begun(
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say) as record:
-            interrupts.also(record.look)
+            interrupts.also(record.look)  # says, once, that MLflow refuses the record
             yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, interrupts, progress)
         stored.set_attribute("state", record.state)
 
@@ -133,7 +133,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, is_over: Callable[[], bool]) ->
     rungs, n_trials = Rungs(config.search.max_iterations), stored.attributes.n_trials
 
     def trial_ended(result: TrialResult) -> None:
-        sweep.record.trial_ended(result)
+        sweep.record.trial_ended(result)  # the outbox has each trial once, also one that is recalled
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 

@@ -75,8 +75,9 @@ class Workers:
 
             cluster = open_dask_executor(self._n_workers, data, scheduler=scheduler, data_name=data_name, say=say)
             return self._opened.enter_context(cluster)
-        if self._processes is None:
+        if self._name == "serial":
             return SerialExecutor(), partial(run_rung, data=data)
+        assert self._processes is not None, f"{self._name}: an executor that is not opened here"
         if trials_in_flight is not None and 2 * self._n_workers > trials_in_flight:
             say(
                 f"{self._n_workers} workers and study.trials_in_flight = {trials_in_flight}: workers will wait for "

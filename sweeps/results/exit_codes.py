@@ -4,14 +4,14 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Python itself ends with 1 where an exception of ours got through; a signal has `after_signal`."""
+    """`SweepResult.exit_code` chooses among 0, 3 and 4, `cli.reported_errors` among those of errors."""
 
     FINISHED = 0
-    BUG = 1
-    INPUT = 2
+    BUG = 1  # Python's own, after a traceback
+    INPUT = 2  # InputError, WeightsFileError, a full disk, a folder that may not be written
     NO_TRIAL_SUCCEEDED = 3
     RECORD_PENDING = 4
-    LEASE_HELD = 75
+    LEASE_HELD = 75  # LeaseHeldError
 
 
 def after_signal(number: int) -> int:

@@ -16,7 +16,7 @@ from sweeps.trials.stored_trial import best_trial
 
 @dataclass(frozen=True, slots=True)
 class StudyStatus:
-    """How far one study is: RUNNING, INTERRUPTED (the same command continues it) or FINISHED."""
+    """How far one study is; its state is RUNNING, INTERRUPTED (the same command continues it), FINISHED or FAILED."""
 
     name: str
     state: str

@@ -23,5 +23,7 @@ def new_pruner(name: str, rungs: Rungs) -> BasePruner:
             return MedianPruner()
         case "percentile":
             return PercentilePruner(25.0)
-        case _:
+        case "none":
             return NopPruner()
+        case _:
+            raise AssertionError(f"{name}: the configuration allows a pruner that is not made here")

@@ -14,6 +14,7 @@ def new_sampler(name: str, seed: int, number: int) -> BaseSampler:
     trial_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     if name == "random":
         return RandomSampler(seed=trial_seed)
+    assert name == "tpe", f"{name}: the configuration allows a sampler that is not made here"
     with warnings.catch_warnings():  # group is experimental, and needed for widths that depend on depth
         warnings.simplefilter("ignore", ExperimentalWarning)
         return QuickTPESampler(seed=trial_seed, group=True)

@@ -1,4 +1,4 @@
-"""What a study in a storage says of itself, beside its trials."""
+"""What a study in a storage says of itself, besides its trials."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
