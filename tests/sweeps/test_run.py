@@ -534,7 +534,7 @@ def test_taking_the_tracking_uri_out_brings_the_record_back_to_the_default(folde
 def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypatch):
     monkeypatch.setenv("SWEEPS_PASSWORD", "hunter2")
     config = iris(tracking={"uri": "http://ada:${SWEEPS_PASSWORD}@127.0.0.1:9"}, sweep={"n_trials": 10_000})
-    progress = InterruptWhenSaid("MLflow does not take")
+    progress = InterruptWhenSaid("MLflow does not accept")
     with pytest.raises(InterruptedSweepError, match="SIGINT"):
         run_sweep(config, directory=folder, progress=progress)
     (line,) = [line for line in progress.said if line.startswith("MLflow")]
