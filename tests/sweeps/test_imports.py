@@ -74,3 +74,9 @@ def test_the_import_contracts_of_pyproject_hold():
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([program, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_folder_of_modules_is_a_package_so_that_a_wheel_has_it():
+    for package in ("engine", "experiments", "sweeps"):
+        folders = {file.parent for file in (REPOSITORY / package).rglob("*.py")}
+        assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
