@@ -1,6 +1,8 @@
 """Writing a file of our own so that a kill or a power cut leaves the old one or the new one, and never half of one."""
 
 import os
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,24 @@ def write_durably(path: Path, content: bytes | memoryview, mode: int = PRIVATE) 
 def unfinished_name(path: Path) -> Path:
     """Where this process writes what is to be at `path`; a kill leaves it behind. All such names end in `.new`."""
     return path.with_name(f".{path.name}.{os.getpid()}.new")
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Unfinished files in a folder whose process has ended; another one may be writing there at this moment."""
+    for file in folder.glob("*.new"):  # the pattern finds names that begin with a dot too
+        process = re.search(r"\.(\d+)\.new$", file.name)
+        if process is None or not _is_alive(int(process[1])):
+            yield file
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):  # the second: no process has such a number
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def sync(path: str | Path) -> None:

@@ -21,7 +21,7 @@ from engine import TrainingData
 from engine.remote import forget, receive, run_received, software
 from engine.worker import Rung, RungResult
 from experiments.errors import InputError
-from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor, n_cores
+from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor
 from sweeps.execution.dask_workers import check_workers
 
 try:
@@ -50,7 +50,7 @@ def open_dask_executor(
     """Connect to a scheduler, or start a cluster on this machine; check the workers, send them the data.
 
     Args:
-        n_workers: Size of a cluster on this machine; 0 is one per core.
+        n_workers: Size of a cluster on this machine.
         data: What rungs train on.
         scheduler: Address of one that runs, such as tcp://10.0.0.5:8786; None starts one.
         data_name: What the data are called on the workers. An interrupted sweep that continues has the same, and
@@ -65,7 +65,7 @@ def open_dask_executor(
         # The state of a large network may travel with a rung: that is meant.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if scheduler is None:
-            client = stack.enter_context(_local_client(n_workers or n_cores()))
+            client = stack.enter_context(_local_client(n_workers))
         else:
             client = stack.enter_context(_connect(scheduler, say))
         check_workers(client, scheduler or "executor", say)

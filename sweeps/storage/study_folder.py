@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.durable_file import write_durably
+from engine.durable_file import leftovers, write_durably
 from sweeps.execution.contract import WORKER_DATA_PREFIX
 
 
@@ -74,7 +74,7 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""
-        for file in self.path.glob("*.new"):  # the pattern finds .model.h5.123.new too
+        for file in leftovers(self.path):  # `sync` takes no lease, and may be marking a delivery here
             file.unlink(missing_ok=True)
         for directory in self.path.glob(f"{WORKER_DATA_PREFIX}*"):
             shutil.rmtree(directory, ignore_errors=True)

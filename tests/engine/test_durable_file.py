@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.durable_file import READABLE, sync, unfinished_name, write_durably
+from engine.durable_file import READABLE, leftovers, sync, unfinished_name, write_durably
 from tests.conftest import REPOSITORY
 
 
@@ -76,6 +76,17 @@ def test_two_processes_write_one_file_under_two_names(path: Path):
         [sys.executable, "-c", program, str(path)], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() != str(unfinished_name(path))
+
+
+def test_only_what_a_process_that_has_ended_was_writing_is_left_over(path: Path):
+    program = "import sys; from pathlib import Path; from engine.durable_file import unfinished_name as n; "
+    program += "n(Path(sys.argv[1])).touch()"
+    subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
+    unfinished_name(path).touch()
+    path.with_name("address.new").touch()  # as releases until 2026-11-27 called it
+    left = {file.name for file in leftovers(path.parent)}
+    assert left == set(names(path)) - {"address", unfinished_name(path).name}
+    assert len(left) == 2
 
 
 def test_a_folder_can_be_synced_too(path: Path, monkeypatch: pytest.MonkeyPatch):
