@@ -7,7 +7,6 @@ from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.model_lookup import ModelName, fetch_model
 from experiments.pyfunc import MODEL_FILE
-from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.workspace import Workspace
 
 
@@ -48,7 +47,7 @@ def _tracking_uri(workspace: Workspace, sweep: str) -> str:
 
 def _file_of_study(workspace: Workspace, name: str) -> Path:
     folders = workspace.study_folders()
-    meant = [folder for folder in folders if name in (folder.study_name, _sweep_of(folder))]
+    meant = [folder for folder in folders if name in (folder.study_name, folder.sweep_name)]
     with_model = [folder.model for folder in meant if folder.model.is_file()]
     if with_model:
         return with_model[-1]
@@ -59,13 +58,9 @@ def _file_of_study(workspace: Workspace, name: str) -> Path:
             "Type: python -m sweeps status",
         )
     known = [folder.study_name for folder in folders]
-    known += [f"{sweep}@candidate" for sweep in {_sweep_of(folder) for folder in folders}]
+    known += [f"{sweep}@candidate" for sweep in {folder.sweep_name for folder in folders}]
     raise InputError(
         f"{name}: no such file, and no such study in {workspace.root}.{nearest(name, known)}",
         "A model is a model.h5, a study, or in MLflow an alias (cats@candidate), a version (cats/3) or a run's id.",
         f"Here are: {listed(known[-10:], 10)}." if known else "Change to the folder the sweep was run in.",
     )
-
-
-def _sweep_of(folder: StudyFolder) -> str:
-    return folder.study_name.partition("/")[0]

@@ -109,11 +109,10 @@ class Record:
 
     def _others(self) -> Iterator[OtherOutbox]:
         """The outboxes of the folder that nobody else is at work on, the newest first."""
-        sweep = self._study_name.partition("/")[0]
-        is_alive = {sweep: False}  # the lease is ours
+        is_alive = {self._folder.sweep_name: False}  # the lease is ours
         for folder in reversed(self._workspace.study_folders()):
             name = folder.study_name
-            other = name.partition("/")[0]
+            other = folder.sweep_name
             if other not in is_alive:
                 is_alive[other] = self._workspace.is_leased(other)
             if name == self._study_name or is_alive[other] or not folder.outbox.exists():

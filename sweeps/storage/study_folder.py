@@ -17,7 +17,12 @@ class StudyFolder:
     @property
     def study_name(self) -> str:
         """`<name>/<UTC time>`."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        return f"{self.sweep_name}/{self.path.name}"
+
+    @property
+    def sweep_name(self) -> str:
+        """`[sweep] name`."""
+        return self.path.parent.name
 
     @property
     def outbox(self) -> Path:
