@@ -1,15 +1,17 @@
 """NumPy deep networks, trained in stacks by full-batch gradient descent. See engine/README.md."""
 
-from engine.curve import Curve
+from engine.curve import Best, Curve
 from engine.data import TrainingData
 from engine.errors import EngineError, ShapeError, WeightsFileError
+from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters, forward
-from engine.training import Hyperparameters, State, advance, finish, start
+from engine.training import State, advance, finish, start
 from engine.weights import Weights, load_weights, save_weights
 
 __all__ = [
     "Architecture",
+    "Best",
     "Curve",
     "EngineError",
     "Hyperparameters",

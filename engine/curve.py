@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activations import Float64Array
+from engine.activations import Float64Array, FloatArray
 from engine.heads import Head
 from engine.stack import Part, Stack
 
@@ -28,14 +28,34 @@ class Curve:
     diverged_at: int | None
 
 
-class Recorder:
-    """Collects the points of one `Curve` from the parts of a stack."""
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The networks of a stack at the recorded iteration where their mean validation cost was lowest so far.
 
-    def __init__(self, stack: Stack, head: Head) -> None:
+    Attributes:
+        cost: Validation cost there, mean over the networks.
+        theta: Parameters, (F, P), as `State` has them.
+        settled: As `State` has it.
+        logits: Z[L] of the columns that each network holds out, (F, n[L], m_v), in the order of
+            `TrainingData.validation_columns`.
+    """
+
+    iteration: int
+    cost: float
+    theta: FloatArray
+    settled: Float64Array | None
+    logits: FloatArray
+
+
+class Recorder:
+    """Collects the points of one `Curve` from the parts of a stack, and keeps the networks where they were best."""
+
+    def __init__(self, stack: Stack, head: Head, best: Best | None = None) -> None:
         self.stack, self.head = stack, head
-        held_out = stack.data.held_out
-        n_examples = np.array([(~held_out).sum(axis=1), held_out.sum(axis=1)], np.float64)
-        self.n_examples = np.where(n_examples > 0, n_examples, np.nan)  # (2, F): trained on, held out
+        self.best = best
+        self.n_examples = stack.n_examples  # (2, F): trained on, held out
+        data = stack.data
+        self.logits = np.empty((data.n_networks, len(data.targets), data.validation_columns.shape[1]), data.dtype)
         self.iterations: list[int] = []
         self.points: list[Float64Array] = []
         self.diverged_at: int | None = None
@@ -50,11 +70,17 @@ class Recorder:
         for part in self.stack.validation:
             part.forward()
             self._add(part, 1)
+            self.logits[part.networks, :, part.columns] = part.Z
         self.iterations.append(iteration)
         self.points.append(self.sums / self.n_examples)
         if not np.isfinite(self.sums[0]).all():
             self.diverged_at = iteration
         self.sums = np.zeros_like(self.sums)
+        cost = float(self.points[-1][0, 1].mean())
+        if self.diverged_at is None and cost < (np.inf if self.best is None else self.best.cost):
+            stack = self.stack
+            settled = None if stack.settled is None else stack.settled.copy()
+            self.best = Best(iteration, cost, stack.flat_evaluated.copy(), settled, self.logits.copy())
         return self.diverged_at is None
 
     def _add(self, part: Part, subset: int) -> None:

@@ -1,6 +1,6 @@
 """The examples a stack of networks trains on, prepared once and shared by all trials and workers."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ class TrainingData:
         validation_inputs: (F, k, m_v): inputs of the last m_v of the m examples, where m_v is the largest number that
             any network holds out: [X; 1], or K[trained on, held out]. A network that holds out fewer trains on some of
             them.
+        rows: [X; 1]^T, (m, n[0] + 1), from which minibatches are gathered; None where the first layer is reduced.
+        basis: Q, (n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then, (r + 1, m), where
+            X = Q R. Else None.
+        unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
+            or R if there are more features than examples. Else None.
     """
 
     inputs: FloatArray
@@ -51,6 +56,9 @@ class TrainingData:
     columns: IndexArray
     training_inputs: FloatArray
     validation_inputs: FloatArray
+    rows: FloatArray | None = None
+    basis: FloatArray | None = None
+    unreduced: "TrainingData | None" = None
 
     @classmethod
     def of(
@@ -88,11 +96,23 @@ class TrainingData:
         inputs = np.vstack([X, np.ones((1, m))])
         is_reduced = _largest(~held_out) <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
         gram = inputs.T @ inputs if is_reduced else None
-        return cls._divided(copied(inputs, dtype), Y.astype(dtype), held_out, gram)
+        Y = Y.astype(dtype)
+        data = cls._divided(copied(inputs, dtype), Y, held_out, gram)
+        if not is_reduced:
+            return data
+        basis = None
+        if X.shape[0] > m:
+            basis, lengths, V = np.linalg.svd(X.astype(np.float64, copy=False), full_matrices=False)
+            inputs = np.vstack([lengths[:, np.newaxis] * V, np.ones((1, m))])
+        unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None)
+        return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
 
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them."""
-        return self._divided(self.inputs, self.targets, np.zeros((1, self.n_examples), np.bool_), self.gram)
+        nothing = np.zeros((1, self.n_examples), np.bool_)
+        data = self._divided(self.inputs, self.targets, nothing, self.gram)
+        unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
+        return replace(data, basis=self.basis, unreduced=unreduced)
 
     @classmethod
     def _divided(
@@ -119,7 +139,8 @@ class TrainingData:
                 _stacked([inputs_of(own, part) for own in columns])
                 for part in (slice(n_training), slice(m - n_validation, m))
             )
-        return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs)
+        rows_of_examples = np.ascontiguousarray(inputs.T) if gram is None else None
+        return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs, rows_of_examples)
 
     @property
     def training_columns(self) -> IndexArray:
@@ -147,7 +168,7 @@ class TrainingData:
     @property
     def n_features(self) -> int:
         """n[0]."""
-        return int(self.inputs.shape[0]) - 1
+        return int(self.inputs.shape[0]) - 1 if self.basis is None else len(self.basis)
 
     @property
     def n_networks(self) -> int:
@@ -162,9 +183,12 @@ class TrainingData:
     def save(self, directory: Path) -> None:
         """Write one .npy file per array into an existing directory, for `load` in other processes."""
         for field in fields(self):
-            array = getattr(self, field.name)
-            if array is not None:
-                np.save(directory / f"{field.name}.npy", array, allow_pickle=False)
+            value = getattr(self, field.name)
+            if isinstance(value, TrainingData):
+                (directory / field.name).mkdir()
+                value.save(directory / field.name)
+            elif value is not None:
+                np.save(directory / f"{field.name}.npy", value, allow_pickle=False)
 
     @classmethod
     def load(cls, directory: Path) -> "TrainingData":
@@ -174,14 +198,21 @@ class TrainingData:
             array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             return np.asarray(array)  # the same memory without np.memmap's Python-level cost in every ufunc
 
+        def mapped_if_there(name: str) -> npt.NDArray[Any] | None:
+            return mapped(name) if (directory / f"{name}.npy").exists() else None
+
+        unreduced = directory / "unreduced"
         return cls(
             inputs=mapped("inputs"),
             targets=mapped("targets"),
             held_out=mapped("held_out"),
-            gram=mapped("gram") if (directory / "gram.npy").exists() else None,
+            gram=mapped_if_there("gram"),
             columns=mapped("columns"),
             training_inputs=mapped("training_inputs"),
             validation_inputs=mapped("validation_inputs"),
+            rows=mapped_if_there("rows"),
+            basis=mapped_if_there("basis"),
+            unreduced=cls.load(unreduced) if unreduced.exists() else None,
         )
 
 

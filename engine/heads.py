@@ -39,8 +39,20 @@ class Head(ABC):
         """Loss of every example of every network, (F, m), from the logits."""
 
     @abstractmethod
-    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
-        """Steps that write step_size * dL/dZ[L] of every example into dZ; step_size is (F, 1, m), called s below."""
+    def goal(self, Y: FloatArray, step_size: FloatArray | float) -> FloatArray:
+        """What `backward` needs of the targets, as Y in shape; step_size is (F, 1, m), called s below."""
+
+    @abstractmethod
+    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+        """Steps that write step_size * dL/dZ[L] of every example into dZ; step_size is as `goal` was given it."""
+
+    def smoothed(self, Y: FloatArray, label_smoothing: float) -> FloatArray:
+        """Targets between the true class and all classes alike (Szegedy et al. 2016); Y itself for a regression."""
+        if label_smoothing == 0 or not self.is_classifier:
+            return Y
+        n_classes = max(2, Y.shape[-2])
+        smooth: FloatArray = (Y * (1 - label_smoothing) + label_smoothing / n_classes).astype(Y.dtype)
+        return smooth
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
         """Whether the predicted class is the true one, (F, m). Classifiers only."""
@@ -68,14 +80,19 @@ class Binary(Head):
         losses: FloatArray = np.maximum(Z, 0) - Y * Z + np.log1p(np.exp(-np.abs(Z)))
         return losses[..., 0, :]
 
-    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def goal(self, Y: FloatArray, step_size: FloatArray | float) -> FloatArray:
+        """s (Y - 1 / 2)."""
+        goal: FloatArray = step_size * (Y - np.array(0.5, Y.dtype))
+        return goal
+
+    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
         """s (A - Y), where A = (1 + tanh(Z / 2)) / 2; so s / 2 tanh(Z / 2) - s (Y - 1 / 2)."""
         half = np.array(0.5, Z.dtype)
         return [
             step(np.multiply, Z, half, out=dZ),
             step(np.tanh, dZ, out=dZ),
             step(np.multiply, dZ, step_size * half, out=dZ),
-            step(np.subtract, dZ, step_size * (Y - half), out=dZ),
+            step(np.subtract, dZ, goal, out=dZ),
         ]
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
@@ -102,7 +119,11 @@ class Multiclass(Head):
         losses: FloatArray = np.log(np.exp(shifted).sum(axis=-2)) - (Y * shifted).sum(axis=-2)
         return losses
 
-    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def goal(self, Y: FloatArray, step_size: FloatArray | float) -> FloatArray:
+        """s Y."""
+        return step_size * Y
+
+    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
         """s (A - Y), as E (s / sum E) - s Y, where E = exp(Z - max Z)."""
         largest, scale = np.empty_like(step_size), np.empty_like(step_size)
         return [
@@ -112,7 +133,7 @@ class Multiclass(Head):
             partial(np.add.reduce, dZ, axis=-2, keepdims=True, out=scale),
             step(np.divide, step_size, scale, out=scale),
             step(np.multiply, dZ, scale, out=dZ),
-            step(np.subtract, dZ, step_size * Y, out=dZ),
+            step(np.subtract, dZ, goal, out=dZ),
         ]
 
     def is_correct(self, Z: FloatArray, Y: FloatArray) -> BoolArray:
@@ -136,9 +157,13 @@ class Regression(Head):
         losses: FloatArray = np.square(self.outputs(Z) - Y).sum(axis=-2)
         return losses
 
-    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def goal(self, Y: FloatArray, step_size: FloatArray | float) -> FloatArray:
+        """Y."""
+        return Y
+
+    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
         """2 s (A - Y)."""
-        return [step(np.subtract, Z, Y, out=dZ), step(np.multiply, dZ, 2 * step_size, out=dZ)]
+        return [step(np.subtract, Z, goal, out=dZ), step(np.multiply, dZ, 2 * step_size, out=dZ)]
 
 
 class NonnegativeRegression(Regression):
@@ -151,11 +176,11 @@ class NonnegativeRegression(Regression):
         A: FloatArray = np.maximum(Z, 0)
         return A
 
-    def backward(self, Z: FloatArray, Y: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
         """2 s (A - Y) where Z > 0, and A = Z there; else 0."""
         is_above: BoolArray = np.empty(Z.shape, np.bool_)
         return [
-            *super().backward(Z, Y, step_size, dZ),
+            *super().backward(Z, goal, step_size, dZ),
             step(np.greater, Z, np.array(0, Z.dtype), out=is_above),
             step(np.multiply, dZ, is_above, out=dZ),
         ]

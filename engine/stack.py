@@ -21,8 +21,10 @@ import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import IndexArray, TrainingData
+from engine.heads import HEADS
 from engine.layers import Columns, Layers
-from engine.memory import empty
+from engine.memory import empty, full
+from engine.minibatches import Minibatches
 from engine.network import Architecture
 from engine.parts import divide
 from engine.steps import Step, run, step
@@ -37,7 +39,7 @@ class Part:
     """Some networks of a stack on some of their columns: `forward`, and `backward` if they train on them.
 
     Attributes:
-        networks: Which networks of the stack.
+        networks, columns: Which networks of the stack, and which of their columns of this kind.
         Z: Z[L] after `forward`, (F, n[L], m'), until another part passes through the same layers.
         Y: Targets, (F, n[L], m').
         is_own: (F, m'): False where a column is only padding, in a network that has fewer columns of the part's kind
@@ -47,13 +49,14 @@ class Part:
     def __init__(
         self,
         networks: slice,
+        columns: slice,
         Z: FloatArray,
         Y: FloatArray,
         is_own: BoolArray,
         forward: list[Step],
         backward: list[Step],
     ) -> None:
-        self.networks = networks
+        self.networks, self.columns = networks, columns
         self.Z, self.Y = Z, Y
         self.is_own = None if is_own.all() else is_own
         self._forward, self._backward = forward, backward
@@ -74,15 +77,19 @@ class Part:
 
 
 class Stack:
-    """One training run: `forward` and `backward` for each part of `training`, then `descend`; now and then `settle`.
+    """One training run: `forward` and `backward` for each part of `training`; now and then `settle`.
 
     Args:
         architecture: Shared by all F networks.
         data: Examples, targets and folds.
-        theta: All parameters, (F, P), in the layout of `split`; changed in place by `descend`.
+        theta: All parameters, (F, P), in the layout of `split`; `engine.descent` changes them in place.
         initial_offset: theta_0 [X; 1], (1 or F, n[1], m), for a first layer in the span of the examples; else None.
         settled: Settled coefficients of that layer, (F, n[1], m) in float64, changed in place by `settle`; else None.
-        learning_rate: alpha. With learning_rate = 1, `dtheta` is the gradient.
+        learning_rate: alpha, by which `dtheta` is multiplied. With learning_rate = 1, `dtheta` is the gradient.
+        evaluated: Parameters that the held-out columns are passed through, as theta; None is theta itself.
+        label_smoothing: Share of a target that goes to all classes alike, in training only.
+        minibatch_size: Examples a network trains on in one iteration; None is all.
+        seed: Decides the order of minibatches.
     """
 
     def __init__(
@@ -93,16 +100,32 @@ class Stack:
         initial_offset: FloatArray | None,
         settled: Float64Array | None,
         learning_rate: float,
+        *,
+        evaluated: FloatArray | None = None,
+        label_smoothing: float = 0.0,
+        minibatch_size: int | None = None,
+        seed: tuple[int, ...] = (),
     ) -> None:
         self.architecture, self.data, self.learning_rate = architecture, data, learning_rate
-        flat_dtheta = empty(theta.shape, theta.dtype)
-        self.theta, self.dtheta = (split(flat, architecture, data) for flat in (theta, flat_dtheta))
-        self._descend = step(np.subtract, theta, flat_dtheta, out=theta)
+        self._head, self._label_smoothing = HEADS[architecture.head], label_smoothing
+        self.flat_dtheta = empty(theta.shape, theta.dtype)
+        self.theta, self.dtheta = (split(flat, architecture, data) for flat in (theta, self.flat_dtheta))
+        self.flat_evaluated = theta if evaluated is None else evaluated
+        self._evaluated = self.theta if evaluated is None else split(evaluated, architecture, data)
         self.initial_offset, self.settled = initial_offset, settled
         self._offset = self._offset_of_all_examples()
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
-        self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
+        n_examples = np.array([(~data.held_out).sum(axis=1), data.held_out.sum(axis=1)], np.float64)
+        self.minibatches: Minibatches | None = None
+        if minibatch_size is None:
+            self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
+        else:
+            goal = self._head.goal(self._head.smoothed(data.targets, label_smoothing), learning_rate / minibatch_size)
+            self.minibatches = Minibatches(data, goal, minibatch_size, seed)
+            self.training = self._parts_of_minibatch(self.minibatches)
+            n_examples[0] = minibatch_size
+        self.n_examples = np.where(n_examples > 0, n_examples, np.nan)
 
     @cached_property
     def validation(self) -> list[Part]:
@@ -110,14 +133,24 @@ class Stack:
         data = self.data
         return self._parts(data.validation_inputs, data.validation_columns, data.held_out, is_trained=False)
 
+    def load(self, iteration: int) -> None:
+        """Bring the examples that the next iteration trains on to where `training` expects them."""
+        if self.minibatches is not None:
+            self.minibatches.load(iteration)
+
     @cached_property
     def _terms(self) -> list[FloatArray]:
         """What further columns of a network add to its dtheta; all such parts use the same memory."""
         return [np.empty_like(dtheta_of_layer[:1]) for dtheta_of_layer in self.dtheta]
 
-    def descend(self) -> None:
-        """theta -= alpha dJ/dtheta, all layers at once."""
-        self._descend()
+    @property
+    def is_weight(self) -> FloatArray:
+        """(P,), in the layout of `split`: 1 for a weight, 0 for a bias."""
+        flat = np.zeros_like(self.flat_dtheta[:1])
+        for layer in split(flat, self.architecture, self.data):
+            layer[:, :, :-1] = 1
+        weights: FloatArray = flat[0]
+        return weights
 
     def settle(self) -> None:
         """Move C of a reduced first layer into `settled`, in float64; theta[1] stays the same."""
@@ -145,27 +178,40 @@ class Stack:
 
     def _parts(self, inputs: FloatArray, which: IndexArray, is_own: BoolArray, *, is_trained: bool) -> list[Part]:
         """The parts of all networks on the given columns (F, m')."""
-        n_networks, m = which.shape
-        sizes = self.architecture.layer_sizes[1:]
         offset: FloatArray | None = None
         if self.settled is not None:
-            offset = empty((n_networks, sizes[0], m), inputs.dtype)
+            offset = empty((len(which), self.architecture.layer_sizes[1], which.shape[1]), inputs.dtype)
             self._offsets.append((offset, which))
             self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)
         is_own[:, self.data.n_examples :] = False  # padding: the first example again
         Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
-        columns = Columns(inputs, offset, Y, self._step_size(is_own) if is_trained else None)
+        if not is_trained:
+            return self._divided(Columns(inputs, offset, Y), is_own)
+        step_size = self._step_size(is_own)
+        goal = self._head.goal(self._head.smoothed(Y, self._label_smoothing), step_size)
+        return self._divided(Columns(inputs, offset, Y, goal, step_size), is_own)
 
+    def _parts_of_minibatch(self, minibatches: Minibatches) -> list[Part]:
+        """The parts of all networks on the columns that `load` brings."""
+        shape = (self.data.n_networks, 1, minibatches.size)
+        step_size = full(shape, self.learning_rate / minibatches.size, self.data.dtype)
+        columns = Columns(minibatches.inputs, None, minibatches.Y, minibatches.goal, step_size)
+        return self._divided(columns, np.ones((self.data.n_networks, minibatches.size), np.bool_))
+
+    def _divided(self, columns: Columns, is_own: BoolArray) -> list[Part]:
+        is_trained = columns.step_size is not None
+        n_networks, _, m = columns.inputs.shape
+        bytes_of_a_column = sum(self.architecture.layer_sizes[1:]) * columns.inputs.itemsize
         parts = []
-        for networks, where in divide(n_networks, m, sum(sizes) * inputs.itemsize):
+        for networks, where in divide(n_networks, m, bytes_of_a_column):
             here = columns.at(networks, where)
-            theta = [theta_of_layer[networks] for theta_of_layer in self.theta]
+            theta = [of_layer[networks] for of_layer in (self.theta if is_trained else self._evaluated)]
             n_here, _, m_here = here.inputs.shape
             layers = self._layers_of(n_here, m_here)
             steps = layers.forward(theta, here)
             steps_back = self._backward(layers, theta, here, networks, where) if is_trained else []
-            parts.append(Part(networks, layers.Z[-1], here.Y, is_own[networks, where], steps, steps_back))
+            parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], steps, steps_back))
         return parts
 
     def _step_size(self, is_trained_on: BoolArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Gradient descent on a stack of networks, in rungs: the visible loop.
+"""Training of a stack of networks, in rungs: the visible loop.
 
     initial = initialize(architecture, generator)
     state = start(initial, data, architecture)
@@ -8,17 +8,18 @@
 `advance` is pure: no I/O, no clock, no global random state. The same arguments give the same bits in any process.
 """
 
-import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.activations import Float64Array, FloatArray
-from engine.curve import Curve, Recorder
+from engine.curve import Best, Curve, Recorder
 from engine.data import TrainingData
+from engine.descent import Descent
 from engine.errors import EngineError, ShapeError
 from engine.heads import HEADS
+from engine.hyperparameters import Hyperparameters
 from engine.memory import copied
 from engine.network import Architecture, Parameters
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
@@ -26,20 +27,6 @@ from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 UFUNC_BUFFER = 256
 """Elements in NumPy's ufunc buffer during training. NumPy copies a view through this buffer if the view's contiguous
 pieces are shorter than half of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hyperparameters:
-    """What the optimizer needs besides the data; the iteration count is an argument of `advance`."""
-
-    architecture: Architecture
-    learning_rate: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < math.inf:
-            raise EngineError(
-                f"learning_rate = {self.learning_rate}. It must be finite and above 0; the course starts at 0.0075."
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +39,26 @@ class State:
         offset: theta_0 [X; 1], (1 or F, n[1], m), if the first layer is trained in the span of the examples; else None.
         settled: The part of that layer's coefficients that `engine.stack` has settled, (F, n[1], m) in float64; else
             None.
+        moments: What the optimizer remembers of earlier gradients, (n_moments, F, P); None before the first iteration.
+        average: Mean of the iterates, (F, P), if they are averaged; else None.
+        best: The networks where their mean validation cost was lowest; None before a point of the curve was recorded.
     """
 
     iteration: int
     theta: FloatArray
     offset: FloatArray | None
     settled: Float64Array | None
+    moments: FloatArray | None = None
+    average: FloatArray | None = None
+    best: Best | None = None
+
+    @property
+    def at_its_best(self) -> "State":
+        """The state with the parameters of `best`, for `finish`; training cannot go on from it."""
+        assert self.best is not None, "no point of a curve has been recorded"
+        return replace(
+            self, iteration=self.best.iteration, theta=self.best.theta, settled=self.best.settled, average=None
+        )
 
 
 def start(initial: Parameters, data: TrainingData, architecture: Architecture) -> State:
@@ -79,6 +80,8 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
         )
     theta = np.zeros((n_networks, n_parameters(architecture, data)), data.dtype)
     layers = [np.concatenate([W, b], axis=-1) for W, b in zip(initial.W, initial.b, strict=True)]
+    if data.basis is not None:
+        layers[0] = np.concatenate([initial.W[0] @ data.basis, initial.b[0]], axis=-1)
     offset = layers[0].astype(data.dtype) @ data.inputs if data.gram is not None else None
     for layer, view in enumerate(split(theta, architecture, data)):
         if layer > 0 or offset is None:
@@ -115,16 +118,32 @@ def advance(
         )
     theta = copied(state.theta)
     settled = None if state.settled is None else state.settled.copy()
+    average = None
+    if hyperparameters.is_averaged:
+        average = copied(state.theta if state.average is None else state.average)
     record_at = frozenset(record_at)
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # the recorder looks for divergence
         np.setbufsize(UFUNC_BUFFER)  # restored when this block is left
-        stack = Stack(hyperparameters.architecture, data, theta, state.offset, settled, hyperparameters.learning_rate)
-        recorder = Recorder(stack, HEADS[hyperparameters.architecture.head])
+        stack = Stack(
+            hyperparameters.architecture,
+            data,
+            theta,
+            state.offset,
+            settled,
+            hyperparameters.learning_rate if hyperparameters.is_textbook else 1,
+            evaluated=average,
+            label_smoothing=hyperparameters.label_smoothing,
+            minibatch_size=hyperparameters.minibatch_of(data),
+            seed=hyperparameters.seed,
+        )
+        descent = Descent(hyperparameters, theta, stack.flat_dtheta, stack.is_weight, state.moments, average)
+        recorder = Recorder(stack, HEADS[hyperparameters.architecture.head], state.best)
         for iteration in range(state.iteration, n_iterations + 1):
             is_last, is_recorded = iteration == n_iterations, iteration in record_at
             if is_last and not is_recorded:
                 break
+            stack.load(iteration)
             for part in stack.training:
                 part.forward()
                 if is_recorded:
@@ -134,11 +153,12 @@ def advance(
             if is_recorded and not recorder.record(iteration):
                 break
             if not is_last:
-                stack.descend()
+                descent.step(iteration + 1)
                 if (iteration + 1) % SETTLE_EVERY == 0:
                     stack.settle()
 
-    return State(iteration, theta, state.offset, settled), recorder.curve()
+    state = State(iteration, theta, state.offset, settled, descent.moments, average, recorder.best)
+    return state, recorder.curve()
 
 
 def finish(state: State, initial: Parameters, data: TrainingData, architecture: Architecture) -> Parameters:
@@ -150,7 +170,11 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
         data: As passed to `advance`.
         architecture: As passed to `start`.
     """
-    layers = split(state.theta, architecture, data)
+    layers = split(state.theta if state.average is None else state.average, architecture, data)
+    if data.basis is not None:  # theta[1] = theta_0 + (V - theta_0 Q) Q^T, so what is outside of the span stays
+        moved = layers[0][:, :, :-1] - (initial.W[0] @ data.basis).astype(data.dtype)
+        W = (initial.W[0] + moved @ data.basis.T).astype(data.dtype)
+        layers[0] = np.concatenate([W, layers[0][:, :, -1:]], axis=-1)
     if state.settled is not None:
         theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
         C = state.settled + data.spread(layers[0])  # float64, for the same reason as in `engine.stack`

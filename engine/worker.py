@@ -17,10 +17,11 @@ import numpy as np
 
 from engine.curve import Curve
 from engine.data import TrainingData
+from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters
 from engine.threads import one_blas_thread
-from engine.training import Hyperparameters, State, advance, start
+from engine.training import State, advance, start
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype:
 def run_rung(rung: Rung, data: TrainingData) -> RungResult:
     """Advance one trial by one rung; apart from `seconds`, a pure function of its arguments."""
     started = perf_counter()
+    data = rung.hyperparameters.form_of(data)
     state = rung.state
     if state is None:
         architecture = rung.hyperparameters.architecture

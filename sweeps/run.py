@@ -37,6 +37,7 @@ from sweeps.storage.study_lease import place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import open_study
 from sweeps.trials.problem import Problem
+from sweeps.trials.recipe import space_of
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
@@ -111,13 +112,14 @@ def _begun(
     problem = problem_of(config, prepared)
     data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
     digest = prepared.dataset.digest
+    space = space_of(config.search, config.training, problem)
     workspace.create()
     with (
         workspace.lease(config.sweep.name),
         Interrupts() as interrupts,
         one_blas_thread(),
         progress,
-        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
+        open_study(config, workspace, digest, space, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
         for note in unseen_in_test(prepared):
             progress.say(note)
@@ -130,7 +132,7 @@ def _begun(
 
 def _run_trials(sweep: _Sweep, workers: Workers, is_over: Callable[[], bool]) -> None:
     config, stored = sweep.config, sweep.stored
-    rungs, n_trials = Rungs(config.search.max_iterations), stored.attributes.n_trials
+    rungs, n_trials = Rungs(stored.attributes.space.max_iterations), stored.attributes.n_trials
 
     def trial_ended(result: TrialResult) -> None:
         sweep.record.trial_ended(result)  # the outbox has each trial once, also one that is recalled

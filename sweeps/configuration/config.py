@@ -22,11 +22,17 @@ from experiments.error_text import mask_password
 from experiments.errors import InputError
 
 ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
+OptimizerName = Literal["gradient_descent", "momentum", "adamw"]
+ScheduleName = Literal["constant", "averaged", "cosine"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NaturalInt = Annotated[int, Field(ge=0, strict=True)]
 Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
+
+
+NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 def _check_name(name: str) -> str:
@@ -44,7 +50,7 @@ def _value_or_range(value: object) -> str:
 
 
 def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int) else value
 
 
 class Section(BaseModel):
@@ -98,6 +104,17 @@ SearchedInt = Annotated[
 SearchedDepth = Annotated[
     Annotated[DepthRange, Tag("range")] | Annotated[Depth, Tag("value")], Discriminator(_value_or_range)
 ]
+
+
+SearchedDecay = Annotated[
+    Annotated[FloatRange, Tag("range")] | Annotated[NonnegativeFloat, Tag("value")], Discriminator(_value_or_range)
+]
+SearchedShare = Annotated[
+    Annotated[FloatRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
+]
+Optimizers = Annotated[tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1)]
+MinibatchSizes = Annotated[tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 class SweepSection(Section):
@@ -160,6 +177,33 @@ class SearchSection(Section):
     def max_iterations(self) -> int:
         """The largest number of iterations that a trial may be given."""
         return self.n_iterations.high if isinstance(self.n_iterations, IntRange) else self.n_iterations
+
+
+class TrainingSection(Section):
+    """How a trial is trained. What is not said here is the recipe's: see `sweeps.trials.recipe`.
+
+    A plain value fixes a key; a list or a range is searched, as in `[search]`.
+    """
+
+    recipe: Literal["auto", "textbook"] = "auto"
+    optimizer: Optimizers | None = None
+    minibatch_size: MinibatchSizes | None = None
+    weight_decay: SearchedDecay | None = None
+    label_smoothing: SearchedShare | None = None
+    learning_rate_schedule: Schedules | None = None
+
+
+class SearchSpace(SearchSection):
+    """All that is searched or fixed in a study's trials: `[search]` and `[training]`, with the recipe's choices.
+
+    The defaults are the textbook's: what a study from before there were recipes was trained with.
+    """
+
+    optimizer: Optimizers = ("gradient_descent",)
+    minibatch_size: MinibatchSizes = (0,)
+    weight_decay: SearchedDecay = 0.0
+    label_smoothing: SearchedShare = 0.0
+    learning_rate_schedule: Schedules = ("constant",)
 
 
 def _check_no_password(uri: str) -> str:
@@ -252,6 +296,7 @@ class Config(Section):
     sweep: SweepSection
     data: DataSection
     search: SearchSection = SearchSection()
+    training: TrainingSection = TrainingSection()
     study: StudySection = StudySection()
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
@@ -281,12 +326,17 @@ class Config(Section):
         copy._directory, copy._source, copy._text = directory, source, text
         return copy
 
-    def fingerprint(self, data_digest: str) -> str:
-        """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
+    def fingerprint(self, data_digest: str, space: SearchSpace) -> str:
+        """Identity of the results: two sweeps that agree in it have the same trials, however they are executed.
+
+        Args:
+            data_digest: Fingerprint of the content of the data.
+            space: What `[search]` and `[training]` come to on these data.
+        """
         decisive = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
-            "search": self.search.model_dump(),
+            "search": space.model_dump(),
             "study": self.study.model_dump(exclude={"storage"}),
             "dtype": self.execution.dtype,
         }

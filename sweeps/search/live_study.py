@@ -38,7 +38,8 @@ class LiveStudy:
         self._config = config
         self._in_storage = {trial.number: trial for trial in stored.trials}
         self._n_before = len(self._in_storage)
-        read = (StoredTrial.read(trial, config.search) for trial in self._in_storage.values())
+        self._space = stored.attributes.space
+        read = (StoredTrial.read(trial, self._space) for trial in self._in_storage.values())
         self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
@@ -67,7 +68,7 @@ class LiveStudy:
             self._live.sampler = new_sampler(self._config.study.sampler, self._config.sweep.seed, number)
             trial = self._live.ask()
             with self._memory.windowed(self._live_id):
-                candidate = suggest(trial, self._config.search)
+                candidate = suggest(trial, self._space)
             template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
             self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
             self._in_storage[number] = self._stored.storage.get_trial(self._trial_ids[number])
@@ -78,7 +79,7 @@ class LiveStudy:
                     "Stop it, then start afresh: python -m sweeps run --new",
                 )
         else:
-            candidate = recall(stored, self._config.search)
+            candidate = recall(stored, self._space)
             self._live.add_trial(_as_it_was_asked(stored))
             trial = Trial(self._live, self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number))
         self._trials.append(trial)

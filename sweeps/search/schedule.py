@@ -157,7 +157,7 @@ class Schedule:
 
     def _begin_rung(self, trial: RunningTrial, now: float) -> None:
         begin = trial.rung_ends[trial.rung - 1] if trial.rung > 0 else -1
-        hyperparameters = self._plan.problem.hyperparameters(trial.candidate)
+        hyperparameters = self._plan.problem.hyperparameters(trial.candidate, trial.number)
         is_stopped = self._is_stopped(trial)
         is_known = is_stopped or self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
         if not is_known:
@@ -171,7 +171,7 @@ class Schedule:
             )
             trial.future = self._executor.submit(self._run_rung, rung)
         trial.imagined_seconds = imagined_seconds(
-            hyperparameters.architecture, self._plan.problem, 0 if is_stopped else trial.rung_end - max(begin, 0)
+            hyperparameters, self._plan.problem, 0 if is_stopped else trial.rung_end - max(begin, 0)
         )
         heapq.heappush(self._queue, (now + trial.imagined_seconds, trial.number))
 

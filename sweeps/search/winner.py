@@ -53,9 +53,9 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
         study: The study's name, kept with the model.
     """
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
-    hyperparameters = problem.hyperparameters(trial.candidate)
+    hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    everything = data.of_all_examples()
+    everything = hyperparameters.form_of(data).of_all_examples()
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     parameters = finish(state, initial, everything, architecture)

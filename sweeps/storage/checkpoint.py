@@ -3,6 +3,7 @@
     /                attributes: format, format_version, study
     /trial-0012      attributes: params (JSON), started_at, training_seconds, iteration
         theta ...    the arrays of engine.training.State after the last rung
+        best/        where the validation cost was lowest: attributes iteration, cost; the arrays of engine.curve.Best
         curve-1 ...  one a rung, (4, points, F): the costs and accuracies; attribute: iterations
 
 The file only saves work: losing it, or finding an older one, costs rungs that are trained again, to the same bits.
@@ -21,17 +22,18 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from engine import Curve, State
+from engine import Best, Curve, State
 from engine.durable_file import write_durably
 from sweeps.trials.trial import RunningTrial
 
 FORMAT = "sweeps-checkpoint"
-FORMAT_VERSION = 2  # of 1 the parameters were in another order; such a trial is trained again
+FORMAT_VERSION = 3  # a trial in an older file lacks what the State of today has; it is trained again
 
 SHARE_OF_TIME = 0.05
 """Part of one core that writing may take: after a write that took t, the next one begins t / SHARE_OF_TIME later."""
 
-_STATE_ARRAYS = ("theta", "offset", "settled")
+_STATE_ARRAYS = ("theta", "offset", "settled", "moments", "average")
+_BEST_ARRAYS = ("theta", "settled", "logits")
 _CURVE_ARRAYS = ("train_cost", "validation_cost", "train_accuracy", "validation_accuracy")
 
 
@@ -139,14 +141,26 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
                     "iteration": trial.state.iteration,
                 }
             )
-            for name in _STATE_ARRAYS:
-                array = getattr(trial.state, name)
-                if array is not None:
-                    group[name] = array
+            _write_arrays(group, trial.state, _STATE_ARRAYS)
+            if (best := trial.state.best) is not None:
+                group.create_group("best").attrs.update({"iteration": best.iteration, "cost": best.cost})
+                _write_arrays(group["best"], best, _BEST_ARRAYS)
             for rung, curve in enumerate(trial.curves, start=1):
                 points = np.stack([getattr(curve, name) for name in _CURVE_ARRAYS])
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
     write_durably(path, image.getbuffer())
+
+
+def _write_arrays(group: h5py.Group, source: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        array = getattr(source, name)
+        if array is not None:
+            group[name] = array
+
+
+def _read_arrays(group: h5py.Group, names: tuple[str, ...]) -> dict[str, Any]:
+    """The arrays of these names; None for those that are not there."""
+    return {name: group[name][()] if name in group else None for name in names}
 
 
 def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:
@@ -165,18 +179,13 @@ def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:
 def _read_trial(group: h5py.Group) -> TrialCheckpoint:
     curves = [group[f"curve-{rung}"] for rung in range(1, sum(name.startswith("curve-") for name in group) + 1)]
 
-    def optional(name: str) -> Any:  # noqa: ANN401  # an array, or None
-        return group[name][()] if name in group else None
-
+    best = None
+    if (kept := group.get("best")) is not None:
+        best = Best(int(kept.attrs["iteration"]), float(kept.attrs["cost"]), **_read_arrays(kept, _BEST_ARRAYS))
     return TrialCheckpoint(
         number=int(group.attrs["number"]),
         params=json.loads(group.attrs["params"]),
-        state=State(
-            iteration=int(group.attrs["iteration"]),
-            theta=group["theta"][()],
-            offset=optional("offset"),
-            settled=optional("settled"),
-        ),
+        state=State(int(group.attrs["iteration"]), **_read_arrays(group, _STATE_ARRAYS), best=best),
         curves=tuple(_read_curve(curve) for curve in curves),
         started_at=float(group.attrs["started_at"]),
         training_seconds=float(group.attrs["training_seconds"]),

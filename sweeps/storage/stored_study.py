@@ -68,7 +68,7 @@ class StoredStudy:
 
     def leaderboard(self) -> list[StoredTrial]:
         """All trials, best first, see `ranked`."""
-        search = self.attributes.search_section
+        search = self.attributes.space
         return ranked(StoredTrial.read(trial, search) for trial in self.trials)
 
     @property

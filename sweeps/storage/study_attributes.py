@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 
 _PREFIX = "sweeps."
 
@@ -25,7 +25,7 @@ class StudyAttributes:
         name: The sweep's.
         fingerprint: Identity of configuration and data, see `Config.fingerprint`.
         machine, engine, optuna: What the study began with; "" where it began before that was noted.
-        search: The table `[search]`, as JSON has it.
+        search: The `SearchSpace`, as JSON; `[search]` alone where the study began before there were recipes.
         n_trials: How many the sweep is to have, those of earlier runs included.
         started_at: Unix time, seconds.
         lease: In a database, who is at work on the study (`study_lease.py`); "" is nobody.
@@ -60,9 +60,9 @@ class StudyAttributes:
         return {key_of(name): value for name, value in asdict(self).items() if value is not None}
 
     @property
-    def search_section(self) -> SearchSection:
+    def space(self) -> SearchSpace:
         """The search space, checked."""
-        return SearchSection.model_validate(self.search)
+        return SearchSpace.model_validate(self.search)
 
 
 def key_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engine import Architecture, Hyperparameters
+from engine import Hyperparameters
 from sweeps.trials.space import Candidate
 
 
@@ -19,22 +19,33 @@ class Problem:
     dtype: str
     seed: int
 
-    def hyperparameters(self, candidate: Candidate) -> Hyperparameters:
-        """What the engine trains for a candidate."""
-        architecture = candidate.architecture(self.n_features, self.n_outputs, self.head)
-        return Hyperparameters(architecture, candidate.learning_rate)
+    def hyperparameters(self, candidate: Candidate, number: int) -> Hyperparameters:
+        """What the engine trains for the candidate of a trial."""
+        return Hyperparameters(
+            candidate.architecture(self.n_features, self.n_outputs, self.head),
+            candidate.learning_rate,
+            optimizer=candidate.optimizer,
+            minibatch_size=candidate.minibatch_size,
+            weight_decay=candidate.weight_decay,
+            label_smoothing=candidate.label_smoothing,
+            is_averaged=candidate.learning_rate_schedule == "averaged",
+            horizon=candidate.n_iterations if candidate.learning_rate_schedule == "cosine" else 0,
+            seed=(self.seed, number, 1),  # other numbers than those of the initial weights
+        )
 
     def initial_seed(self, number: int) -> tuple[int, int]:
         """Seed of the initial weights of a trial, in all its folds and in its refit."""
         return (self.seed, number)
 
 
-def imagined_seconds(architecture: Architecture, problem: Problem, n_iterations: int) -> float:
+def imagined_seconds(hyperparameters: Hyperparameters, problem: Problem, n_iterations: int) -> float:
     """How long a rung takes on the imagined machine: any fixed formula is correct, a close one keeps workers busy.
 
     Six multiply-adds a weight and example (forward, dW, dA) at 20 Gflop/s, and 30 microseconds of calls a layer.
     """
+    architecture = hyperparameters.architecture
     sizes = (min(architecture.n_features, problem.n_examples), *architecture.layer_sizes[1:])
     n_weights = sum(fan_in * n_units for fan_in, n_units in pairwise(sizes))
-    flops = 6 * problem.n_folds * problem.n_examples * n_weights
+    n_examples = min(hyperparameters.minibatch_size or problem.n_examples, problem.n_examples)
+    flops = 6 * problem.n_folds * n_examples * n_weights
     return n_iterations * (flops / 20e9 + 30e-6 * (architecture.depth + 1))

@@ -1,11 +1,14 @@
 """The search space, define-by-run: a trial's depth decides how many widths it has."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
 from engine import Architecture
-from sweeps.configuration.config import DepthRange, FloatRange, IntRange, SearchSection
+from sweeps.configuration.config import DepthRange, FloatRange, IntRange, SearchSpace
+
+_Choice = TypeVar("_Choice", str, int)
 
 
 def hidden_units_name(layer: int) -> str:
@@ -21,6 +24,11 @@ class Candidate:
     n_iterations: int
     hidden_units: tuple[int, ...]
     activation: str
+    optimizer: str = "gradient_descent"
+    minibatch_size: int = 0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    learning_rate_schedule: str = "constant"
 
     @property
     def params(self) -> dict[str, float | int | str]:
@@ -31,6 +39,11 @@ class Candidate:
             "depth": len(self.hidden_units),
             **{hidden_units_name(layer): n for layer, n in enumerate(self.hidden_units, start=1)},
             "activation": self.activation,
+            "optimizer": self.optimizer,
+            "minibatch_size": self.minibatch_size,
+            "weight_decay": self.weight_decay,
+            "label_smoothing": self.label_smoothing,
+            "learning_rate_schedule": self.learning_rate_schedule,
         }
 
     @property
@@ -43,34 +56,40 @@ class Candidate:
         return Architecture(n_features, self.hidden_units, n_outputs, self.activation, head)
 
 
-def suggest(trial: BaseTrial, search: SearchSection) -> Candidate:
+def suggest(trial: BaseTrial, space: SearchSpace) -> Candidate:
     """Ask a trial for every hyperparameter that is not fixed."""
-    depth = _suggest_int(trial, "depth", search.depth)
-    learning_rate = (
-        trial.suggest_float(
-            "learning_rate", search.learning_rate.low, search.learning_rate.high, log=search.learning_rate.log
-        )
-        if isinstance(search.learning_rate, FloatRange)
-        else search.learning_rate
+    depth = _suggest_int(trial, "depth", space.depth)
+    return Candidate(
+        learning_rate=_suggest_float(trial, "learning_rate", space.learning_rate),
+        n_iterations=_suggest_int(trial, "n_iterations", space.n_iterations),
+        hidden_units=tuple(
+            _suggest_int(trial, hidden_units_name(layer), space.hidden_units) for layer in range(1, depth + 1)
+        ),
+        activation=_suggest_one(trial, "activation", space.activation),
+        optimizer=_suggest_one(trial, "optimizer", space.optimizer),
+        minibatch_size=_suggest_one(trial, "minibatch_size", space.minibatch_size),
+        weight_decay=_suggest_float(trial, "weight_decay", space.weight_decay),
+        label_smoothing=_suggest_float(trial, "label_smoothing", space.label_smoothing),
+        learning_rate_schedule=_suggest_one(trial, "learning_rate_schedule", space.learning_rate_schedule),
     )
-    n_iterations = _suggest_int(trial, "n_iterations", search.n_iterations)
-    hidden_units = tuple(
-        _suggest_int(trial, hidden_units_name(layer), search.hidden_units) for layer in range(1, depth + 1)
-    )
-    activation = (
-        trial.suggest_categorical("activation", search.activation)
-        if len(search.activation) > 1
-        else search.activation[0]
-    )
-    return Candidate(learning_rate, n_iterations, hidden_units, activation)
 
 
-def recall(trial: FrozenTrial, search: SearchSection) -> Candidate:
+def recall(trial: FrozenTrial, space: SearchSpace) -> Candidate:
     """The candidate that `suggest` made of a trial that is stored."""
-    return suggest(FixedTrial(trial.params), search)
+    return suggest(FixedTrial(trial.params), space)
 
 
 def _suggest_int(trial: BaseTrial, name: str, searched: IntRange | DepthRange | int) -> int:
     if isinstance(searched, int):
         return searched
     return trial.suggest_int(name, searched.low, searched.high, log=searched.log)
+
+
+def _suggest_float(trial: BaseTrial, name: str, searched: FloatRange | float) -> float:
+    if isinstance(searched, FloatRange):
+        return trial.suggest_float(name, searched.low, searched.high, log=searched.log)
+    return searched
+
+
+def _suggest_one(trial: BaseTrial, name: str, choices: tuple[_Choice, ...]) -> _Choice:
+    return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, choices)

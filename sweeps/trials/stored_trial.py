@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 from sweeps.trials.space import Candidate, recall
 
 _RANK = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1}
@@ -56,14 +56,14 @@ class StoredTrial:
     ended_at: float | None = field(compare=False)
 
     @classmethod
-    def read(cls, trial: FrozenTrial, search: SearchSection) -> "StoredTrial":
+    def read(cls, trial: FrozenTrial, space: SearchSpace) -> "StoredTrial":
         """From the trial as Optuna has it."""
         started, completed = trial.datetime_start, trial.datetime_complete
         return cls(
             number=trial.number,
             state=trial.state,
             value=trial.value,
-            candidate=recall(trial, search),
+            candidate=recall(trial, space),
             notes=TrialNotes.read(trial.user_attrs),
             started_at=None if started is None else started.timestamp(),
             ended_at=None if completed is None else completed.timestamp(),

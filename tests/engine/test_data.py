@@ -1,10 +1,9 @@
-from dataclasses import fields
-
 import numpy as np
 import pytest
 
 from engine.data import TrainingData
 from engine.errors import ShapeError
+from tests.engine.support.problem import arrays_of
 
 
 def data(n_features=3, m=5, n_networks=2, dtype=np.float64, **options):
@@ -109,8 +108,8 @@ def test_nothing_is_copied_for_networks_that_hold_out_nothing():
 def test_data_of_all_examples_are_those_that_would_be_prepared_for_a_network_that_holds_out_nothing(reduce):
     found = divided(reduce=reduce).of_all_examples()
     expected = TrainingData.of(found.inputs[:-1], found.targets, np.zeros((1, 5), bool), reduce=reduce)
-    for field in fields(TrainingData):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(expected, field.name))
+    for one, other in zip(arrays_of(found), arrays_of(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("holds_out", [True, False], ids=["folds", "nothing held out"])
@@ -121,11 +120,7 @@ def test_saved_data_load_bit_for_bit_and_read_only(tmp_path, n_features, dtype, 
     saved = saved if holds_out else saved.of_all_examples()
     saved.save(tmp_path)
     loaded = TrainingData.load(tmp_path)
-    for field in fields(TrainingData):
-        one, other = getattr(saved, field.name), getattr(loaded, field.name)
-        if one is None:
-            assert other is None
-            continue
+    for one, other in zip(arrays_of(saved), arrays_of(loaded), strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
         assert not other.flags.writeable

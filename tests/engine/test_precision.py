@@ -5,9 +5,10 @@ import pytest
 
 from engine import training
 from engine.data import TrainingData
+from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
 from engine.network import Architecture, forward
-from engine.training import Hyperparameters, advance, finish, start
+from engine.training import advance, finish, start
 
 
 def examples(kind, n_features=400, m=80):

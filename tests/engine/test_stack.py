@@ -1,4 +1,4 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -8,10 +8,19 @@ from hypothesis import assume, given
 from engine.activations import ACTIVATIONS
 from engine.gradient_check import check_directional, check_full
 from engine.heads import HEADS
+from engine.hyperparameters import Hyperparameters
 from engine.network import Parameters, forward
 from engine.stack import Stack
-from engine.training import Hyperparameters, advance, finish, start
-from tests.engine.support.problem import costs, flatten, gradient_of_stack, in_pieces, random_problem, unflatten
+from engine.training import advance, finish, start
+from tests.engine.support.problem import (
+    arrays_of,
+    costs,
+    flatten,
+    gradient_of_stack,
+    in_pieces,
+    random_problem,
+    unflatten,
+)
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in pieces"])
@@ -198,8 +207,7 @@ def test_an_iteration_does_not_touch_its_inputs():
     problem = random_problem(6, n_features=9, m=6, n_networks=2)
     for reduced in (False, True):
         data = problem.data(reduced=reduced)
-        for array in (getattr(data, field.name) for field in fields(data)):
-            if array is not None:
-                array.flags.writeable = False  # as mapped from disk in a worker
+        for array in arrays_of(data):
+            array.flags.writeable = False  # as mapped from disk in a worker
         state = start(problem.initial, data, problem.architecture)
         advance(state, data, Hyperparameters(problem.architecture, 0.1), 3, range(4))

@@ -2,7 +2,7 @@ import itertools
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -13,10 +13,11 @@ from engine.activations import ACTIVATIONS
 from engine.data import TrainingData
 from engine.errors import EngineError, ShapeError
 from engine.heads import HEADS
+from engine.hyperparameters import Hyperparameters
 from engine.network import Architecture, Parameters, forward
-from engine.training import Hyperparameters, advance, finish, start
+from engine.training import advance, finish, start
 from tests.conftest import REPOSITORY
-from tests.engine.support.problem import costs, digest_of_a_training, in_pieces, random_problem
+from tests.engine.support.problem import arrays_of, costs, digest_of_a_training, in_pieces, random_problem
 
 # fmt: off
 GOLDEN_COSTS = [
@@ -241,7 +242,7 @@ def test_advance_changes_none_of_its_arguments_and_repeats_itself():
     data = problem.data(reduced=True)
     state = start(problem.initial, data, problem.architecture)
     kept = replace(state, theta=state.theta.copy(), offset=state.offset.copy(), settled=state.settled.copy())
-    for array in (state.theta, state.offset, state.settled, *(getattr(data, field.name) for field in fields(data))):
+    for array in (state.theta, state.offset, state.settled, *arrays_of(data)):
         array.flags.writeable = False
     one, one_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])
     two, two_curve = advance(state, data, Hyperparameters(problem.architecture, 0.1), 60, [10, 60])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from engine.hyperparameters import Hyperparameters
 from engine.network import forward
-from engine.training import Hyperparameters, finish
+from engine.training import finish
 from engine.worker import Rung, initial_parameters, initialize_worker, run_rung, run_rung_in_worker
 from tests.conftest import REPOSITORY
 from tests.engine.support.problem import random_problem

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from itertools import pairwise
 
@@ -14,9 +14,10 @@ from engine import parts, products
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import TrainingData
 from engine.heads import HEADS
+from engine.hyperparameters import Hyperparameters
 from engine.network import Architecture, Parameters, forward
 from engine.stack import Stack
-from engine.training import Hyperparameters, advance, finish, start
+from engine.training import advance, finish, start
 from engine.weights import Weights
 
 
@@ -80,6 +81,15 @@ def random_weights(
     """Of one network of three classes, as a file of weights holds them."""
     problem = random_problem(0, hidden_units=hidden_units, activation="leaky_relu", head="multiclass")
     return Weights(problem.architecture, problem.parameters(dtype), notes or {})
+
+
+def arrays_of(data: TrainingData) -> Iterator[FloatArray]:
+    """All arrays of training data, those of its unreduced form included."""
+    for value in (getattr(data, field.name) for field in fields(data)):
+        if isinstance(value, TrainingData):
+            yield from arrays_of(value)
+        elif value is not None:
+            yield value
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""Hyperparameters of a training: how a network is brought from its initial weights to those that predict."""
+
+import math
+from dataclasses import dataclass
+
+from engine.data import TrainingData
+from engine.errors import EngineError
+from engine.network import Architecture
+from engine.optimizers import OPTIMIZERS
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What the optimizer needs besides the data; the iteration count is an argument of `advance`.
+
+    The defaults are the course's: full-batch gradient descent.
+
+    Attributes:
+        optimizer: A name in `engine.optimizers.OPTIMIZERS`.
+        minibatch_size: Examples that each network trains on in one iteration; 0, or as many as there are, is all.
+        weight_decay: lambda; each update also takes alpha lambda W from W[l].
+        label_smoothing: Share of each target that goes to all classes alike, in training only; not for regressions.
+        is_averaged: Whether what is validated and returned is a mean of the iterates (`engine.optimizers`).
+        horizon: The update at which a cosine schedule has brought the learning rate to 0; 0 is a constant rate. A
+            training is then the first part of a longer one only if both have the same horizon.
+        seed: Decides the order of the minibatches.
+    """
+
+    architecture: Architecture
+    learning_rate: float
+    optimizer: str = "gradient_descent"
+    minibatch_size: int = 0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    is_averaged: bool = False
+    horizon: int = 0
+    seed: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < math.inf:
+            raise EngineError(
+                f"learning_rate = {self.learning_rate}. It must be finite and above 0; the course starts at 0.0075."
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise EngineError(
+                f"optimizer = {self.optimizer!r} is unknown. It must be one of {', '.join(OPTIMIZERS)}; choose one of "
+                "them."
+            )
+        if self.minibatch_size < 0:
+            raise EngineError(f"minibatch_size = {self.minibatch_size}. It must be 0 or more; 0 is all examples.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise EngineError(f"weight_decay = {self.weight_decay}. It must be finite, 0 or more; 0 is none.")
+        if not 0 <= self.label_smoothing < 1:
+            raise EngineError(
+                f"label_smoothing = {self.label_smoothing}. 0 <= label_smoothing < 1 must hold; 0 is none."
+            )
+
+    @property
+    def is_textbook(self) -> bool:
+        """Whether an update is theta -= alpha dJ/dtheta and nothing else."""
+        return (
+            self.optimizer == "gradient_descent"
+            and self.weight_decay == 0
+            and not self.is_averaged
+            and self.horizon == 0
+        )
+
+    def form_of(self, data: TrainingData) -> TrainingData:
+        """The form of the data that these hyperparameters train on: they may leave the span of the examples."""
+        is_in_span = (
+            self.optimizer in ("gradient_descent", "momentum")
+            and self.weight_decay == 0
+            and not self.is_averaged
+            and self.minibatch_of(data) is None
+        )
+        return data if is_in_span or data.unreduced is None else data.unreduced
+
+    def minibatch_of(self, data: TrainingData) -> int | None:
+        """Examples that each network trains on in one iteration; None is all."""
+        n_fewest = int((~data.held_out).sum(axis=1).min())
+        return self.minibatch_size if 0 < self.minibatch_size < n_fewest else None
+
+    def learning_rate_at(self, iteration: int) -> float:
+        """alpha of the `iteration`-th update, counted from 1."""
+        if self.horizon == 0:
+            return self.learning_rate
+        done = min(1.0, (iteration - 1) / self.horizon)
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2

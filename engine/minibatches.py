@@ -1,0 +1,58 @@
+"""Minibatches: which examples an iteration trains on, as a function of a seed and of the iteration's number alone.
+
+In an epoch every network passes over the examples it trains on once, in a random order, `size` at a time; a last,
+smaller minibatch is left out, so all iterations are alike. All networks follow one order of the m examples, each
+leaving out what it holds out: folds then differ by their data, not by the luck of an order.
+
+The examples of a minibatch are gathered as rows, which are contiguous in memory, and are columns by transposition.
+"""
+
+import numpy as np
+
+from engine.activations import FloatArray
+from engine.data import IndexArray, TrainingData
+from engine.memory import empty
+
+
+class Minibatches:
+    """The minibatches of one training run; `load` brings those of an iteration into `inputs`, `Y` and `goal`.
+
+    Args:
+        data: Examples, targets and folds, with `rows`.
+        goal: What the head's backward pass needs of the targets, (n[L], m).
+        size: Examples a network and iteration, at most as many as every network trains on.
+        seed: Decides the order of the examples in every epoch.
+
+    Attributes:
+        inputs: [X; 1] of the minibatch, (F, n[0] + 1, size), a transposed view.
+        Y, goal: Targets and what backward needs of them, (F, n[L], size).
+    """
+
+    def __init__(self, data: TrainingData, goal: FloatArray, size: int, seed: tuple[int, ...]) -> None:
+        assert data.rows is not None, "minibatches train on X or its coordinates, not on a Gram matrix"
+        self.size = size
+        self._data, self._seed = data, seed
+        n_networks, n_outputs = data.n_networks, len(data.targets)
+        self.n_in_epoch = int((~data.held_out).sum(axis=1).min()) // size
+        self._epoch = -1
+        self._order = np.empty((n_networks, 0), np.intp)
+        self._sources = (data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T))
+        self._buffers = tuple(
+            empty((n_networks, size, n), data.dtype) for n in (len(data.inputs), n_outputs, n_outputs)
+        )
+        self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers)
+
+    def load(self, iteration: int) -> None:
+        """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
+        epoch, position = divmod(iteration, self.n_in_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._order_of(epoch)
+        which = self._order[:, position * self.size : (position + 1) * self.size]
+        for source, buffer in zip(self._sources, self._buffers, strict=True):
+            source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
+
+    def _order_of(self, epoch: int) -> IndexArray:
+        """(F, at least n_in_epoch * size): each network's own examples in the order of an epoch."""
+        permutation = np.random.default_rng((*self._seed, epoch)).permutation(self._data.n_examples)
+        own_first = np.argsort(self._data.held_out[:, permutation], axis=1, kind="stable")
+        return np.ascontiguousarray(permutation[own_first[:, : self.n_in_epoch * self.size]])
