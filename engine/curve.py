@@ -28,6 +28,18 @@ class Curve:
     diverged_at: int | None
 
 
+def join(curves: list[Curve]) -> Curve:
+    """The curves of consecutive rungs as one."""
+    return Curve(
+        iterations=tuple(i for curve in curves for i in curve.iterations),
+        train_cost=np.concatenate([curve.train_cost for curve in curves]),
+        validation_cost=np.concatenate([curve.validation_cost for curve in curves]),
+        train_accuracy=np.concatenate([curve.train_accuracy for curve in curves]),
+        validation_accuracy=np.concatenate([curve.validation_accuracy for curve in curves]),
+        diverged_at=curves[-1].diverged_at,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Best:
     """The networks of a stack at the recorded iteration where their mean validation cost was lowest so far.

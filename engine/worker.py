@@ -6,6 +6,7 @@ Imports nothing but the engine, so a worker starts in a fraction of a second and
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -15,13 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from engine.curve import Curve
+from engine.curve import Curve, join
 from engine.data import TrainingData
 from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters
 from engine.threads import one_blas_thread
 from engine.training import State, advance, start
+
+SLICE_SECONDS = 0.2
+"""How often a rung that has a deadline looks at the clock."""
+
+N_FIRST_SLICE = 8
+"""Iterations after which it first does, and knows how fast it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Rung:
         state: State at the end of the previous rung; None for the first rung.
         n_iterations: Total number of updates after this rung.
         record_at: Iterations at which costs are recorded.
+        deadline: Unix time after which training stops where it is; None lets it come to its end.
     """
 
     hyperparameters: Hyperparameters
@@ -40,15 +48,25 @@ class Rung:
     state: State | None
     n_iterations: int
     record_at: tuple[int, ...]
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """A worker's answer; `seconds` is the wall time that the worker measured, on which no decision depends."""
+    """A worker's answer.
+
+    Attributes:
+        state, curve: After the rung, or where its deadline has stopped it.
+        seconds: Wall time that the worker measured, on which no decision depends.
+    """
 
     state: State
     curve: Curve
     seconds: float
+
+    def is_cut(self, n_iterations: int) -> bool:
+        """Whether a deadline has stopped the rung before so many updates were done."""
+        return self.state.iteration < n_iterations and self.curve.diverged_at is None
 
 
 def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype: np.dtype[np.floating]) -> Parameters:
@@ -57,15 +75,43 @@ def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype:
 
 
 def run_rung(rung: Rung, data: TrainingData) -> RungResult:
-    """Advance one trial by one rung; apart from `seconds`, a pure function of its arguments."""
+    """Advance one trial by one rung; apart from `seconds`, and without a deadline, a pure function of its arguments."""
     started = perf_counter()
     data = rung.hyperparameters.form_of(data)
     state = rung.state
     if state is None:
         architecture = rung.hyperparameters.architecture
         state = start(initial_parameters(architecture, rung.initial_seed, data.dtype), data, architecture)
-    state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at)
+    if rung.deadline is None:
+        state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at)
+    else:
+        state, curve = _advance_until(rung.deadline, state, data, rung)
     return RungResult(state, curve, perf_counter() - started)
+
+
+def _advance_until(deadline: float, state: State, data: TrainingData, rung: Rung) -> tuple[State, Curve]:
+    """Advance in slices, to the same bits, and stop after the one in which the deadline passes.
+
+    The last point of what was stopped is recorded, so that it has a value.
+    """
+    curves: list[Curve] = []
+    n_done, n_slice = state.iteration, N_FIRST_SLICE
+    while True:
+        began_at = perf_counter()
+        end = min(rung.n_iterations, state.iteration + n_slice)
+        record_at = [i for i in rung.record_at if i > n_done or not curves]
+        n_done, is_last = end, end == rung.n_iterations
+        state, curve = advance(state, data, rung.hyperparameters, end, record_at)
+        curves.append(curve)
+        if is_last or curve.diverged_at is not None:
+            break
+        if time.time() >= deadline:
+            if end not in record_at:
+                state, curve = advance(state, data, rung.hyperparameters, end, [end])
+                curves.append(curve)
+            break
+        n_slice = max(1, round(n_slice * SLICE_SECONDS / max(perf_counter() - began_at, 1e-6)))
+    return state, join(curves)
 
 
 _data: TrainingData | None = None  # this worker process's data, mapped once by `initialize_worker`

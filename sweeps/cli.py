@@ -69,16 +69,18 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
     """
     with reported_errors():
         from sweeps.configuration.config_file import check_variables, load_config
-        from sweeps.data import load_data, unseen_in_test
+        from sweeps.data import load_data, problem_of, unseen_in_test
         from sweeps.needs import check_needs
         from sweeps.results.summary import data_summary
+        from sweeps.trials.recipe import with_recipe
 
         checked = load_config(config)
         check_variables(checked)
         check_needs(checked)
         prepared = load_data(checked)
+        resolved = with_recipe(checked, problem_of(checked, prepared))
         document = {
-            "config": checked.model_dump(mode="json", exclude_none=True),
+            "config": resolved.model_dump(mode="json", exclude_none=True),
             "data": data_summary(prepared),
         }
         for note in unseen_in_test(prepared):

@@ -5,8 +5,9 @@
 Read `run_sweep` top down, then the three functions below it: begin, run the trials, end.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from sweeps.recording.record import Record
 from sweeps.report.report import report_at_the_end
 from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
+from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import Winner, crown
@@ -37,10 +39,13 @@ from sweeps.storage.study_lease import place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import open_study
 from sweeps.trials.problem import Problem
-from sweeps.trials.recipe import space_of
+from sweeps.trials.recipe import with_recipe
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
+
+SHARE_OF_THE_END = 0.05
+"""Part of a limit of time that is left for scores, report and record, beside the winner's refit."""
 
 
 def run_sweep(
@@ -65,7 +70,7 @@ def run_sweep(
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
-            _run_trials(sweep, workers, _budget(config.sweep.timeout_seconds, began_at))
+            _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
         leaderboard, winner, has_report = _end(sweep)
 
     delivered = sweep.record.delivered
@@ -110,16 +115,16 @@ def _begun(
 ) -> Iterator[_Sweep]:
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
+    config = with_recipe(config, problem)
     data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
     digest = prepared.dataset.digest
-    space = space_of(config.search, config.training, problem)
     workspace.create()
     with (
         workspace.lease(config.sweep.name),
         Interrupts() as interrupts,
         one_blas_thread(),
         progress,
-        open_study(config, workspace, digest, space, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
+        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
         for note in unseen_in_test(prepared):
             progress.say(note)
@@ -130,9 +135,11 @@ def _begun(
         stored.set_attribute("state", record.state)
 
 
-def _run_trials(sweep: _Sweep, workers: Workers, is_over: Callable[[], bool]) -> None:
+def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
     config, stored = sweep.config, sweep.stored
-    rungs, n_trials = Rungs(stored.attributes.space.max_iterations), stored.attributes.n_trials
+    n_in_flight = stored.attributes.trials_in_flight or trials_in_flight(config, sweep.problem)
+    stored.set_attribute("trials_in_flight", n_in_flight)
+    rungs, n_trials = Rungs(config.search.max_iterations), stored.attributes.n_trials
 
     def trial_ended(result: TrialResult) -> None:
         sweep.record.trial_ended(result)  # the outbox has each trial once, also one that is recalled
@@ -145,18 +152,18 @@ def _run_trials(sweep: _Sweep, workers: Workers, is_over: Callable[[], bool]) ->
         folder=sweep.folder.path,
         scheduler=scheduler_of(config),
         data_name=f"{stored.name} of {place_of(sweep.workspace)}",
-        trials_in_flight=config.study.trials_in_flight,
+        trials_in_flight=n_in_flight,
         say=sweep.progress.say,
     )
     plan = Plan(
         problem=sweep.problem,
         rungs=rungs,
         n_trials=n_trials,
-        trials_in_flight=config.study.trials_in_flight,
+        trials_in_flight=n_in_flight,
         patience=config.sweep.patience,
         stops_early=config.study.stops_early,
     )
-    hooks = Hooks(is_over, sweep.interrupts.check, trial_ended)
+    hooks = Hooks(check_interrupt=sweep.interrupts.check, on_trial_end=trial_ended, ends_at=ends_at)
     with Checkpoint(sweep.folder.checkpoint, stored.name) as checkpoint:
         Schedule(LiveStudy(stored, config, rungs), executor, run_rung, checkpoint, plan, hooks).run()
 
@@ -175,7 +182,8 @@ def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
     return leaderboard, winner, bool(report)
 
 
-def _budget(timeout_seconds: float | None, began_at: float) -> Callable[[], bool]:
+def _ends_at(timeout_seconds: float | None, began_at: float) -> float:
+    """Unix time at which the winner must have been refitted; inf without a limit."""
     if timeout_seconds is None:
-        return lambda: False
-    return lambda: time.monotonic() - began_at >= timeout_seconds
+        return math.inf
+    return time.time() + timeout_seconds * (1 - SHARE_OF_THE_END) - (time.monotonic() - began_at)

@@ -9,7 +9,7 @@ import optuna
 from engine.remote import software
 from engine.threads import machine_kind
 from experiments.errors import InputError
-from sweeps.configuration.config import Config, SearchSpace
+from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import expand_uri
 from sweeps.interrupts import Interrupts
 from sweeps.recording.record import close_record
@@ -25,7 +25,6 @@ def open_study(
     config: Config,
     workspace: Workspace,
     data_digest: str,
-    space: SearchSpace,
     *,
     is_new: bool,
     interrupts: Interrupts,
@@ -37,7 +36,6 @@ def open_study(
         config: With the digest of the data, it decides which interrupted study is continued.
         workspace: Where the study is looked for, or begun.
         data_digest: Fingerprint of the content of the data.
-        space: What `[search]` and `[training]` come to on these data.
         is_new: Leave any interrupted study alone.
         interrupts: Where the lease in a database is checked from now on.
         say: Told what a person should know.
@@ -47,24 +45,18 @@ def open_study(
     """
     url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
     with answering(url), ExitStack() as lease:
-        stored = find_or_create(config, workspace, url, data_digest, space, is_new, say)
+        stored = find_or_create(config, workspace, url, data_digest, is_new, say)
         if url is not None:
             interrupts.also(lease.enter_context(StudyLease(stored, place_of(workspace))).check)
         yield stored
 
 
 def find_or_create(
-    config: Config,
-    workspace: Workspace,
-    url: str | None,
-    data_digest: str,
-    space: SearchSpace,
-    is_new: bool,
-    say: Callable[[str], None],
+    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
 ) -> StoredStudy:
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
     storage = workspace.open_storage(config.sweep.name, url)
-    fingerprint = config.fingerprint(data_digest, space)
+    fingerprint = config.fingerprint(data_digest)
     for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
         attributes = stored.attributes
         if stored.has_ended:
@@ -89,7 +81,7 @@ def find_or_create(
             machine=machine_kind(),
             engine=software()["engine"],
             optuna=optuna.__version__,
-            search=space.model_dump(mode="json"),
+            search=config.space.model_dump(mode="json"),
             n_trials=config.sweep.n_trials,
             started_at=time.time(),
             lease="" if url is None else f"new 0 {place_of(workspace)}",

@@ -226,12 +226,13 @@ class StudySection(Section):
     """How Optuna searches and where it remembers.
 
     `trials_in_flight` is part of the result, not of the machine: the sampler knows all but that many trials. It bounds
-    the number of workers that can be busy, and does not depend on how many there are.
+    the number of workers that can be busy, and does not depend on how many there are. None is 16, and fewer where a
+    sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
     """
 
     sampler: Literal["tpe", "random"] = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
-    trials_in_flight: PositiveInt = 16
+    trials_in_flight: PositiveInt | None = None
     storage: URI | None = None
 
     @property
@@ -304,6 +305,7 @@ class Config(Section):
     _directory: Path = PrivateAttr(default_factory=Path.cwd)
     _source: str = PrivateAttr(default="configuration")
     _text: str = PrivateAttr(default="")
+    _as_written: Self | None = PrivateAttr(default=None)
 
     @property
     def directory(self) -> Path:
@@ -326,17 +328,30 @@ class Config(Section):
         copy._directory, copy._source, copy._text = directory, source, text
         return copy
 
-    def fingerprint(self, data_digest: str, space: SearchSpace) -> str:
-        """Identity of the results: two sweeps that agree in it have the same trials, however they are executed.
+    @property
+    def as_written(self) -> Self:
+        """The configuration before a recipe filled in what its user did not say."""
+        return self._as_written or self
 
-        Args:
-            data_digest: Fingerprint of the content of the data.
-            space: What `[search]` and `[training]` come to on these data.
-        """
+    def filled_in(self, search: SearchSection, training: TrainingSection) -> Self:
+        """A copy with these two tables, which remembers what was written."""
+        copy = self.model_copy(update={"search": search, "training": training})
+        copy._as_written = self.as_written
+        return copy
+
+    @property
+    def space(self) -> SearchSpace:
+        """All that is searched or fixed in a trial; what nobody has said is the textbook's."""
+        tables = (self.search, self.training)
+        said = {key: value for table in tables for key, value in table if key != "recipe" and value is not None}
+        return SearchSpace(**said)
+
+    def fingerprint(self, data_digest: str) -> str:
+        """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
         decisive = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
-            "search": space.model_dump(),
+            "search": self.space.model_dump(),
             "study": self.study.model_dump(exclude={"storage"}),
             "dtype": self.execution.dtype,
         }

@@ -70,7 +70,7 @@ def override(config: Config, **sections: dict[str, Any]) -> Config:
 
 def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source: str) -> Config:
     """A checked copy with some keys replaced; `source` is whom messages name."""
-    values = config.model_dump()
+    values = config.model_dump(exclude_unset=True)  # what is not said is for the recipe to say
     for section, changes in sections.items():
         values[section] = values.get(section, {}) | dict(changes)
     changed = parse_config(values, source=source, directory=config.directory)
@@ -79,15 +79,22 @@ def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source:
 
 def as_toml(config: Config) -> str:
     """The file as its user wrote it; what was made in Python, or changed by options, as a file that says the same."""
-    if config.text and Config.model_validate(tomllib.loads(config.text)).model_dump() == config.model_dump():
+    config = config.as_written
+    if config.text and _says_the_same(Config.model_validate(tomllib.loads(config.text)), config):
         return config.text
     tables = config.model_dump(mode="json", exclude_none=True)
+    tables["search"] = config.search.model_dump(mode="json", exclude_unset=True)  # the rest is the recipe's
     written = [
         f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
         for section, table in tables.items()
         if table
     ]
     return f"# {config.source}, as it was run\n\n" + "\n".join(written)
+
+
+def _says_the_same(one: Config, other: Config) -> bool:
+    """Whether two configurations come to the same: of [search], only what is written keeps a recipe from choosing."""
+    return (one.model_dump(), one.search.model_fields_set) == (other.model_dump(), other.search.model_fields_set)
 
 
 def _toml_value(value: object) -> str:

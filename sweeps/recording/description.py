@@ -17,7 +17,7 @@ N_CLASSES = 20
 def searched(config: Config, data: DataFact) -> str:
     """What was searched, and on what data; known when a study begins."""
     balance = listed((f"{count:,} {_plain(name)}" for name, count in data.class_balance.items()), N_CLASSES)
-    ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.search)
+    ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.space)
     return (
         f"**{config.sweep.name}**: {config.sweep.n_trials:,} trials on {data.n_train:,} training examples of "
         f"{data.n_features:,} features ({data.task}{': ' + balance if balance else ''}) from {_plain(data.source)}; "
@@ -60,7 +60,7 @@ def _scores(winner: Winner) -> str:
 def _in_words(values: object) -> str:
     if isinstance(values, FloatRange | IntRange | DepthRange):
         return f"{values.low} to {values.high}{', logarithmically' if values.log else ''}"
-    return ", ".join(values) if isinstance(values, tuple) else str(values)
+    return ", ".join(map(str, values)) if isinstance(values, tuple) else str(values)
 
 
 def _plain(text: str) -> str:

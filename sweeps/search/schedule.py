@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from optuna.trial import TrialState
 
+from engine.curve import join
 from engine.worker import Rung, RungResult
 from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor, WorkerDiedError, WorkerHungError
 from sweeps.search.live_study import LiveStudy
@@ -27,7 +28,7 @@ from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.rungs import Rungs
-from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended, join
+from sweeps.trials.trial import RunningTrial, TrialResult, best_of, ended
 
 POLL_SECONDS = 0.1
 """How often a wait for a result looks whether it should stop."""
@@ -35,6 +36,11 @@ POLL_SECONDS = 0.1
 HANG_FACTOR = 20.0
 HANG_SECONDS = 30.0
 """A rung hangs when it takes this much longer than rungs did so far: factor times the expected, and the seconds."""
+
+TIME_IS_OVER = "the sweep's time was over"
+
+CUT_SECONDS = 1.0
+"""How long the end of the time waits for what workers have trained of their present rungs."""
 
 SLOWEST_PACE = 100.0
 """Real seconds an imagined second, as long as no rung has shown how fast this machine is."""
@@ -71,6 +77,7 @@ class Hooks:
         is_over: Asked between rungs; True ends the sweep with the best so far.
         check_interrupt: Called while waiting; raises to leave at once. The storage is then as it was after the
             latest applied rung.
+        ends_at: Unix time at which the winner must have been refitted; inf where there is no limit.
         on_trial_end: Told of every trial this process ends, just before the storage is.
         hang_seconds: What is granted to a rung beyond `HANG_FACTOR` times the expected, before its worker is ended.
     """
@@ -78,6 +85,7 @@ class Hooks:
     is_over: Callable[[], bool] = lambda: False
     check_interrupt: Callable[[], None] = lambda: None
     on_trial_end: Callable[[TrialResult], None] = lambda result: None
+    ends_at: float = math.inf
     hang_seconds: float = HANG_SECONDS
 
 
@@ -113,6 +121,7 @@ class Schedule:
         self._best_value = math.inf
         self._n_without_improvement = 0
         self._pace = 0.0  # the slowest rung so far, in seconds an imagined second
+        self._lowest_value, self._refit_seconds = math.inf, 0.0  # of any trial, also of one that is not complete
 
     def run(self) -> None:
         """Until every trial has ended, or the budget has."""
@@ -127,7 +136,11 @@ class Schedule:
                 self._end_all(n_applied, reason)
                 return
             now, number = heapq.heappop(self._queue)
-            self._apply(self._running[number], now)
+            try:
+                self._apply(self._running[number], now)
+            except _TimeIsOverError:
+                self._end_all(n_applied, TIME_IS_OVER)
+                return
             n_applied += 1
             self._study.sync()
             self._checkpoint.update(self._running.values())
@@ -141,11 +154,22 @@ class Schedule:
             return self._study.early_end.reason if n_applied == self._study.early_end.n_applied else ""
         if self._study.is_catching_up:
             return ""
-        if self._hooks.is_over():
-            return "the sweep's time was over"
+        if self._hooks.is_over() or self._is_out_of_time():
+            return TIME_IS_OVER
         if self._plan.patience is not None and self._n_without_improvement >= self._plan.patience:
             return f"no better value in {self._plan.patience} trials"
         return ""
+
+    @property
+    def _deadline(self) -> float | None:
+        """Unix time after which no rung is trained any more; None where a clock has no say."""
+        if self._study.early_end is not None or self._study.is_catching_up or math.isinf(self._hooks.ends_at):
+            return None
+        return self._hooks.ends_at - self._refit_seconds
+
+    def _is_out_of_time(self) -> bool:
+        deadline = self._deadline
+        return deadline is not None and time.time() >= deadline
 
     def _begin_trial(self, now: float) -> None:
         number, candidate = self._study.ask()
@@ -161,13 +185,15 @@ class Schedule:
         is_stopped = self._is_stopped(trial)
         is_known = is_stopped or self._study.outcome(trial.number) is not None or trial.rung < len(trial.curves)
         if not is_known:
-            points = self._plan.rungs.points(trial.candidate.n_iterations)
+            spacing = self._plan.problem.spacing(hyperparameters)
+            points = self._plan.rungs.points(trial.candidate.n_iterations, spacing)
             rung = Rung(
                 hyperparameters=hyperparameters,
                 initial_seed=self._plan.problem.initial_seed(trial.number),
                 state=trial.state,
                 n_iterations=trial.rung_end,
                 record_at=tuple(i for i in points if begin < i <= trial.rung_end),
+                deadline=self._deadline,
             )
             trial.future = self._executor.submit(self._run_rung, rung)
         trial.imagined_seconds = imagined_seconds(
@@ -185,6 +211,7 @@ class Schedule:
             self._end(trial, TrialState.FAIL, failure)
             return
         trial.values.append(value)
+        self._estimate_refit(trial, value)
         should_prune = self._study.report(trial.number, trial.rung_end, value)
         if trial.rung_end == trial.rung_ends[-1]:
             self._end(trial, TrialState.COMPLETE, trial.early_stop)
@@ -201,6 +228,8 @@ class Schedule:
             failure = self._await_rung(trial)
             if failure:
                 return None, f"trial {trial.number}: {failure} Recorded as FAIL."
+            if trial.cut is not None:
+                raise _TimeIsOverError
         return best_of(join(trial.curves[: trial.rung + 1]))[0], ""
 
     def _is_stopped(self, trial: RunningTrial) -> bool:
@@ -213,6 +242,8 @@ class Schedule:
         hung_for = 0.0
         while not has_ended_within(POLL_SECONDS, trial.future):
             self._hooks.check_interrupt()
+            if self._is_out_of_time():
+                raise _TimeIsOverError
             if not trial.future.running():
                 is_running_since = time.monotonic()
             elif time.monotonic() - is_running_since > (patience := self._patience_seconds(trial)):
@@ -230,8 +261,11 @@ class Schedule:
         if isinstance(error, WorkerDiedError):
             return str(error)
         result = trial.future.result()  # any other error is a bug of ours: not a trial's failure
-        trial.state = result.state
         trial.training_seconds += result.seconds
+        if result.is_cut(trial.rung_end):
+            trial.cut = result.curve
+            return ""
+        trial.state = result.state
         trial.curves.append(result.curve)
         trial.pace = result.seconds / trial.imagined_seconds
         self._pace = max(self._pace, trial.pace)
@@ -282,14 +316,40 @@ class Schedule:
             self._hooks.on_trial_end(result)
             self._study.tell(stored)
 
+    def _estimate_refit(self, trial: RunningTrial, value: float) -> None:
+        """Keep how long it will take to refit the trial whose value is the lowest so far.
+
+        A refit trains one network on all examples where a trial trains F on those that they do not hold out.
+        """
+        if value < self._lowest_value and trial.state is not None and trial.state.iteration > 0:
+            self._lowest_value = value
+            best_iteration = best_of(join(trial.curves))[1]
+            one_network = trial.training_seconds / max(1, self._plan.problem.n_folds - 1)
+            self._refit_seconds = one_network * best_iteration / trial.state.iteration
+
     def _end_all(self, n_applied: int, reason: str) -> None:
         """End the sweep here. That is written down first: a sweep that is killed now and resumed ends here, too."""
+        has_deadline = self._deadline is not None
         self._study.end_early(EarlyEnd(n_applied, reason))
+        waits_until = time.monotonic() + CUT_SECONDS
         for trial in list(self._running.values()):
-            if trial.future is not None:
-                trial.future.cancel()
+            if trial.future is not None and not trial.future.cancel() and has_deadline:
+                self._take_what_is_trained(trial, waits_until - time.monotonic())
             self._end(trial, TrialState.PRUNED, reason, is_interrupted=True)
         self._study.sync()
+
+    def _take_what_is_trained(self, trial: RunningTrial, seconds: float) -> None:
+        """The costs of a rung that its deadline stops; a trial may have no other."""
+        assert trial.future is not None
+        if trial.cut is None and has_ended_within(max(0.0, seconds), trial.future):
+            with suppress(Exception):  # a worker that died now has nothing to say
+                result = trial.future.result()
+                trial.training_seconds += result.seconds
+                trial.cut = result.curve if result.curve.diverged_at is None else None
+
+
+class _TimeIsOverError(Exception):
+    """The time was over while a rung was waited for."""
 
 
 def has_ended_within(seconds: float, rung: "Future[RungResult]") -> bool:

@@ -1,10 +1,14 @@
 """What every trial of a sweep is built for: the sizes of its data, its head, its seed."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 from engine import Hyperparameters
 from sweeps.trials.space import Candidate
+
+
+SHARE_OF_POINTS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,17 @@ class Problem:
             horizon=candidate.n_iterations if candidate.learning_rate_schedule == "cosine" else 0,
             seed=(self.seed, number, 1),  # other numbers than those of the initial weights
         )
+
+    def spacing(self, hyperparameters: Hyperparameters) -> int:
+        """Fewest iterations between two points of a curve, such that these take a quarter of the time at most.
+
+        A point passes all held-out examples forward, an iteration a minibatch of each network forward and back.
+        """
+        size = hyperparameters.minibatch_size
+        if not 0 < size < self.n_examples:
+            return 1
+        iterations_of_a_point = self.n_examples / (3 * self.n_folds * size)
+        return math.ceil(iterations_of_a_point / SHARE_OF_POINTS)
 
     def initial_seed(self, number: int) -> tuple[int, int]:
         """Seed of the initial weights of a trial, in all its folds and in its refit."""

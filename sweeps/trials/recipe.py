@@ -1,23 +1,23 @@
-"""Recipes: what is searched where a configuration does not say.
+"""Recipes: how trials are trained, and what is searched, where a configuration does not say.
 
-| recipe   | trains with                                                                                           |
-|----------|-------------------------------------------------------------------------------------------------------|
-| textbook | full-batch gradient descent and the ranges of `[search]`, as the course does                           |
-| auto     | AdamW on minibatches, see below                                                                        |
+| recipe   | trains with                                                                                          |
+|----------|------------------------------------------------------------------------------------------------------|
+| textbook | full-batch gradient descent in the ranges of `[search]`, as the course does                          |
+| auto     | AdamW on minibatches, and a mean of its iterates; chosen by measurement (README, decisions)          |
 """
 
 from typing import Any
 
-from sweeps.configuration.config import FloatRange, SearchSection, SearchSpace, TrainingSection
+from sweeps.configuration.config import Config, FloatRange, SearchSection, SearchSpace
 from sweeps.trials.problem import Problem
 
 
-def space_of(search: SearchSection, training: TrainingSection, problem: Problem) -> SearchSpace:
-    """What `[search]` and `[training]` come to: what the user wrote, else the recipe's choice, else the textbook's."""
-    written = {name: getattr(search, name) for name in search.model_fields_set}
-    written |= {name: value for name, value in training if name != "recipe" and value is not None}
-    chosen = {} if training.recipe == "textbook" else _auto(problem)
-    return SearchSpace(**(chosen | written))
+def with_recipe(config: Config, problem: Problem) -> Config:
+    """The configuration with its recipe's choice, for these data, wherever its user has said nothing."""
+    chosen = dict(SearchSpace()) | (_auto(problem) if config.training.recipe == "auto" else {})
+    search = {key: chosen[key] for key in SearchSection.model_fields if key not in config.search.model_fields_set}
+    training = {key: chosen[key] for key, value in config.training if key != "recipe" and value is None}
+    return config.filled_in(config.search.model_copy(update=search), config.training.model_copy(update=training))
 
 
 def _auto(problem: Problem) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Where a trial pauses to be judged, and where its costs are looked at.
 
-Both are the same for every trial of a sweep, whatever its own number of iterations, because a shorter training is the
-first part of a longer one: trials are compared at the same iterations, and their curves share their points.
+The first is the same for every trial of a sweep, whatever its own number of iterations, because a shorter training is
+the first part of a longer one: trials are compared at the same iterations. So is the second, except where an iteration
+on a minibatch costs so much less than a look at all held-out examples that curves have fewer points.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,15 @@ class Rungs:
         ends = [self.first * REDUCTION_FACTOR**rung for rung in range(N_RUNGS)]
         return (*(end for end in ends if 1.5 * end <= n_iterations), n_iterations)
 
-    def points(self, n_iterations: int) -> tuple[int, ...]:
-        """Iterations at which a curve has its points: dense where curves are steep, and at the end of each rung."""
-        grid = np.rint(np.geomspace(1, self.max_iterations, N_POINTS)).astype(int)
-        return tuple(sorted({0, *(int(i) for i in grid if i <= n_iterations), *self.ends(n_iterations)}))
+    def points(self, n_iterations: int, spacing: int = 1) -> tuple[int, ...]:
+        """Iterations at which a curve has its points: dense where curves are steep, and at the end of each rung.
+
+        Args:
+            n_iterations: Of the trial.
+            spacing: Fewest iterations between two points; only the ends of rungs may be nearer.
+        """
+        grid = [0]
+        for i in np.rint(np.geomspace(1, self.max_iterations, N_POINTS)).astype(int).tolist():
+            if grid[-1] + spacing <= i <= n_iterations:
+                grid.append(i)
+        return tuple(sorted({*grid, *self.ends(n_iterations)}))

@@ -8,6 +8,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from engine import Curve, State
+from engine.curve import join
 from engine.worker import RungResult
 from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial, TrialNotes
@@ -25,6 +26,7 @@ class RunningTrial:
         training_seconds: On workers, so far.
         imagined_seconds: How long the present rung takes on the imagined machine, see `sweeps.search.schedule`.
         pace: Real seconds an imagined second, in the latest rung that was trained here; 0 before there is one.
+        cut: Costs of the present rung as far as it was trained when the time was over.
     """
 
     number: int
@@ -39,6 +41,7 @@ class RunningTrial:
     training_seconds: float = 0.0
     imagined_seconds: float = 0.0
     pace: float = 0.0
+    cut: Curve | None = None
 
     @property
     def rung_end(self) -> int:
@@ -76,18 +79,6 @@ class TrialResult:
     is_recalled: bool = False
 
 
-def join(curves: list[Curve]) -> Curve:
-    """The curves of consecutive rungs as one."""
-    return Curve(
-        iterations=tuple(i for curve in curves for i in curve.iterations),
-        train_cost=np.concatenate([curve.train_cost for curve in curves]),
-        validation_cost=np.concatenate([curve.validation_cost for curve in curves]),
-        train_accuracy=np.concatenate([curve.train_accuracy for curve in curves]),
-        validation_accuracy=np.concatenate([curve.validation_accuracy for curve in curves]),
-        diverged_at=curves[-1].diverged_at,
-    )
-
-
 def best_of(curve: Curve) -> tuple[float, int]:
     """Lowest validation cost along a curve (mean over folds) and its iteration: the value of a trial."""
     means = curve.validation_cost.mean(axis=1)
@@ -98,6 +89,8 @@ def best_of(curve: Curve) -> tuple[float, int]:
 def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: bool) -> TrialResult:
     """The result of a trial that ends now: with its present rung, or before it when the sweep ends."""
     curves = trial.curves[: trial.rung + (not is_interrupted)]  # a checkpoint may hold more than has been applied
+    if is_interrupted and trial.cut is not None:
+        curves = [*curves, trial.cut]
     curve = join(curves) if curves else None
     has_value = curve is not None and state != TrialState.FAIL
     value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)

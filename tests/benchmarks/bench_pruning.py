@@ -28,6 +28,7 @@ from sweeps.configuration.config import Config, StudySection
 from sweeps.configuration.config_file import load_config, override
 from sweeps.data import load_data, problem_of
 from sweeps.execution.serial import SerialExecutor
+from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.storage.stored_study import StoredStudy
@@ -92,7 +93,7 @@ def run(config: Config) -> Outcome:
                 problem,
                 rungs,
                 config.sweep.n_trials,
-                config.study.trials_in_flight,
+                trials_in_flight(config, problem),
                 stops_early=config.study.stops_early,
             ),
             Hooks(on_trial_end=ended.append),

@@ -291,7 +291,7 @@ def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served
         prepared.X, prepared.Y, np.zeros((1, prepared.X.shape[1]), np.bool_), np.dtype(config.execution.dtype)
     )
     winner = result.winner
-    hyperparameters = problem.hyperparameters(winner.trial.candidate)
+    hyperparameters = problem.hyperparameters(winner.trial.candidate, winner.trial.number)
     architecture = hyperparameters.architecture
     initial = initial_parameters(architecture, problem.initial_seed(winner.trial.number), everything.dtype)
     state, _ = advance(

@@ -38,7 +38,7 @@ def rungs(n=4):
     problem, _ = small_problem()
     widths = [(), (4,), (5, 3), (2, 2)]
     return [
-        Rung(problem.hyperparameters(Candidate(0.1, 20, widths[i % 4], "tanh")), (1, i), None, 20, (0, 10, 20))
+        Rung(problem.hyperparameters(Candidate(0.1, 20, widths[i % 4], "tanh"), i), (1, i), None, 20, (0, 10, 20))
         for i in range(n)
     ]
 

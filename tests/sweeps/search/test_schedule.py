@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -624,18 +625,23 @@ def test_a_rung_of_a_wider_deeper_or_longer_training_takes_longer_on_the_imagine
     problem = Problem(30, 1, 500, 5, "binary", "float32", 1)
 
     def seconds(hidden_units, n_iterations=100):
-        architecture = Candidate(0.1, 1, hidden_units, "relu").architecture(30, 1, "binary")
-        return imagined_seconds(architecture, problem, n_iterations)
+        hyperparameters = problem.hyperparameters(Candidate(0.1, 1, hidden_units, "relu"), 0)
+        return imagined_seconds(hyperparameters, problem, n_iterations)
 
     assert 0 < seconds(()) < seconds((8,)) < seconds((16,)) < seconds((16, 16)) < seconds((16, 16), 200)
 
 
 def test_features_beyond_the_number_of_examples_cost_nothing_on_the_imagined_machine():
-    architecture = Candidate(0.1, 1, (20,), "relu").architecture(12288, 1, "binary")
-    wide = imagined_seconds(architecture, Problem(12288, 1, 209, 5, "binary", "float32", 1), 100)
-    square = imagined_seconds(
-        Candidate(0.1, 1, (20,), "relu").architecture(209, 1, "binary"),
-        Problem(209, 1, 209, 5, "binary", "float32", 1),
-        100,
+    candidate = Candidate(0.1, 1, (20,), "relu")
+    wide, square = (Problem(n_features, 1, 209, 5, "binary", "float32", 1) for n_features in (12288, 209))
+    assert imagined_seconds(wide.hyperparameters(candidate, 0), wide, 100) == imagined_seconds(
+        square.hyperparameters(candidate, 0), square, 100
     )
-    assert wide == square
+
+
+def test_an_iteration_on_a_minibatch_takes_as_long_as_one_on_so_many_examples():
+    of_one, of_all = (Problem(30, 1, m, 5, "binary", "float32", 1) for m in (64, 5000))
+    candidate = Candidate(0.1, 1, (20,), "relu")
+    in_minibatches = of_all.hyperparameters(replace(candidate, minibatch_size=64), 0)
+    expected = imagined_seconds(of_one.hyperparameters(candidate, 0), of_one, 100)
+    assert imagined_seconds(in_minibatches, of_all, 100) == expected

@@ -17,6 +17,7 @@ from sweeps.configuration.config_file import parse_config
 from sweeps.execution.contract import RungExecutor
 from sweeps.execution.executors import Workers
 from sweeps.execution.serial import SerialExecutor
+from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.storage.checkpoint import Checkpoint
@@ -42,6 +43,7 @@ def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> C
         "sweep": {"name": "small", "n_trials": 12, "seed": 2},
         "data": {"train": "sklearn:iris", "folds": 2},
         "search": dict(SEARCH),
+        "training": {"recipe": "textbook"},  # the range of learning rates is one for gradient descent
         "study": {"trials_in_flight": 4, "pruner": "hyperband"},  # prunes late enough for a trial to diverge first
         "execution": {"executor": "serial"},
     }
@@ -96,7 +98,7 @@ def run_schedule(
     ended: list[TrialResult] = []
     n_trials = n_trials or config.sweep.n_trials
     stops_early = config.study.stops_early
-    plan = Plan(problem, rungs, n_trials, config.study.trials_in_flight, config.sweep.patience, stops_early)
+    plan = Plan(problem, rungs, n_trials, trials_in_flight(config, problem), config.sweep.patience, stops_early)
     checkpoint = Checkpoint(checkpoint_file or Path("/nonexistent/checkpoint.h5"), stored.name)
     with one_blas_thread(), checkpoint if checkpoint_file is not None else nullcontext():
         Schedule(

@@ -12,7 +12,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished, to_json
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace
@@ -70,7 +70,7 @@ class WrittenStudy:
         sweep = self.name.partition("/")[0]
         attributes = StudyAttributes(
             name=sweep,
-            search=SearchSection().model_dump(mode="json"),
+            search=SearchSpace().model_dump(mode="json"),
             n_trials=self.n_trials,
             started_at=BEGAN_AT,
             state="FINISHED" if self.has_ended else "RUNNING",
@@ -105,7 +105,7 @@ class WrittenStudy:
 
     def _trial(self, number: int, generator: np.random.Generator) -> tuple[FrozenTrial, TrialFinished]:
         """A trial whose cost depends on learning rate and depth, with a curve of as many points as a real one."""
-        search = SearchSection()
+        search = SearchSpace()
         state = STATES[0] if number == 0 else STATES[int(generator.choice(3, p=self.states))]
         depth = int(generator.integers(0, 5))
         width = IntDistribution(4, 64, log=True)

@@ -8,7 +8,7 @@ from tests.sweeps.support.small_sweep import small_problem
 
 def test_a_candidate_becomes_the_network_of_the_problem():
     problem = Problem(30, 3, 100, 5, "multiclass", "float32", 7)
-    hyperparameters = problem.hyperparameters(Candidate(0.01, 100, (20, 7), "relu"))
+    hyperparameters = problem.hyperparameters(Candidate(0.01, 100, (20, 7), "relu"), 0)
     assert hyperparameters.learning_rate == 0.01
     assert hyperparameters.architecture.layer_sizes == (30, 20, 7, 3)
     assert (hyperparameters.architecture.activation, hyperparameters.architecture.head) == ("relu", "multiclass")
@@ -16,7 +16,7 @@ def test_a_candidate_becomes_the_network_of_the_problem():
 
 def test_every_trial_and_every_sweep_begins_at_weights_of_its_own():
     problem, data = small_problem()
-    architecture = problem.hyperparameters(Candidate(0.1, 5, (4,), "tanh")).architecture
+    architecture = problem.hyperparameters(Candidate(0.1, 5, (4,), "tanh"), 0).architecture
     seeds = [
         problem.initial_seed(0),
         problem.initial_seed(1),

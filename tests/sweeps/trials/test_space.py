@@ -5,12 +5,12 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial
 
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 from sweeps.trials.space import Candidate, recall, suggest
 
 
 def section(**values):
-    return SearchSection.model_validate(values)
+    return SearchSpace.model_validate(values)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_a_trial_has_one_width_for_each_of_its_hidden_layers(study):
     depths = set()
     for _ in range(40):
         trial = study.ask()
-        candidate = suggest(trial, SearchSection())
+        candidate = suggest(trial, SearchSpace())
         depth = trial.params["depth"]
         depths.add(depth)
         assert len(candidate.hidden_units) == depth
@@ -70,13 +70,18 @@ def test_fixed_hyperparameters_are_not_asked_for_and_still_named(study):
         "hidden_units_2": 7,
         "hidden_units_3": 7,
         "activation": "relu",
+        "optimizer": "gradient_descent",
+        "minibatch_size": 0,
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "learning_rate_schedule": "constant",
     }
 
 
 @pytest.mark.parametrize(
     "search",
     [
-        SearchSection(),
+        SearchSpace(),
         section(learning_rate=0.1, depth=2, activation="tanh"),
         section(depth={"low": 3, "high": 3}, n_iterations={"low": 5, "high": 5}),
     ],
@@ -98,4 +103,4 @@ def test_the_depth_is_asked_for_first_so_that_widths_can_depend_on_it():
     trial = FixedTrial(
         {"depth": 1, "hidden_units_1": 9, "learning_rate": 0.5, "n_iterations": 200, "activation": "relu"}
     )
-    assert suggest(trial, SearchSection()).hidden_units == (9,)
+    assert suggest(trial, SearchSpace()).hidden_units == (9,)

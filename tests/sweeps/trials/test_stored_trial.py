@@ -9,7 +9,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState, create_trial
 
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 from sweeps.trials.space import suggest
 from sweeps.trials.stored_trial import StoredTrial, TrialNotes, best_trial, ranked
 from tests.sweeps.support.small_sweep import trial_of
@@ -91,9 +91,9 @@ def test_attributes_of_somebody_elses_are_no_notes():
 @pytest.mark.parametrize(
     "search",
     [
-        SearchSection(),
-        SearchSection.model_validate({"learning_rate": 0.1, "depth": 2, "activation": "tanh"}),
-        SearchSection.model_validate(
+        SearchSpace(),
+        SearchSpace.model_validate({"learning_rate": 0.1, "depth": 2, "activation": "tanh"}),
+        SearchSpace.model_validate(
             {"learning_rate": 0.0075, "n_iterations": 2500, "depth": 1, "hidden_units": 7, "activation": "relu"}
         ),
     ],
@@ -124,7 +124,7 @@ def test_a_record_says_when_a_trial_began_and_ended(state, seconds):
     record = create_trial(state=state)
     record.datetime_start = datetime.datetime.fromtimestamp(began_at)
     record.datetime_complete = None if ended_at is None else datetime.datetime.fromtimestamp(ended_at)
-    search = SearchSection.model_validate({"learning_rate": 0.1, "n_iterations": 50, "depth": 0, "activation": "relu"})
+    search = SearchSpace.model_validate({"learning_rate": 0.1, "n_iterations": 50, "depth": 0, "activation": "relu"})
     trial = StoredTrial.read(record, search)
     assert (trial.started_at, trial.ended_at) == (began_at, ended_at)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from engine import Curve
+from engine.curve import join
 from engine.worker import Rung, run_rung
 from sweeps.trials.space import Candidate
-from sweeps.trials.trial import best_of, join
+from sweeps.trials.trial import best_of
 from tests.sweeps.support.small_sweep import small_problem
 
 
@@ -40,7 +41,7 @@ def test_curves_of_consecutive_rungs_become_one_in_every_column():
 
 def test_a_trial_in_rungs_has_the_bits_of_the_trial_in_one_piece():
     problem, data = small_problem()
-    hyperparameters = problem.hyperparameters(Candidate(0.1, 30, (4, 3), "tanh"))
+    hyperparameters = problem.hyperparameters(Candidate(0.1, 30, (4, 3), "tanh"), 0)
     whole = run_rung(Rung(hyperparameters, (1, 0), None, 30, (0, 10, 20, 30)), data)
     state, curves = None, []
     for end, record_at in ((10, (0, 10)), (20, (20,)), (30, (30,))):
