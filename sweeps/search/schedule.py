@@ -262,10 +262,10 @@ class Schedule:
             return str(error)
         result = trial.future.result()  # any other error is a bug of ours: not a trial's failure
         trial.training_seconds += result.seconds
+        trial.state = result.state
         if result.is_cut(trial.rung_end):
             trial.cut = result.curve
             return ""
-        trial.state = result.state
         trial.curves.append(result.curve)
         trial.pace = result.seconds / trial.imagined_seconds
         self._pace = max(self._pace, trial.pace)
@@ -345,7 +345,8 @@ class Schedule:
             with suppress(Exception):  # a worker that died now has nothing to say
                 result = trial.future.result()
                 trial.training_seconds += result.seconds
-                trial.cut = result.curve if result.curve.diverged_at is None else None
+                if result.curve.diverged_at is None:
+                    trial.state, trial.cut = result.state, result.curve
 
 
 class _TimeIsOverError(Exception):

@@ -143,12 +143,26 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
             )
             _write_arrays(group, trial.state, _STATE_ARRAYS)
             if (best := trial.state.best) is not None:
-                group.create_group("best").attrs.update({"iteration": best.iteration, "cost": best.cost})
-                _write_arrays(group["best"], best, _BEST_ARRAYS)
+                write_best(group.create_group("best"), best)
             for rung, curve in enumerate(trial.curves, start=1):
                 points = np.stack([getattr(curve, name) for name in _CURVE_ARRAYS])
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
     write_durably(path, image.getbuffer())
+
+
+def write_best(group: h5py.Group, best: Best) -> None:
+    """Write the best networks of a trial into an empty group."""
+    group.attrs.update({"iteration": best.iteration, "cost": best.cost})
+    _write_arrays(group, best, _BEST_ARRAYS)
+
+
+def read_best(group: h5py.Group) -> Best:
+    """What `write_best` wrote.
+
+    Raises:
+        KeyError: Something is missing.
+    """
+    return Best(int(group.attrs["iteration"]), float(group.attrs["cost"]), **_read_arrays(group, _BEST_ARRAYS))
 
 
 def _write_arrays(group: h5py.Group, source: object, names: tuple[str, ...]) -> None:
@@ -179,9 +193,7 @@ def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:
 def _read_trial(group: h5py.Group) -> TrialCheckpoint:
     curves = [group[f"curve-{rung}"] for rung in range(1, sum(name.startswith("curve-") for name in group) + 1)]
 
-    best = None
-    if (kept := group.get("best")) is not None:
-        best = Best(int(kept.attrs["iteration"]), float(kept.attrs["cost"]), **_read_arrays(kept, _BEST_ARRAYS))
+    best = read_best(group["best"]) if "best" in group else None
     return TrialCheckpoint(
         number=int(group.attrs["number"]),
         params=json.loads(group.attrs["params"]),

@@ -35,6 +35,11 @@ class StudyFolder:
         return self.path / "checkpoint.h5"
 
     @property
+    def kept_trials(self) -> Path:
+        """The best trials' fold models, see `kept_trials.py`; gone when the study has ended."""
+        return self.path / "kept"
+
+    @property
     def model(self) -> Path:
         """The winner, see `experiments.model`."""
         return self.path / "model.h5"

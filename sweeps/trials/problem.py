@@ -7,7 +7,6 @@ from itertools import pairwise
 from engine import Hyperparameters
 from sweeps.trials.space import Candidate
 
-
 SHARE_OF_POINTS = 0.25
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from optuna.trial import TrialState
 
-from engine import Curve, State
+from engine import Best, Curve, State
 from engine.curve import join
 from engine.worker import RungResult
 from sweeps.trials.space import Candidate
@@ -70,12 +70,14 @@ class TrialResult:
         trial: As the storage holds it from now on.
         curve: Recorded costs, all rungs together; None when this process did not train it.
         training_seconds: Time on workers.
+        best: Its networks where the validation cost was lowest; None when this process did not train it.
         is_recalled: Whether the trial ended before this process began, and is known from the storage.
     """
 
     trial: StoredTrial
     curve: Curve | None
     training_seconds: float
+    best: Best | None = None
     is_recalled: bool = False
 
 
@@ -103,4 +105,4 @@ def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: b
         started_at=trial.started_at,
         ended_at=time.time(),
     )
-    return TrialResult(stored, curve, trial.training_seconds)
+    return TrialResult(stored, curve, trial.training_seconds, None if trial.state is None else trial.state.best)
