@@ -1,0 +1,133 @@
+"""An ensemble of trials that exist already, chosen greedily by the out-of-fold cost of the mean of their outputs.
+
+Starting from nothing, each step adds the candidate that makes the mean best; a candidate may be added again, which
+raises its weight. Of a log-loss only the probability of the true class matters, and of a squared error only the
+residual; both are linear in the outputs, so K candidates are K rows whose running mean decides.
+
+Notation: K candidates, m examples, n members so far (the same candidate twice counts twice).
+
+Source: Caruana, Niculescu-Mizil, Crew, Ksikes 2004, "Ensemble selection from libraries of models", section 2.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.dataset import Task
+
+FloatArray = NDArray[np.float64]
+
+_BLOCK = 4096  # examples of all candidates held at once: 3 MB for K = 100
+_ROUNDING = 1e-12  # relative; costs that differ by less are equal
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A candidate's index and its share of the mean."""
+
+    candidate: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The candidate that a step added, and the out-of-fold cost of the mean after it."""
+
+    candidate: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """What was selected.
+
+    Attributes:
+        members: Heaviest first, lower index first of equals; the weights sum to 1.
+        steps: How it came about. The first step is the best single candidate.
+    """
+
+    members: tuple[Member, ...]
+    steps: tuple[Step, ...]
+
+
+def select_ensemble(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task, n_steps: int) -> Ensemble:
+    """Select members greedily, with replacement, and keep the shortest beginning of the steps with the lowest cost.
+
+    The cost is the mean loss of the mean of the outputs: log-loss, or squared error. Probabilities are kept above the
+    dtype's machine epsilon before the logarithm, as scikit-learn's `log_loss` does. Of candidates that are equally good
+    the one with the lowest index is added, so the result is a function of the arguments alone.
+
+    Args:
+        outputs: (K, n[L], m), out of fold: probabilities (binary: one row, of class 1), or scaled targets.
+        Y: (n[L], m), as in `PreparedData.Y`.
+        task: Decides the loss.
+        n_steps: The largest number of steps, and so of members.
+
+    Raises:
+        ValueError: `outputs` do not fit `Y` or are not finite, there is no candidate, or `n_steps` is below 1.
+    """
+    if outputs.ndim != 3 or outputs.shape[1:] != Y.shape or len(outputs) == 0:
+        raise ValueError(
+            f"outputs {outputs.shape} do not fit Y {Y.shape}. One or more candidates, each shaped like Y, are needed; "
+            "stack them along a new first axis."
+        )
+    if n_steps < 1:
+        raise ValueError(f"n_steps = {n_steps}. 1 or more is allowed; select nothing where no ensemble is wanted.")
+    rows = _linear_part(outputs, Y, task)
+    is_finite = np.isfinite(rows).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(
+            f"candidate {int(is_finite.argmin())}: some of its outputs are not finite. All must be; leave it out."
+        )
+
+    lowest_probability = float(np.finfo(outputs.dtype).eps)
+    total = np.zeros(rows.shape[1])
+    steps: list[Step] = []
+    for n in range(1, n_steps + 1):
+        costs = _costs_with_each(rows, total, n, task, lowest_probability) / Y.shape[1]
+        added = int(costs.argmin())
+        total += rows[added]
+        steps.append(Step(added, float(costs[added])))
+    lowest = min(step.cost for step in steps)
+    n_kept = next(n for n, step in enumerate(steps, 1) if step.cost <= lowest * (1 + _ROUNDING))
+    return _ensemble(steps[:n_kept])
+
+
+def _linear_part(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task) -> NDArray[np.floating]:
+    """What the loss is a function of, in the dtype of `outputs`: p of the true class (K, m), or A - Y (K, n[L] m)."""
+    Y = Y.astype(outputs.dtype)
+    if task == "regression":
+        return (outputs - Y).reshape(len(outputs), -1)
+    if task == "binary":
+        return np.where(Y[0] > 0.5, outputs[:, 0], 1 - outputs[:, 0])
+    of_true_class: NDArray[np.floating] = np.einsum("kcm,cm->km", outputs, Y)
+    return of_true_class
+
+
+def _costs_with_each(
+    rows: NDArray[np.floating], total: FloatArray, n: int, task: Task, lowest_probability: float
+) -> FloatArray:
+    """Summed loss of the mean of n members, (K,), if each candidate were the n-th beside those of `total`."""
+    sums = np.zeros(len(rows))
+    for start in range(0, len(total), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        mean = (rows[:, block] + total[block]) / n  # float64, as total is
+        if task == "regression":
+            sums += np.square(mean, out=mean).sum(axis=1)
+        else:
+            np.maximum(mean, lowest_probability, out=mean)
+            sums -= np.log(mean, out=mean).sum(axis=1)
+    return sums
+
+
+def _ensemble(steps: list[Step]) -> Ensemble:
+    times = Counter(step.candidate for step in steps)
+    heaviest_first = sorted(times, key=lambda candidate: (-times[candidate], candidate))
+    return Ensemble(
+        members=tuple(Member(candidate, times[candidate] / len(steps)) for candidate in heaviest_first),
+        steps=tuple(steps),
+    )
