@@ -2,6 +2,7 @@
 
 from engine.curve import Curve
 from engine.data import TrainingData
+from engine.ensemble import Member, mean_outputs
 from engine.errors import EngineError, ShapeError, WeightsFileError
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters, forward
@@ -13,6 +14,7 @@ __all__ = [
     "Curve",
     "EngineError",
     "Hyperparameters",
+    "Member",
     "Parameters",
     "ShapeError",
     "State",
@@ -24,6 +26,7 @@ __all__ = [
     "forward",
     "initialize",
     "load_weights",
+    "mean_outputs",
     "save_weights",
     "start",
 ]

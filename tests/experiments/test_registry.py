@@ -264,7 +264,8 @@ def test_a_model_is_found_by_alias_version_and_run(folder, uri, client, run_id):
     for name in ("cats@candidate", "cats/1", run_id):
         model = fetch_model(ModelName.parse(name), uri)
         assert model.study == STUDY
-        np.testing.assert_array_equal(model.parameters.W[0], Model.load(folder / "model.h5").parameters.W[0])
+        here = Model.load(folder / "model.h5")
+        np.testing.assert_array_equal(model.members[0].parameters.W[0], here.members[0].parameters.W[0])
 
 
 def test_what_mlflow_does_not_have_is_answered_with_what_it_has(folder, uri, client, run_id):

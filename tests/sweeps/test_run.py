@@ -297,8 +297,8 @@ def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served
     state, _ = advance(
         start(initial, everything, architecture), everything, hyperparameters, winner.trial.best_iteration
     )
-    saved = load_weights(directory / result.model_file).parameters
-    for expected, found in zip(finish(state, initial, everything, architecture).W, saved.W, strict=True):
+    (saved,) = load_weights(directory / result.model_file).members
+    for expected, found in zip(finish(state, initial, everything, architecture).W, saved.parameters.W, strict=True):
         np.testing.assert_array_equal(expected, found)
 
 
@@ -360,7 +360,8 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
     there = run_sweep(override(config, execution={"executor": executor, "workers": 2}), directory=folder)
     assert there.rows == result.rows
     assert there.winner.test_scores == result.winner.test_scores
-    for one, other in zip(there.winner.model.parameters.W, result.winner.model.parameters.W, strict=True):
+    (there_member,), (member,) = there.winner.model.members, result.winner.model.members
+    for one, other in zip(there_member.parameters.W, member.parameters.W, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
