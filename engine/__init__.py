@@ -2,6 +2,7 @@
 
 from engine.curve import Best, Curve
 from engine.data import TrainingData
+from engine.ensemble import Member, mean_outputs
 from engine.errors import EngineError, ShapeError, WeightsFileError
 from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
@@ -15,6 +16,7 @@ __all__ = [
     "Curve",
     "EngineError",
     "Hyperparameters",
+    "Member",
     "Parameters",
     "ShapeError",
     "State",
@@ -26,6 +28,7 @@ __all__ = [
     "forward",
     "initialize",
     "load_weights",
+    "mean_outputs",
     "save_weights",
     "start",
 ]

@@ -1,11 +1,20 @@
 """Weights on disk: one self-describing HDF5 file, no pickle.
 
+Version 1 holds one network:
+
 /            attributes: format, format_version, dtype, n_features, hidden_units, n_outputs, activation, head
-/W1 /b1 ...  W[l] (n[l], n[l-1]) and b[l] (n[l], 1) of one network
+/W1 /b1 ...  W[l] (n[l], n[l-1]) and b[l] (n[l], 1)
 /notes/*     texts (UTF-8), such as the scaling of the inputs and the names of the classes
+
+Version 2 holds several, whose outputs are averaged (`ensemble.py`); releases from before refuse it:
+
+/                    attributes: format, format_version
+/members/1 /2 ...    attributes: dtype, ..., head as above, and weight; the weights sum to 1
+/members/1/W1 /b1    W[l] (F, n[l], n[l-1]) and b[l] (F, n[l], 1) of a stack of F networks
+/notes/*             as above
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -13,25 +22,29 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from engine.activations import FloatArray
 from engine.durable_file import READABLE, write_durably
-from engine.errors import EngineError, WeightsFileError
+from engine.ensemble import Member, check_members, is_single
+from engine.errors import WeightsFileError
 from engine.network import Architecture, Parameters
 
 FORMAT = "sweeps-weights"
 FORMAT_VERSION = 1
+"""Of a file that holds one network."""
+
+ENSEMBLE_FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One trained network and what is needed to use it.
+    """Trained networks and what is needed to use them.
 
     Attributes:
-        parameters: A stack of F = 1.
+        members: One network is one member, a stack of F = 1.
         notes: Texts by name, written and read back unchanged.
     """
 
-    architecture: Architecture
-    parameters: Parameters
+    members: tuple[Member, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,40 +52,50 @@ def save_weights(path: Path, weights: Weights) -> None:
     """Write the file whole or not at all: in a temporary folder beside it, synced, then renamed.
 
     Raises:
-        ShapeError: The parameters do not fit the architecture.
-        EngineError: More than one network.
+        ShapeError, EngineError: The members do not belong together, see `check_members`.
         OSError: The folder is not writable or the disk is full; an earlier file of this name is untouched.
     """
-    weights.parameters.check(weights.architecture)
-    n_networks = weights.parameters.W[0].shape[0]
-    if n_networks != 1:
-        raise EngineError(f"weights: a stack of {n_networks} networks. A file holds one; select one network first.")
+    check_members(weights.members)
     write_durably(path, _file_image(weights), READABLE)
 
 
 def _file_image(weights: Weights) -> memoryview:
     """Bytes of the file. Made in memory, because HDF5 itself answers a full disk with a RuntimeError."""
-    architecture, parameters = weights.architecture, weights.parameters
     image = BytesIO()
     with h5py.File(image, "w") as file:
         file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["dtype"] = parameters.W[0].dtype.name
-        file.attrs["n_features"] = architecture.n_features
-        file.attrs["hidden_units"] = np.array(architecture.hidden_units, np.int64)
-        file.attrs["n_outputs"] = architecture.n_outputs
-        file.attrs["activation"] = architecture.activation
-        file.attrs["head"] = architecture.head
-        for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True), start=1):
-            file[f"W{layer}"], file[f"b{layer}"] = W[0], b[0]
+        if is_single(weights.members):
+            file.attrs["format_version"] = FORMAT_VERSION
+            (member,) = weights.members
+            W, b = ([array[0] for array in arrays] for arrays in (member.parameters.W, member.parameters.b))
+            _write_networks(file, member.architecture, W, b)
+        else:
+            file.attrs["format_version"] = ENSEMBLE_FORMAT_VERSION
+            for number, member in enumerate(weights.members, start=1):
+                group = file.create_group(f"members/{number}")
+                group.attrs["weight"] = member.weight
+                _write_networks(group, member.architecture, member.parameters.W, member.parameters.b)
         notes = file.create_group("notes")
         for name, text in weights.notes.items():
             notes[name] = text
     return image.getbuffer()
 
 
+def _write_networks(
+    group: h5py.Group, architecture: Architecture, W: Sequence[FloatArray], b: Sequence[FloatArray]
+) -> None:
+    group.attrs["dtype"] = W[0].dtype.name
+    group.attrs["n_features"] = architecture.n_features
+    group.attrs["hidden_units"] = np.array(architecture.hidden_units, np.int64)
+    group.attrs["n_outputs"] = architecture.n_outputs
+    group.attrs["activation"] = architecture.activation
+    group.attrs["head"] = architecture.head
+    for layer, (weights, biases) in enumerate(zip(W, b, strict=True), start=1):
+        group[f"W{layer}"], group[f"b{layer}"] = weights, biases
+
+
 def load_weights(path: Path) -> Weights:
-    """Read and check a file that `save_weights` wrote.
+    """Read and check a file that `save_weights` wrote, in this release or an earlier one.
 
     Raises:
         WeightsFileError: Missing, damaged, not a file of weights, or of a later format version.
@@ -81,20 +104,9 @@ def load_weights(path: Path) -> Weights:
         raise WeightsFileError(f"{path}: no such file. A model file ends in .h5; check the path.")
     try:
         with h5py.File(path) as file:
-            _check_format(path, file)
-            architecture = Architecture(
-                n_features=int(file.attrs["n_features"]),
-                hidden_units=tuple(int(n) for n in file.attrs["hidden_units"]),
-                n_outputs=int(file.attrs["n_outputs"]),
-                activation=str(file.attrs["activation"]),
-                head=str(file.attrs["head"]),
-            )
-            layers = range(1, architecture.depth + 2)
-            parameters = Parameters.of_one_network(
-                [file[f"W{layer}"][()] for layer in layers], [file[f"b{layer}"][()] for layer in layers]
-            )
+            members = _read_members(file, _version(path, file))
             notes = {name: note.asstr()[()] for name, note in file["notes"].items()}
-        parameters.check(architecture)
+        check_members(members)
     except WeightsFileError:
         raise
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # all that h5py raises
@@ -102,18 +114,44 @@ def load_weights(path: Path) -> Weights:
             f"{path}: cannot be read as weights ({error}). It must be a whole HDF5 file written by sweeps; "
             "copy it again or export it again."
         ) from error
-    return Weights(architecture, parameters, notes)
+    return Weights(members, notes)
 
 
-def _check_format(path: Path, file: h5py.File) -> None:
+def _read_members(file: h5py.File, version: int) -> tuple[Member, ...]:
+    if version == FORMAT_VERSION:
+        architecture, W, b = _read_networks(file)
+        return (Member(architecture, Parameters.of_one_network(W, b)),)
+    groups = file["members"]
+    return tuple(_read_member(groups[str(number)]) for number in range(1, len(groups) + 1))
+
+
+def _read_member(group: h5py.Group) -> Member:
+    architecture, W, b = _read_networks(group)
+    return Member(architecture, Parameters(tuple(W), tuple(b)), float(group.attrs["weight"]))
+
+
+def _read_networks(group: h5py.Group) -> tuple[Architecture, list[FloatArray], list[FloatArray]]:
+    architecture = Architecture(
+        n_features=int(group.attrs["n_features"]),
+        hidden_units=tuple(int(n) for n in group.attrs["hidden_units"]),
+        n_outputs=int(group.attrs["n_outputs"]),
+        activation=str(group.attrs["activation"]),
+        head=str(group.attrs["head"]),
+    )
+    layers = range(1, architecture.depth + 2)
+    return architecture, [group[f"W{layer}"][()] for layer in layers], [group[f"b{layer}"][()] for layer in layers]
+
+
+def _version(path: Path, file: h5py.File) -> int:
     if file.attrs.get("format") != FORMAT:
         raise WeightsFileError(
             f"{path}: an HDF5 file without weights (its 'format' is {file.attrs.get('format')!r}). It must be "
             f"{FORMAT!r}; pass the model.h5 that a sweep wrote."
         )
     version = int(file.attrs["format_version"])
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, ENSEMBLE_FORMAT_VERSION):
         raise WeightsFileError(
-            f"{path}: format version {version}. This release reads version {FORMAT_VERSION}; "
-            "use the release that wrote it, or train again."
+            f"{path}: format version {version}. This release reads versions {FORMAT_VERSION} and "
+            f"{ENSEMBLE_FORMAT_VERSION}; use the release that wrote it, or train again."
         )
+    return version

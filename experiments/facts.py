@@ -97,7 +97,7 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The winner's score on the sealed test set in one metric, and the scores of simple models there.
+    """A model's score on the sealed test set in one metric, and the scores of simple models there.
 
     Attributes:
         name: "accuracy", "rmse" or "r2".
@@ -132,6 +132,9 @@ class SweepFinished:
         model_file: The winner's model, relative to the outbox's directory; None unless the state is FINISHED.
         sequence: 1 for the first time the study stopped, then 2, ... (`Outbox.n_finished` + 1).
         scores: The winner's scores on the sealed test set.
+        ensemble_file: The ensemble that came of the same trials, as `model_file`; None where there is none.
+        ensemble_scores: Its scores on the sealed test set.
+        recommended: Which of the two is to be used.
     """
 
     study: str
@@ -144,6 +147,9 @@ class SweepFinished:
     model_file: str | None
     sequence: int = 1
     scores: list[Score] = field(default_factory=list)
+    ensemble_file: str | None = None
+    ensemble_scores: list[Score] = field(default_factory=list)
+    recommended: Literal["ensemble", "winner"] = "winner"
 
     @property
     def key(self) -> str:
@@ -244,10 +250,15 @@ def _read_trial(document: dict[str, Any]) -> TrialFinished:
 
 def _read_finished(document: dict[str, Any]) -> SweepFinished:
     metrics = _numbers(document["metrics"])
-    if "scores" not in document:  # written until 2026-11-27, when the scores were among the metrics
-        return SweepFinished(**{**document, "metrics": metrics, "scores": _scores_among(metrics)})
-    scores = [_read_score(score) for score in document["scores"]]
-    return SweepFinished(**{**document, "metrics": metrics, "scores": scores})
+    changed: dict[str, Any] = {
+        "metrics": metrics,
+        "ensemble_scores": [_read_score(score) for score in document.get("ensemble_scores", [])],
+    }
+    if "scores" in document:
+        changed["scores"] = [_read_score(score) for score in document["scores"]]
+    else:  # written until 2026-11-27, when the scores were among the metrics
+        changed["scores"] = _scores_among(metrics)
+    return SweepFinished(**{**document, **changed})
 
 
 def _read_score(document: dict[str, Any]) -> Score:

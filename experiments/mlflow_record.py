@@ -3,7 +3,8 @@
     experiment  `SweepStarted.experiment`
     └ parent run = the study            tags sweeps.kind = study, sweeps.study
       ├ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
-      └ the winner as a logged model    registered under the experiment's name, alias `candidate` (`registry.py`)
+      └ the winner as a logged model    registered under the experiment's name, and so is the ensemble, if there is one;
+                                        aliases `candidate` and `winner` (`registry.py`)
 
 Nothing here takes effect twice, however often it is repeated, because (a) a run is looked for by its tags before it is
 created, and a second one that a slow server made is deleted at the end (`study_runs.py`), (b) start times, steps and
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.mlflow_connection import connect, find_or_create_experiment
-from experiments.registry import publish_model
+from experiments.registry import publish_models
 from experiments.study_runs import StudyRuns, time_to_settle
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ class MlflowRecord:
         self._client.set_terminated(run_id, status, _milliseconds(trial.ended_at))
 
     def write_finished(self, finished: SweepFinished, folder: Path) -> None:
-        """Write the study's end: results, description and status; then delete duplicates, store files and the model.
+        """Write the study's end: results, description and status; then delete duplicates, store files and models.
 
         Args:
             folder: Where the fact's relative paths start.
         Raises:
-            ArtifactsPending: a file or the model could not be stored; the rest is.
+            ArtifactsPending: a file or a model could not be stored; the rest is.
         """
         from mlflow.entities import Metric, RunTag
 
@@ -143,6 +144,8 @@ class MlflowRecord:
         named = dict(finished.metrics)
         for score in finished.scores:
             named |= score.metrics
+        for score in finished.ensemble_scores:  # the baselines are the winner's
+            named |= {f"ensemble_{key}": value for key, value in score.metrics.items() if key.startswith("test_")}
         metrics = [Metric(key, value, ended_at, 0) for key, value in named.items()]
         self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         self._client.set_terminated(self.run_id, finished.state, ended_at)
@@ -150,10 +153,9 @@ class MlflowRecord:
         self._runs.delete_doubles(self.run_id)
         failures = self._store_files({target: folder / source for target, source in finished.artifacts.items()})
         if finished.state == "FINISHED" and finished.model_file is not None:
-            model_file = folder / finished.model_file
             try:
                 with time_to_settle():
-                    publish_model(self._client, self.run_id, self._started.experiment, finished, model_file)
+                    publish_models(self._client, self.run_id, self._started.experiment, finished, folder)
             except Exception as error:  # from the artifact store, the registry or the file
                 failures.append(("the model", error))
         _say_what_is_pending(failures)

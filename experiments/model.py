@@ -1,7 +1,8 @@
-"""A trained network that takes raw inputs: one file that describes itself.
+"""A trained network, or several whose answers are averaged, that takes raw inputs: one file that describes itself.
 
     model.h5     weights as `engine.weights` writes them
-      /notes/model   one JSON document: format version, task, classes, target, preprocessing, image shape, test scores
+      /notes/model   one JSON document: format version, task, classes, target, preprocessing, image shape, test scores;
+                     since version 2 also the threshold, where there is one
 
 This file and what it imports travel inside the MLflow model (`pyfunc.py`): keep its imports light.
 """
@@ -9,7 +10,7 @@ This file and what it imports travel inside the MLflow model (`pyfunc.py`): keep
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Architecture, Parameters, Weights, forward, load_weights, save_weights
+from engine import Architecture, Member, Parameters, Weights, load_weights, mean_outputs, save_weights
+from engine.ensemble import check_members, is_single, n_held_at_once
 from experiments.dataset import Task
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, TargetScaling
@@ -28,28 +30,36 @@ from experiments.scores import decided
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of a model that says something that version 1 could not: a threshold, or the weights of several networks."""
+
+_FORMAT_OF_ONE_NETWORK = 1  # which releases from before read, too
 _NOTE = "model"
-_CHUNK_ELEMENTS = 2**23  # scaled inputs held at once, 64 MB: a folder of photographs must not fill the memory
+_CHUNK_ELEMENTS = 2**23  # numbers held at once, 64 MB: a folder of photographs must not fill the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A network with all that a prediction from raw inputs needs.
+    """A network, or an ensemble of them, with all that a prediction from raw inputs needs.
 
     Attributes:
-        parameters: A stack of F = 1.
-        preprocessing: The map from raw inputs to the network's columns.
+        members: What is averaged, see `engine.ensemble`; a refitted winner is one member, a stack of F = 1.
+        preprocessing: The map from raw inputs to the networks' columns.
         class_names: In the order of the outputs; empty for regression.
         target: Name of the predicted column of a table; None for arrays.
         target_scaling: Brings a regression's outputs back to original units; the identity for classes.
         image_shape: (h, w, c) if an example is an image.
         study: The study whose winner this is.
         test_scores: Metric name to score on the sealed test set; empty until the model is scored.
+        threshold: The probability of class 1 from which on class 1 is predicted, where there are two classes; None is
+            0.5.
+
+    Raises:
+        EngineError: The members do not belong together, see `engine.ensemble`.
+        ValueError: The threshold is no probability, or there are not two classes.
     """
 
-    architecture: Architecture
-    parameters: Parameters
+    members: tuple[Member, ...]
     preprocessing: Preprocessing
     task: Task
     class_names: tuple[str, ...]
@@ -58,14 +68,35 @@ class Model:
     image_shape: tuple[int, int, int] | None
     study: str
     test_scores: Mapping[str, float] = field(default_factory=dict)
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        check_members(self.members)
+        if self.threshold is None:
+            return
+        if self.task != "binary":
+            raise ValueError(
+                f"threshold = {self.threshold} for a {self.task} model. Only a decision between two classes has one; "
+                "leave it out."
+            )
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold = {self.threshold}. A probability is between 0 and 1; correct it.")
 
     @classmethod
     def of(cls, prepared: PreparedData, architecture: Architecture, parameters: Parameters, study: str) -> Model:
         """The model of a network that was trained on `prepared`; not scored yet."""
+        return cls.ensemble(prepared, [Member(architecture, parameters)], study)
+
+    @classmethod
+    def ensemble(cls, prepared: PreparedData, members: Sequence[Member], study: str) -> Model:
+        """The model whose answer is the weighted mean of networks that were trained on `prepared`; not scored yet.
+
+        Raises:
+            EngineError: The members do not belong together, see `engine.ensemble`.
+        """
         dataset = prepared.dataset
         return cls(
-            architecture=architecture,
-            parameters=parameters,
+            members=tuple(members),
             preprocessing=prepared.preprocessing,
             task=dataset.task,
             class_names=dataset.class_names,
@@ -128,16 +159,18 @@ class Model:
         return pd.DataFrame(columns)
 
     def outputs(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The network's outputs for scaled columns, in the form that `experiments.scores` takes.
+        """The answer for scaled columns, in the form that `experiments.scores` takes.
 
         Args:
             X: (n[0], m), from `preprocessing`.
 
         Returns:
-            Probabilities (n[L], m) in the dtype of the weights, or targets (1, m) in original units.
+            Probabilities (n[L], m), or targets (1, m) in original units; in the dtype of the weights for one network,
+            in float64 for several.
         """
-        _, A = forward(self.parameters, X, self.architecture)
-        return A[0] if self.class_names else self.target_scaling.to_original(A[0])
+        parts = [mean_outputs(self.members, X[:, columns]) for columns in self._parts(X.shape[1])]
+        A = np.concatenate(parts, axis=1)
+        return A if self.class_names else self.target_scaling.to_original(A)
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all.
@@ -145,8 +178,9 @@ class Model:
         Raises:
             OSError: As `engine.save_weights`.
         """
-        document = {
-            "format": FORMAT_VERSION,
+        has_news = self.threshold is not None or not is_single(self.members)
+        document: dict[str, Any] = {
+            "format": FORMAT_VERSION if has_news else _FORMAT_OF_ONE_NETWORK,
             "task": self.task,
             "class_names": self.class_names,
             "target": self.target,
@@ -156,7 +190,9 @@ class Model:
             "test_scores": dict(self.test_scores),
             "preprocessing": self.preprocessing.to_dict(),
         }
-        save_weights(path, Weights(self.architecture, self.parameters, {_NOTE: json.dumps(document)}))
+        if self.threshold is not None:
+            document["threshold"] = self.threshold
+        save_weights(path, Weights(self.members, {_NOTE: json.dumps(document)}))
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -190,8 +226,7 @@ class Model:
     def _from_document(cls, weights: Weights, document: dict[str, Any]) -> Model:
         shape = document["image_shape"]
         return cls(
-            architecture=weights.architecture,
-            parameters=weights.parameters,
+            members=weights.members,
             preprocessing=Preprocessing.from_dict(document["preprocessing"]),
             task=document["task"],
             class_names=tuple(document["class_names"]),
@@ -200,16 +235,13 @@ class Model:
             image_shape=None if shape is None else (shape[0], shape[1], shape[2]),
             study=document["study"],
             test_scores=document["test_scores"],
+            threshold=document.get("threshold"),
         )
 
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:
         rows = self.preprocessing.inputs.numbers(X_raw, place)
-        n_rows = max(1, _CHUNK_ELEMENTS // self.architecture.n_features)
         with np.errstate(over="ignore", invalid="ignore"):  # checked below, where the row is known
-            parts = [
-                self.outputs(self.preprocessing.scaled(rows[first : first + n_rows]))
-                for first in range(0, len(rows), n_rows)
-            ]
+            parts = [self.outputs(self.preprocessing.scaled(rows[part])) for part in self._parts(len(rows))]
         outputs = np.concatenate(parts, axis=1)
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
         if len(bad):
@@ -220,8 +252,13 @@ class Model:
             )
         return outputs
 
+    def _parts(self, m: int) -> Iterator[slice]:
+        """The examples that are scaled and pass through the networks together."""
+        n_examples = max(1, _CHUNK_ELEMENTS // n_held_at_once(self.members))
+        return (slice(first, first + n_examples) for first in range(0, max(m, 1), n_examples))
+
     def _decisions(self, outputs: NDArray[np.floating]) -> NDArray[Any]:
-        answers = decided(self.task, outputs)
+        answers = decided(self.task, outputs, self.threshold)
         return np.array(self.class_names, dtype=object)[answers] if self.class_names else answers
 
     def _probabilities(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -240,9 +277,9 @@ class Model:
 
 
 def _check_format(path: Path, version: object) -> None:
-    if version != FORMAT_VERSION:
+    if version not in (_FORMAT_OF_ONE_NETWORK, FORMAT_VERSION):
         raise InputError(
             f"{path}: a model of format version {version}.",
-            f"This release reads version {FORMAT_VERSION}.",
+            f"This release reads versions {_FORMAT_OF_ONE_NETWORK} and {FORMAT_VERSION}.",
             "Use the release that wrote it, or train again.",
         )

@@ -17,7 +17,7 @@ from experiments.errors import InputError, listed, nearest
 from experiments.mlflow_connection import connect, prepare_environment, quiet_logging, sqlite_file
 from experiments.model import Model
 from experiments.pyfunc import MODEL_FILE
-from experiments.registry import registered_name
+from experiments.registry import DIGEST, registered_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _ALIAS = re.compile(r"(?P<name>[^@]+)@(?P<alias>[\w-]+)")
 _VERSION = re.compile(r"(?P<name>.+)/(?P<version>\d+)")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
-_URI = re.compile(r"models:/+(?P<model>.+)|runs:/+(?P<run>[0-9a-f]{32})(/.*)?")
+_URI = re.compile(r"models:/+(?P<model>.+)|runs:/+(?P<run>[0-9a-f]{32})(/+(?P<logged>[^/]*)/*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class ModelName:
     """How a person named a model: by the alias or version of a registered model, or by the run that made it.
 
     Fields that were not named are "".
+
+    Attributes:
+        logged: Which of the run's models, by the name that it is logged under; "" for the recommended one.
     """
 
     registered: str = ""
     alias: str = ""
     version: str = ""
     run_id: str = ""
+    logged: str = ""
 
     @classmethod
     def parse(cls, text: str) -> ModelName | None:
@@ -47,7 +51,7 @@ class ModelName:
         uri = _URI.fullmatch(text)
         text = (uri["model"] or uri["run"]) if uri else text
         if _RUN_ID.fullmatch(text):
-            return cls(run_id=text)
+            return cls(run_id=text, logged=(uri["logged"] or "") if uri else "")
         if match := _ALIAS.fullmatch(text):
             return cls(registered_name(match["name"]), alias=match["alias"])
         if match := _VERSION.fullmatch(text):
@@ -78,10 +82,8 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
         )
     try:
         client = connect(tracking_uri)
-        if name.run_id:
-            location = _location_of_run(client, name.run_id, place)
-        else:
-            location = _location_of_version(client, name, place)
+        find = _location_of_run if name.run_id else _location_of_version
+        location = find(client, name, place)
     except InputError:
         raise
     except Exception as error:  # from MLflow, SQLAlchemy, requests or the operating system
@@ -133,8 +135,9 @@ def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> s
     return location
 
 
-def _location_of_run(client: MlflowClient, run_id: str, place: str) -> str:
-    """Where the files of the model that a study's run logged are."""
+def _location_of_run(client: MlflowClient, name: ModelName, place: str) -> str:
+    """Where the files of a model that a study's run logged are: the one that was named, else the recommended one."""
+    run_id = name.run_id
     run = _found(lambda: client.get_run(run_id))
     if run is None:
         raise InputError(
@@ -150,7 +153,17 @@ def _location_of_run(client: MlflowClient, run_id: str, place: str) -> str:
             "The winner of a finished study has one; a trial has none.",
             f"Name the study's run: {parent}" if parent else "Finish the sweep: python -m sweeps run",
         )
-    location: str = max(logged, key=lambda model: model.creation_timestamp).artifact_location
+    meant = [model for model in logged if name.logged in ("", model.name)]
+    if not meant:
+        names = sorted({model.name for model in logged})
+        raise InputError(
+            f"{name.logged}: the run {run.info.run_name} has no model of this name.{nearest(name.logged, names)}",
+            f"It has {listed(names)}.",
+            f"Name one of them: runs:/{run_id}/{names[0]}",
+        )
+    recommended = run.data.tags.get(DIGEST, "").partition(" ")[0]  # none before the delivery is complete
+    best = max(meant, key=lambda model: (model.tags.get(DIGEST) == recommended, model.creation_timestamp))
+    location: str = best.artifact_location
     return location
 
 

@@ -152,6 +152,15 @@ class Outbox:
         fact = next(self._facts([position]))[1] if position else None
         return fact if isinstance(fact, SweepFinished) else None
 
+    def last_success(self) -> SweepFinished | None:
+        """The last time that the study stopped with a winner; None if it never has."""
+        with self._lock:
+            positions = [position for key, position in self._keys.items() if key.startswith("finished-")]
+        for _, fact in self._facts(sorted(positions, reverse=True)):
+            if isinstance(fact, SweepFinished) and fact.model_file is not None:
+                return fact
+        return None
+
     def position_of_last_finish(self) -> int:
         """Position of the newest `SweepFinished`, 0 when there is none."""
         with self._lock:

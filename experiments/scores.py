@@ -17,7 +17,9 @@ N_RESAMPLES = 2000
 _BATCH_ELEMENTS = 1_000_000  # resampled values held at once, so that a large test set does not fill the memory
 
 
-def scores(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) -> dict[str, float]:
+def scores(
+    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], threshold: float | None = None
+) -> dict[str, float]:
     """Score predictions.
 
     Args:
@@ -25,6 +27,7 @@ def scores(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) 
         y_true: (m,): class codes, or targets in original units.
         predictions: Columns are examples. Classification: probabilities, (1, m) of class 1 or (C, m); class 1
             is predicted from 0.5 on, else the most probable class. Regression: (1, m) in original units.
+        threshold: Of two classes, the probability from which on class 1 is predicted instead; of no effect otherwise.
 
     Returns:
         {"accuracy"}, or {"rmse", "r2"}.
@@ -34,7 +37,7 @@ def scores(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) 
     """
     from sklearn import metrics
 
-    predicted = _predicted(task, y_true, predictions)
+    predicted = _predicted(task, y_true, predictions, threshold)
     if task == "regression":
         return {
             "rmse": float(metrics.root_mean_squared_error(y_true, predicted)),
@@ -44,7 +47,7 @@ def scores(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) 
 
 
 def interval_95(
-    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], seed: int
+    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], seed: int, threshold: float | None = None
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of each score, from the size of the test set alone.
 
@@ -55,6 +58,7 @@ def interval_95(
         y_true: As in `scores`.
         predictions: As in `scores`.
         seed: Decides the resamples.
+        threshold: As in `scores`.
 
     Returns:
         (low, high) under the names of `scores`; (nan, nan) for a regression with a single example, which says
@@ -62,7 +66,7 @@ def interval_95(
     """
     from scipy import stats
 
-    predicted = _predicted(task, y_true, predictions)
+    predicted = _predicted(task, y_true, predictions, threshold)
     if task != "regression":
         n_right = int((predicted == y_true).sum())
         interval = stats.binomtest(n_right, len(y_true)).proportion_ci(0.95, method="wilson")
@@ -86,27 +90,32 @@ def interval_95(
     return intervals
 
 
-def decided(task: Task, predictions: NDArray[np.floating]) -> NDArray[Any]:
+def decided(task: Task, predictions: NDArray[np.floating], threshold: float | None = None) -> NDArray[Any]:
     """Turn predictions into decisions: class codes, or targets.
 
     Args:
         task: As in `scores`.
         predictions: As in `scores`, (rows, m).
+        threshold: As in `scores`; compared in float64, as probabilities are shown.
 
     Returns:
         (m,).
     """
     if task == "regression":
         return np.asarray(predictions[0])
+    if task == "binary" and threshold is not None:
+        return np.asarray(predictions[-1] >= np.float64(threshold), dtype=np.int64)
     if len(predictions) == 1:
         return np.asarray(predictions[0] >= 0.5, dtype=np.int64)
     return np.asarray(predictions.argmax(axis=0))
 
 
-def _predicted(task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]) -> NDArray[Any]:
+def _predicted(
+    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], threshold: float | None
+) -> NDArray[Any]:
     if predictions.ndim != 2 or predictions.shape[1] != len(y_true):
         raise ValueError(f"predictions have shape {predictions.shape}, not (rows, {len(y_true)})")
-    return decided(task, predictions)
+    return decided(task, predictions, threshold)
 
 
 def _rmse(y_true: NDArray[Any], predicted: NDArray[Any], axis: int = -1) -> NDArray[np.float64]:

@@ -176,6 +176,8 @@ def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
     winner = crown(leaderboard, sweep.problem, sweep.data, prepared, stored.name)
     if winner is not None:
         winner.model.save(sweep.folder.model)
+        if winner.ensemble is not None:
+            winner.ensemble.model.save(sweep.folder.ensemble)
     report = report_at_the_end(stored, sweep.workspace, winner, sweep.progress.say)
     description = won(winner, leaderboard, prepared.dataset.n_test, has_report=bool(report))
     sweep.record.finish(winner, description, report)

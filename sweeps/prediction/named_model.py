@@ -6,7 +6,9 @@ from pathlib import Path
 from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.model_lookup import ModelName, fetch_model
+from experiments.outbox import Outbox
 from experiments.pyfunc import MODEL_FILE
+from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.workspace import Workspace
 
 
@@ -15,7 +17,8 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
 
     Args:
         name: A model.h5 or the folder of one; an alias (`cats@candidate`), a version (`cats/3`) or a run's id in
-            MLflow; a study of this folder, or a sweep for its newest study that has a model.
+            MLflow; a study of this folder, or a sweep for its newest study that has a model. Of a study's two models
+            the recommended one is meant.
         workspace: Where the studies are.
         tracking_uri: Which MLflow to ask; None is the one that this folder's studies of the sweep are recorded in,
             else this folder's mlflow.db, else the one that MLFLOW_TRACKING_URI names.
@@ -24,7 +27,7 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
         WeightsFileError: The file is missing, damaged or no model.
     """
     path = Path(name).expanduser()
-    for file in (path, path / "model.h5", path / MODEL_FILE):
+    for file in (path, _recommended(StudyFolder(path)), path / MODEL_FILE):
         if file.is_file():
             return Model.load(file)
     if path.suffix == ".h5":
@@ -45,12 +48,20 @@ def _tracking_uri(workspace: Workspace, sweep: str) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or own
 
 
+def _recommended(folder: StudyFolder) -> Path:
+    """Where the model is that the study's last success recommends; the winner if there is no record of one."""
+    end = Outbox(folder.outbox).last_success() if folder.outbox.is_file() else None
+    if end is None or end.ensemble_file is None or end.recommended == "winner":
+        return folder.model
+    return folder.path / end.ensemble_file
+
+
 def _file_of_study(workspace: Workspace, name: str) -> Path:
     folders = workspace.study_folders()
     meant = [folder for folder in folders if name in (folder.study_name, folder.sweep_name)]
-    with_model = [folder.model for folder in meant if folder.model.is_file()]
+    with_model = [folder for folder in meant if folder.model.is_file()]
     if with_model:
-        return with_model[-1]
+        return _recommended(with_model[-1])
     if meant:
         raise InputError(
             f"{name}: has no model yet.",

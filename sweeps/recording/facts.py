@@ -84,6 +84,7 @@ def sweep_finished(
     """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted)."""
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
+    ensemble = None if winner is None else winner.ensemble
     if winner is not None:
         metrics = _value_of(winner.trial)
         tags = {"sweeps.best_trial": str(winner.trial.number)}
@@ -98,6 +99,9 @@ def sweep_finished(
         model_file="model.h5" if winner is not None else None,
         sequence=sequence,
         scores=[] if winner is None else winner.scores,
+        ensemble_file="ensemble.h5" if ensemble is not None else None,
+        ensemble_scores=[] if ensemble is None else ensemble.scores,
+        recommended="ensemble" if ensemble is not None and ensemble.is_recommended else "winner",
     )
 
 

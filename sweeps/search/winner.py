@@ -14,6 +14,21 @@ from sweeps.trials.stored_trial import StoredTrial, best_trial
 
 
 @dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Fold models and winners of several trials, whose answers are averaged.
+
+    Attributes:
+        scores: On the test set, as the winner's.
+        model: With all that a prediction from raw inputs needs.
+        is_recommended: Whether it is the one to use, rather than the winner.
+    """
+
+    scores: list[Score]
+    model: Model
+    is_recommended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Winner:
     """The best trial, refitted.
 
@@ -22,11 +37,13 @@ class Winner:
         scores: On the test set: accuracy, or rmse and r2 in original units; what a constant and a linear model
             reach there stands beside them.
         model: The network with all that a prediction from raw inputs needs.
+        ensemble: What stands beside it; None where there is none.
     """
 
     trial: StoredTrial
     scores: list[Score]
     model: Model
+    ensemble: Ensemble | None = None
 
     @property
     def test_scores(self) -> dict[str, float]:

@@ -45,6 +45,11 @@ class StudyFolder:
         return self.path / "model.h5"
 
     @property
+    def ensemble(self) -> Path:
+        """The winner's rival of several networks, where there is one; see `experiments.model`."""
+        return self.path / "ensemble.h5"
+
+    @property
     def report(self) -> Path:
         """The page with all figures; of the same name among the artifacts of its run in MLflow."""
         return self.path / "report.html"

@@ -58,6 +58,9 @@ FACTS = st.one_of(
         st.none() | TEXT,
         st.integers(1, 9),
         st.lists(SCORES, max_size=2),
+        st.none() | TEXT,
+        st.lists(SCORES, max_size=2),
+        st.sampled_from(["ensemble", "winner"]),
     ),
 )
 
@@ -162,3 +165,17 @@ def test_the_end_of_a_study_from_before_scores_were_a_field_has_them_all_the_sam
     (score,) = fact.scores
     assert score == Score("accuracy", 0.98, 0.94, 0.99, {"constant": 0.63, "logistic regression": 0.97})
     assert fact.metrics == {"value": 0.07, "best_iteration": 141.0} | score.metrics
+    assert (fact.ensemble_file, fact.ensemble_scores, fact.recommended) == (None, [], "winner")
+
+
+def test_the_end_of_a_study_from_before_there_were_ensembles_recommends_its_winner():
+    line = (
+        '{"key":"finished-2","fact":"SweepFinished","study":"cats/1","state":"FINISHED","ended_at":2.5,"metrics":'
+        '{"value":0.07},"tags":{},"description":"","artifacts":{},"model_file":"model.h5","sequence":2,"scores":'
+        '[{"name":"rmse","value":0.5,"low":{"float":"nan"},"high":0.75,"baselines":{"constant":0.9}}]}'
+    )
+    fact = from_json(line)
+    assert isinstance(fact, SweepFinished)
+    assert (fact.ensemble_file, fact.ensemble_scores, fact.recommended) == (None, [], "winner")
+    assert fact.scores[0].baselines == {"constant": 0.9}
+    assert from_json(to_json(fact)).key == "finished-2"

@@ -45,6 +45,19 @@ def test_the_first_fact_of_a_key_stays_also_after_a_restart(tmp_path: Path):
     assert Outbox(tmp_path / "outbox").facts() == [(1, trial(0))]
 
 
+def test_the_last_success_is_the_last_end_that_left_a_model_whatever_came_after(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 1)
+    assert outbox.last_success() is None
+    outbox.append(finish(1))
+    assert outbox.last_success() is None
+    ends = [replace(finish(n), state="FINISHED", model_file="model.h5") for n in (2, 3)]
+    for end in (*ends, finish(4)):
+        outbox.append(end)
+        outbox.append(trial(end.sequence))
+    assert Outbox(tmp_path / "outbox").last_success() == ends[1]
+    assert outbox.last_finish() == finish(4)
+
+
 def test_what_was_delivered_is_remembered_also_out_of_order(tmp_path: Path):
     outbox = filled(tmp_path / "outbox", 4)
     outbox.mark_delivered(1)

@@ -8,6 +8,7 @@ import textwrap
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,14 @@ from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
 from experiments.preparation import prepare
 from experiments.pyfunc import CODE, MODEL_FILE, REQUIREMENTS, column_names, save_pyfunc
-from tests.experiments.support.models import KINDS, model_of, untrained
+from tests.experiments.support.models import KINDS, ensemble_of, model_of, untrained
 from tests.support.servers import free_port, serving
 
 
-def saved(kind, folder):
+def saved(kind, folder, made_by=model_of):
     """Raw test examples as people have them, the model, and its MLflow folder."""
     prepare_environment()
-    prepared, model = model_of(kind, folder)
+    prepared, model = made_by(kind, folder)
     model.save(folder / "winner.h5")
     save_pyfunc(folder / "winner.h5", folder / "pyfunc")
     X = prepared.dataset.X_test
@@ -37,9 +38,13 @@ def saved(kind, folder):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_mlflow_loads_it_and_predicts_what_the_model_predicts(kind, tmp_path):
-    X, model, folder = saved(kind, tmp_path)
+@pytest.mark.parametrize(
+    ("kind", "made_by"),
+    [*((kind, model_of) for kind in KINDS), ("binary", ensemble_of), ("table", ensemble_of)],
+    ids=[*KINDS, "ensemble", "ensemble of a table"],
+)
+def test_mlflow_loads_it_and_predicts_what_the_model_predicts(kind, made_by, tmp_path):
+    X, model, folder = saved(kind, tmp_path, made_by)
     import mlflow.pyfunc
 
     loaded = mlflow.pyfunc.load_model(str(folder))
@@ -53,6 +58,19 @@ def test_mlflow_loads_it_and_predicts_what_the_model_predicts(kind, tmp_path):
     assert loaded.metadata.metadata == {
         "study": model.study, "task": model.task, "class_names": list(model.class_names), "test_scores": {},
     }  # fmt: skip
+
+
+def test_a_model_with_a_threshold_decides_by_it_in_mlflow_too(tmp_path):
+    prepare_environment()
+    prepared, model = model_of("binary", tmp_path)
+    X = pd.DataFrame(prepared.dataset.X_test, columns=list(column_names(model)))
+    replace(model, threshold=1.0).save(tmp_path / "winner.h5")
+    save_pyfunc(tmp_path / "winner.h5", tmp_path / "pyfunc")
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "pyfunc"))
+    assert set(model.predict(X)) == {"benign", "malignant"}
+    assert set(loaded.predict(X)["prediction"]) == {"malignant"}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.float64, np.uint8])
@@ -154,8 +172,9 @@ def loaded_by(python, folder, table):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_code_that_travels_is_what_a_prediction_imports_no_more_and_no_less(tmp_path):
-    _, model, folder = saved("table", tmp_path)
+@pytest.mark.parametrize("made_by", [model_of, ensemble_of])
+def test_the_code_that_travels_is_what_a_prediction_imports_no_more_and_no_less(made_by, tmp_path):
+    _, model, folder = saved("table", tmp_path, made_by)
     told = loaded_by(sys.executable, folder, tmp_path / "houses.parquet")
     raw = pd.read_parquet(tmp_path / "houses.parquet").drop(columns="price")
     assert told["answer"] == model.predict(raw).tolist()
@@ -223,8 +242,9 @@ def test_mlflow_serves_tables_over_http_with_missing_values_and_says_what_is_wro
 
 
 @pytest.mark.slow
-def test_mlflow_serves_unscaled_pixels_over_http_with_probabilities_on_request(tmp_path):
-    X, model, folder = saved("images", tmp_path)
+@pytest.mark.parametrize("made_by", [model_of, ensemble_of])
+def test_mlflow_serves_unscaled_pixels_over_http_with_probabilities_on_request(made_by, tmp_path):
+    X, model, folder = saved("images", tmp_path, made_by)
     with served(folder) as ask_server:
         status, answer = ask_server({"inputs": X[:3].tolist(), "params": {"proba": True}})
         assert status == 200

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score, root_mean_squared_error
 
-from experiments.scores import interval_95, scores
+from experiments.scores import decided, interval_95, scores
 
 
 def test_one_row_of_probabilities_means_class_1_from_one_half_on() -> None:
@@ -22,6 +22,21 @@ def test_two_rows_for_two_classes_agree_with_one() -> None:
     p = np.random.default_rng(0).random((1, 50))
     y = np.arange(50) % 2
     assert scores("binary", y, p) == scores("binary", y, np.vstack([1 - p, p]))
+
+
+def test_a_threshold_decides_between_two_classes_instead_of_one_half() -> None:
+    y, p = np.array([1, 1, 1, 0]), np.array([[0.3, 0.29, 0.9, 0.1]])
+    assert scores("binary", y, p, threshold=0.3) == {"accuracy": 0.75}
+    assert scores("binary", y, np.vstack([1 - p, p]), threshold=0.3) == {"accuracy": 0.75}
+    assert scores("binary", y, p) == {"accuracy": 0.5}
+    sure = np.array([[1.0, 0.0, 1.0, 0.0]])
+    assert interval_95("binary", y, p, seed=0, threshold=0.3) == interval_95("binary", y, sure, seed=0)
+
+
+def test_a_threshold_is_compared_with_the_probability_as_it_is_shown() -> None:
+    p = np.array([[0.7]], np.float32)  # 0.699999988
+    assert decided("binary", p, threshold=0.7).tolist() == [0]
+    assert decided("binary", p, threshold=float(p[0, 0])).tolist() == [1]
 
 
 def test_regression_is_scored_in_original_units() -> None:

@@ -29,6 +29,7 @@ from sweeps.results.progress import SilentProgress
 from sweeps.results.status import all_studies, find_study, study_statuses, sync_all
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
+from sweeps.search.winner import Ensemble, crown
 from sweeps.storage.workspace import LeaseHeldError, Workspace
 from tests.experiments.support.models import houses as table_with_text_and_missing_values
 from tests.support.sql import query
@@ -297,8 +298,8 @@ def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served
     state, _ = advance(
         start(initial, everything, architecture), everything, hyperparameters, winner.trial.best_iteration
     )
-    saved = load_weights(directory / result.model_file).parameters
-    for expected, found in zip(finish(state, initial, everything, architecture).W, saved.W, strict=True):
+    (saved,) = load_weights(directory / result.model_file).members
+    for expected, found in zip(finish(state, initial, everything, architecture).W, saved.parameters.W, strict=True):
         np.testing.assert_array_equal(expected, found)
 
 
@@ -360,8 +361,37 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
     there = run_sweep(override(config, execution={"executor": executor, "workers": 2}), directory=folder)
     assert there.rows == result.rows
     assert there.winner.test_scores == result.winner.test_scores
-    for one, other in zip(there.winner.model.parameters.W, result.winner.model.parameters.W, strict=True):
+    (there_member,), (member,) = there.winner.model.members, result.winner.model.members
+    for one, other in zip(there_member.parameters.W, member.parameters.W, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(folder, monkeypatch):
+    """Who is in it is not decided here: two halves of the winner and of an untrained network."""
+
+    def with_ensemble(leaderboard, problem, data, prepared, study):
+        winner = crown(leaderboard, problem, data, prepared, study)
+        (trained,) = winner.model.members
+        other = initial_parameters(trained.architecture, 1, np.dtype(np.float32))
+        halves = [replace(trained, weight=0.5), replace(trained, parameters=other, weight=0.5)]
+        model = Model.ensemble(prepared, halves, study)
+        return replace(winner, ensemble=Ensemble(winner.scores, model, is_recommended=True))
+
+    monkeypatch.setattr("sweeps.run.crown", with_ensemble)
+    config = iris(sweep={"n_trials": 3})
+    result = run_sweep(config, directory=folder)
+    assert result.delivery.n_pending == 0
+    end = Outbox(result.folder / "outbox.jsonl").last_finish()
+    assert (end.model_file, end.ensemble_file, end.recommended) == ("model.h5", "ensemble.h5", "ensemble")
+    assert end.ensemble_scores == result.winner.scores
+    X = load_data(config).dataset.X_test
+    for name, model in (
+        ("small@candidate", result.winner.ensemble.model),
+        ("small", result.winner.ensemble.model),
+        ("small@winner", result.winner.model),
+    ):
+        found = find_model(name, Workspace(folder)).predict_proba(X)
+        np.testing.assert_array_equal(found, model.predict_proba(X))
 
 
 def test_a_finished_sweep_is_not_continued_a_second_run_is_a_new_study(folder):

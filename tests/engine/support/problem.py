@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from engine import parts, products
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import TrainingData
+from engine.ensemble import Member
 from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
 from engine.network import Architecture, Parameters, forward
@@ -80,7 +81,7 @@ def random_weights(
 ) -> Weights:
     """Of one network of three classes, as a file of weights holds them."""
     problem = random_problem(0, hidden_units=hidden_units, activation="leaky_relu", head="multiclass")
-    return Weights(problem.architecture, problem.parameters(dtype), notes or {})
+    return Weights((Member(problem.architecture, problem.parameters(dtype)),), notes or {})
 
 
 def arrays_of(data: TrainingData) -> Iterator[FloatArray]:

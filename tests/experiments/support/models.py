@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine import Architecture
+from engine import Architecture, Member, Parameters
 from engine.worker import initial_parameters
 from experiments.dataset import Dataset, load_dataset
 from experiments.model import Model
@@ -20,6 +20,21 @@ def untrained(
     dataset = prepared.dataset
     architecture = Architecture(prepared.X.shape[0], hidden, prepared.Y.shape[0], "tanh", dataset.task)
     return Model.of(prepared, architecture, initial_parameters(architecture, seed, np.dtype(np.float32)), study)
+
+
+def untrained_ensemble(prepared: PreparedData, study: str = "small/20261123-020000", seed: int = 5) -> Model:
+    """Fold models of one trial beside a refitted network of another, as an ensemble begins."""
+    dataset = prepared.dataset
+    sizes = {"n_features": prepared.X.shape[0], "n_outputs": prepared.Y.shape[0], "head": dataset.task}
+    deep = Architecture(hidden_units=(4, 3), activation="relu", **sizes)
+    flat = Architecture(hidden_units=(), activation="tanh", **sizes)
+    folds = [initial_parameters(deep, seed + fold, np.dtype(np.float32)) for fold in range(3)]
+    stack = Parameters(
+        tuple(np.concatenate(layer) for layer in zip(*(one.W for one in folds), strict=True)),
+        tuple(np.concatenate(layer) for layer in zip(*(one.b for one in folds), strict=True)),
+    )
+    single = initial_parameters(flat, seed, np.dtype(np.float32))
+    return Model.ensemble(prepared, [Member(deep, stack, 0.6), Member(flat, single, 0.4)], study)
 
 
 def houses(folder: Path) -> str:
@@ -62,6 +77,12 @@ def dataset_of(kind: str, folder: Path) -> Dataset:
 
 
 KINDS = ("binary", "multiclass", "regression", "table", "images")
+
+
+def ensemble_of(kind: str, folder: Path, **options: Any) -> tuple[PreparedData, Model]:
+    """What a kind of ensemble was made from, and the ensemble."""
+    prepared = prepare(dataset_of(kind, folder))
+    return prepared, untrained_ensemble(prepared, **options)
 
 
 def model_of(kind: str, folder: Path, **options: Any) -> tuple[PreparedData, Model]:

@@ -16,12 +16,14 @@ from experiments.dataset import load_dataset
 from experiments.errors import InputError
 from experiments.mlflow_connection import prepare_environment
 from experiments.model import Model
+from experiments.outbox import Outbox
 from experiments.preparation import prepare
 from sweeps.prediction.named_model import find_model
 from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write
 from sweeps.storage.workspace import Workspace
-from tests.experiments.support.models import KINDS, model_of, untrained
+from tests.experiments.support.models import KINDS, ensemble_of, model_of, untrained
 from tests.experiments.support.models import houses as write_houses
+from tests.experiments.support.study_facts import finished as end_of_study
 from tests.sweeps.support.command_line import CommandLine
 
 STUDY = "houses/20261123-020000"
@@ -304,6 +306,32 @@ def test_a_model_is_found_as_a_file_a_folder_a_study_and_a_sweep(workspace, inpu
     assert find_model("pyfunc", workspace).study == STUDY
 
 
+@pytest.mark.parametrize("recommended", ["ensemble", "winner"])
+def test_of_a_studys_two_models_the_one_is_meant_that_its_last_success_recommends(workspace, inputs, recommended):
+    folder = workspace.study_folder(STUDY)
+    ensemble_of("table", inputs, study=STUDY)[1].save(folder.ensemble)
+    outbox = Outbox(folder.outbox)
+    for name in (STUDY, "houses", str(folder.path)):
+        assert len(find_model(name, workspace).members) == 1, "nothing is on record yet"
+    files = {"model_file": folder.model.name, "ensemble_file": folder.ensemble.name}
+    outbox.append(end_of_study(1, **files, recommended=recommended))
+    outbox.append(end_of_study(2, state="KILLED"))  # continued, and interrupted
+    for name in (STUDY, "houses", str(folder.path)):
+        assert len(find_model(name, workspace).members) == (2 if recommended == "ensemble" else 1)
+    assert len(find_model(str(folder.model), workspace).members) == 1
+    assert len(find_model(str(folder.ensemble), workspace).members) == 2
+    outbox.append(end_of_study(3, model_file=folder.model.name))
+    assert len(find_model(STUDY, workspace).members) == 1, "the ensemble is of an earlier end"
+
+
+def test_files_are_predicted_by_an_ensemble_as_by_a_model(houses, inputs):
+    _, X = houses
+    _, ensemble = ensemble_of("table", inputs)
+    predicted = predict_files(ensemble, paths("new.csv"))
+    with one_blas_thread():
+        np.testing.assert_array_equal(predicted["prediction"], ensemble.predict(X))
+
+
 def test_names_of_no_model_are_answered_with_those_there_are(workspace):
     for name, message in {
         "house": r"house: no such file, and no such study .* Here are: houses/20261123-020000, .*houses@candidate\.",
@@ -398,7 +426,10 @@ def test_categories_that_training_had_not_are_told_on_stderr(finished):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["houses@champion", "new.csv"], "houses@champion: no such alias. houses has the aliases candidate. Name one"),
+        (
+            ["houses@champion", "new.csv"],
+            "houses@champion: no such alias. houses has the aliases candidate, winner. Name",
+        ),
         (["houses", "new.csv", "--proba"], "new.csv: a regression has no probabilities."),
         (["absent.h5", "new.csv"], "absent.h5: no such file."),
     ],

@@ -95,8 +95,8 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     assert last.state == ("FAILED" if last.model_file is None else "FINISHED")
     weights = None
     if last.model_file is not None:
-        parameters = load_weights(workspace.study_folder(stored.name).path / last.model_file).parameters
-        weights = [array.tobytes() for array in (*parameters.W, *parameters.b)]
+        (member,) = load_weights(workspace.study_folder(stored.name).path / last.model_file).members
+        weights = [array.tobytes() for array in (*member.parameters.W, *member.parameters.b)]
     return Outcome(
         rows=rows,
         facts={fact.key: _without_times(fact) for fact in trials},
