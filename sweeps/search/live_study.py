@@ -5,8 +5,9 @@ the same whenever the sweep runs (Hyperband draws a trial's bracket from the stu
 The storage is what lasts. A new trial goes into it complete with its parameters in one write, so a
 kill can leave a trial unfinished but never half asked.
 
-What a sampler notes for itself stays in the live study. A resumed sweep repeats the asks of a sampler that has notes,
-and takes the parameters from the storage all the same.
+What TPE and GP note of a trial, all that they proposed for it, lasts with it. The others' notes build on each other and
+stay in the live study: a resumed sweep repeats the asks of such a sampler, and takes the parameters from the storage
+all the same.
 """
 
 import copy
@@ -75,7 +76,7 @@ class LiveStudy:
         """Number and hyperparameters of the next trial: none that an earlier one has, as long as there are others."""
         number = self.n_asked
         stored = self._in_storage.get(number)
-        if stored is not None and not self._samplers.notes_asks:
+        if stored is not None and not self._samplers.repeats_asks:
             self._live.add_trial(_as_it_was_asked(stored))
             trial_id = self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number)
             candidate = recall(stored, self._config.search)
@@ -108,11 +109,10 @@ class LiveStudy:
             draft, candidate = self._drafted(trial_id, self._samplers.new(number, attempt))
             if candidate not in self._tried:
                 return trial_id, draft, candidate
-        if not self._samplers.space.is_finite:
-            return trial_id, draft, candidate  # trained again, from other initial weights
         self._memory.set_trial_system_attr(trial_id, "fixed_params", {})  # what was enqueued has been tried
-        draft, candidate = self._drafted(trial_id, new_brute_force(number))
-        return trial_id, draft, candidate
+        last = new_brute_force(number) if self._samplers.space.is_finite else self._samplers.new(number, attempt + 1)
+        draft, candidate = self._drafted(trial_id, last)
+        return trial_id, draft, candidate  # among infinitely many, one that is repeated even now is trained again
 
     def _drafted(self, trial_id: int, sampler: BaseSampler) -> tuple[Draft, Candidate]:
         self._live.sampler = sampler
@@ -127,9 +127,10 @@ class LiveStudy:
         return n_configurations(self._config.search, n_tried) == n_tried
 
     def _write(self, number: int) -> None:
-        """Write a new trial through to the storage, without what the sampler noted for itself."""
+        """Write a new trial through to the storage."""
         template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
-        template.system_attrs = {}
+        if self._samplers.repeats_asks:
+            template.system_attrs = {}  # made again on a resume; of CMA-ES, it would be a pickle
         self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
         self._in_storage[number] = self._stored.storage.get_trial(self._trial_ids[number])
         if self._in_storage[number].number != number:

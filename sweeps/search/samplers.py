@@ -21,19 +21,21 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import InputError
+from sweeps.configuration.config import Config
 from sweeps.search.optuna_private import QuickTPESampler
-from sweeps.trials.configurations import Space
+from sweeps.trials.configurations import Space, n_trials_of
 
-POPULATION_SIZE = 20
-"""Complete trials in a generation of `nsgaii`; with Optuna's 50, a sweep of 100 trials would be random to its end."""
+POPULATION_SIZE = 10
+"""Complete trials in a generation of `nsgaii`; with Optuna's 50, 100 trials of which half are pruned are all random."""
 
 _PACKAGES = {"cmaes": ("cmaes", "cmaes"), "gp": ("torch", "gp")}  # the package, and the extra that brings it
 
 _NOTES = {
-    "gp": "sampler = gp: an ask takes 0.5 s of one core at 100 complete trials and 4 s at 1,000.",
+    "gp": "sampler = gp: once 10 trials are complete, each further trial costs 1 to 2 s of one core before it begins.",
     "cmaes": "sampler = cmaes learns from the numbers that every trial has; activation and widths that depend on "
     "the depth are drawn at random.",
-    "nsgaii": f"sampler = nsgaii draws at random until {POPULATION_SIZE} trials are complete; pruned ones do not count.",
+    "nsgaii": f"sampler = nsgaii draws at random until {POPULATION_SIZE} trials are complete; pruned ones do not "
+    "count.",
 }
 
 
@@ -54,11 +56,11 @@ class Samplers:
     @property
     def needs_window(self) -> bool:
         """Whether an ask would grow with the history, and does as well with a part of it: see `window.py`."""
-        return self.name == "tpe"
+        return self.name in ("tpe", "gp")
 
     @property
-    def notes_asks(self) -> bool:
-        """Whether an ask leaves notes in the live study that later asks go by: then it is repeated on a resume."""
+    def repeats_asks(self) -> bool:
+        """Whether a resume asks again what was asked: the sampler goes by notes that earlier asks left in the study."""
         return self.name in ("cmaes", "qmc", "nsgaii")
 
     def new(self, number: int, attempt: int = 0) -> BaseSampler:
@@ -93,9 +95,9 @@ class Samplers:
 class SamplerOfSpace(BaseSampler):
     """A sampler that models the same hyperparameters in every trial; the others are drawn at random.
 
-    Optuna works out anew before each trial which hyperparameters its trials have in common. Where depth decides how many widths
-    there are, the answer shrinks with the first complete shallow trial: CMA-ES then draws at random for good, and QMC
-    begins another sequence.
+    Optuna works out before each trial which hyperparameters its complete trials have in common. Where depth decides how
+    many widths there are, the answer changes with them: CMA-ES then draws at random for good, and QMC begins another
+    sequence.
     """
 
     def __init__(self, sampler: BaseSampler, space: dict[str, BaseDistribution], seed: int) -> None:
@@ -149,6 +151,12 @@ def check_package(name: str) -> None:
         )
 
 
-def note_on(name: str) -> str:
-    """What a person should know before a sweep with this sampler; empty where there is nothing."""
-    return _NOTES.get(name, "")
+def notes_on(config: Config) -> list[str]:
+    """What a person should know of the search before it begins, a sentence or two each."""
+    notes = [_NOTES[config.study.sampler]] if config.study.sampler in _NOTES else []
+    if (n_trials := n_trials_of(config)) < config.sweep.n_trials:
+        notes.append(
+            f"The search space has {n_trials} configurations, and none is tried twice: {n_trials} trials instead of "
+            f"{config.sweep.n_trials}."
+        )
+    return notes
