@@ -4,7 +4,11 @@
 # WITH: optuna==5.0.0; Python 3.11.7
 # EXPECTED: two studies with the same trials, states, parameters and values get the same proposal from the same seed.
 # SEEN:
-# MATTERS:
+#    0 trials of one layer run: 20 of 20 proposals for the second layer agree with a copy's; [806, 363, 791, 780] [806, 363, 791, 780]
+#   16 trials of one layer run: 0 of 20 proposals for the second layer agree with a copy's; [6, 898, 909, 887] [806, 363, 791, 780]
+# MATTERS: With workers in parallel, shallow networks push the others' deeper layers away from the widths that were good, for as long as
+#   they run. And a study whose running trials were restored from their parameters goes on otherwise than the one that never
+#   stopped. Keep system attributes when a running trial is written down again; constant_liar=False leaves running trials out.
 # SOURCE: optuna/optuna, optuna/samplers/_tpe/sampler.py: constant_liar=True is the default since 5.0; _get_params reads the system
 #   attribute tpe:relative_params of running trials.
 set -euo pipefail
@@ -69,7 +73,7 @@ for n_running in (0, 16):
     assert [(t.state, t.params, t.value) for t in study.trials] == [(t.state, t.params, t.value) for t in again.trials]
     ours, theirs = proposals(study), proposals(again)
     n_same = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    print(f"{n_running:2} trials of one layer run: {n_same} of 20 proposals for the second layer agree with a copy's;", ours[:6], theirs[:6])
+    print(f"{n_running:2} trials of one layer run: {n_same} of 20 proposals for the second layer agree with a copy's;", ours[:4], theirs[:4])
     if (n_same == 20) != (n_running == 0):
         raise SystemExit("changed: a running trial steers a parameter that it does not have no longer")
 PROGRAM
