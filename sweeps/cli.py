@@ -72,6 +72,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
         from sweeps.data import load_data, problem_of, unseen_in_test
         from sweeps.needs import check_needs
         from sweeps.results.summary import data_summary
+        from sweeps.search.samplers import notes_on
         from sweeps.trials.recipe import with_recipe
 
         checked = load_config(config)
@@ -83,7 +84,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
             "config": resolved.model_dump(mode="json", exclude_none=True),
             "data": data_summary(prepared),
         }
-        for note in unseen_in_test(prepared):
+        for note in (*unseen_in_test(prepared), *notes_on(resolved)):
             _say(note)
         typer.echo(json.dumps(document) if as_json else _as_lines(document))
 

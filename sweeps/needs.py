@@ -16,3 +16,7 @@ def check_needs(config: Config) -> None:
         from sweeps.storage.database import check_database  # of Optuna, which takes another
 
         check_database(expand_uri(config.study.storage, "[study] storage"))
+    if config.study.sampler != "tpe":
+        from sweeps.search.samplers import check_package  # of Optuna too
+
+        check_package(config.study.sampler)

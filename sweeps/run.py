@@ -30,6 +30,7 @@ from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
 from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
+from sweeps.search.samplers import check_package, notes_on
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import Winner, crown
 from sweeps.storage.checkpoint import Checkpoint
@@ -38,6 +39,7 @@ from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.study_lease import place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import open_study
+from sweeps.trials.configurations import n_configurations
 from sweeps.trials.problem import Problem
 from sweeps.trials.recipe import with_recipe
 from sweeps.trials.rungs import Rungs
@@ -66,6 +68,7 @@ def run_sweep(
     began_at = time.monotonic()
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
+    check_package(config.study.sampler)
     with ExitStack() as run:  # what is entered here stays open when the workers are gone
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
@@ -82,6 +85,7 @@ def run_sweep(
         task=prepared.dataset.task,
         n_test=prepared.dataset.n_test,
         rows=leaderboard,
+        n_configurations=n_configurations(sweep.config.space, config.sweep.n_trials),
         winner=winner,
         model_file=None if winner is None else str(sweep.folder.model.relative_to(workspace.directory)),
         report_file=str(sweep.folder.report.relative_to(workspace.directory)) if has_report else None,
@@ -126,7 +130,7 @@ def _begun(
         progress,
         open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
-        for note in unseen_in_test(prepared):
+        for note in (*unseen_in_test(prepared), *notes_on(config)):
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say) as record:

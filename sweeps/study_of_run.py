@@ -18,6 +18,7 @@ from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.study_lease import StudyLease, place_of
 from sweeps.storage.workspace import Workspace
+from sweeps.trials.configurations import n_trials_of
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def find_or_create(
             continue
         _say_what_has_changed(stored, say)
         say(f"Continuing {stored.name}.")
-        n_trials = max(config.sweep.n_trials, len(stored.trials))  # what has begun is brought to its end
+        n_trials = max(n_trials_of(config), len(stored.trials))  # what has begun is brought to its end
         stored.set_attribute("n_trials", n_trials)
         workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
         return stored
@@ -82,7 +83,7 @@ def find_or_create(
             engine=software()["engine"],
             optuna=optuna.__version__,
             search=config.space.model_dump(mode="json"),
-            n_trials=config.sweep.n_trials,
+            n_trials=n_trials_of(config),
             started_at=time.time(),
             lease="" if url is None else f"new 0 {place_of(workspace)}",
         ),

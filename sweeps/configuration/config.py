@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -221,6 +222,31 @@ def _check_no_password(uri: str) -> str:
 
 URI = Annotated[str, AfterValidator(_check_no_password)]
 
+SAMPLERS_THAT_DO_NOT_FIT = {
+    "grid": "A grid has the same axes everywhere, and here the depth of a network decides how many widths it has; "
+    '"brute_force" tries every configuration of such a space.',
+    "nsgaiii": 'It is for several objectives, and a sweep has one; "nsgaii" works with one.',
+    "partial_fixed": "A plain value in [search] fixes a hyperparameter, and [[enqueue]] one of a single trial.",
+    "hebo": "OptunaHub's samplers are downloaded while a study runs, so nothing says which code a sweep would get.",
+    "auto": "OptunaHub's samplers are downloaded while a study runs, so nothing says which code a sweep would get.",
+}
+"""Samplers of Optuna and OptunaHub that a sweep refuses, and why."""
+
+
+def _check_sampler_fits(name: object) -> object:
+    if isinstance(name, str) and name in SAMPLERS_THAT_DO_NOT_FIT:
+        raise InputError(
+            f'"{name}" does not fit a sweep.',
+            SAMPLERS_THAT_DO_NOT_FIT[name],
+            "Choose tpe, random, gp, cmaes, qmc, nsgaii or brute_force.",
+        )
+    return name
+
+
+SamplerName = Annotated[
+    Literal["tpe", "random", "gp", "cmaes", "qmc", "nsgaii", "brute_force"], BeforeValidator(_check_sampler_fits)
+]
+
 
 class StudySection(Section):
     """How Optuna searches and where it remembers.
@@ -230,7 +256,7 @@ class StudySection(Section):
     sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
     """
 
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
     storage: URI | None = None
@@ -291,6 +317,54 @@ class ExecutionSection(Section):
         return self
 
 
+class EnqueuedConfiguration(Section):
+    """One `[[enqueue]]` table: hyperparameters to try before the sampler is asked; it chooses those left out."""
+
+    learning_rate: PositiveFloat | None = None
+    n_iterations: PositiveInt | None = None
+    depth: Depth | None = None
+    hidden_units: tuple[PositiveInt, ...] | None = None
+    activation: ActivationName | None = None
+
+    @model_validator(mode="after")
+    def _depth_is_that_of_the_widths(self) -> Self:
+        if self.hidden_units is not None and self.depth not in (None, len(self.hidden_units)):
+            raise InputError(
+                f"depth = {self.depth} with hidden_units = {list(self.hidden_units)}.",
+                "A network has as many hidden layers as widths;",
+                "remove depth.",
+            )
+        return self
+
+    @property
+    def checked(self) -> list[tuple[str, str, object]]:
+        """What is given: its name here, the key of `[search]` that it must agree with, its value."""
+        depth = len(self.hidden_units) if self.hidden_units is not None else self.depth
+        widths = self.hidden_units or ()
+        plain = [(name, name, getattr(self, name)) for name in ("learning_rate", "n_iterations", "activation")]
+        return [
+            (name, key, value)
+            for name, key, value in (
+                *plain,
+                ("depth" if self.hidden_units is None else "the number of hidden_units", "depth", depth),
+                *(("hidden_units", "hidden_units", width) for width in widths),
+            )
+            if value is not None
+        ]
+
+
+def _is_in(value: object, searched: object) -> bool:
+    if isinstance(searched, FloatRange | IntRange | DepthRange):
+        return isinstance(value, int | float) and searched.low <= value <= searched.high
+    return value in searched if isinstance(searched, tuple) else value == searched
+
+
+def _in_words(searched: object) -> str:
+    if isinstance(searched, FloatRange | IntRange | DepthRange):
+        return f"from {searched.low} to {searched.high}"
+    return f"one of {', '.join(searched)}" if isinstance(searched, tuple) else f"{searched}"
+
+
 class Config(Section):
     """The whole configuration, with the place its relative paths start from."""
 
@@ -298,6 +372,7 @@ class Config(Section):
     data: DataSection
     search: SearchSection = SearchSection()
     training: TrainingSection = TrainingSection()
+    enqueue: tuple[EnqueuedConfiguration, ...] = ()
     study: StudySection = StudySection()
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
@@ -306,6 +381,35 @@ class Config(Section):
     _source: str = PrivateAttr(default="configuration")
     _text: str = PrivateAttr(default="")
     _as_written: Self | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _enqueued_are_in_what_is_written(self) -> Self:
+        self._check_enqueued(self.search.model_fields_set)
+        return self
+
+    def _check_enqueued(self, keys: Set[str]) -> None:
+        for number, table in enumerate(self.enqueue, start=1):
+            for name, key, value in table.checked:
+                searched = getattr(self.search, key)
+                if key in keys and not _is_in(value, searched):
+                    raise InputError(
+                        f"[[enqueue]] table {number}, {name}: {value!r} is outside [search] {key}.",
+                        f"It must be {_in_words(searched)}.",
+                        f"Change it, or widen [search] {key}.",
+                    )
+
+    @model_validator(mode="after")
+    def _brute_force_has_an_end(self) -> Self:
+        if self.study.sampler == "brute_force":
+            for key, searched in self.space:
+                if isinstance(searched, FloatRange) and searched.low < searched.high:
+                    table = "training" if key in TrainingSection.model_fields else "search"
+                    raise InputError(
+                        f'[study] sampler: "brute_force" with [{table}] {key} {_in_words(searched)}.',
+                        "It tries every configuration there is, and there are infinitely many reals.",
+                        f"Give {key} a plain value ({key} = {searched.low}), or choose another sampler.",
+                    )
+        return self
 
     @property
     def directory(self) -> Path:
@@ -334,9 +438,14 @@ class Config(Section):
         return self._as_written or self
 
     def filled_in(self, search: SearchSection, training: TrainingSection) -> Self:
-        """A copy with these two tables, which remembers what was written."""
+        """A copy with these two tables, which remembers what was written.
+
+        Raises:
+            InputError: An enqueued configuration is outside of them.
+        """
         copy = self.model_copy(update={"search": search, "training": training})
         copy._as_written = self.as_written
+        copy._check_enqueued(set(SearchSection.model_fields))
         return copy
 
     @property
@@ -348,11 +457,13 @@ class Config(Section):
 
     def fingerprint(self, data_digest: str) -> str:
         """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
-        decisive = {
+        decisive: dict[str, object] = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
             "search": self.space.model_dump(),
             "study": self.study.model_dump(exclude={"storage"}),
             "dtype": self.execution.dtype,
         }
+        if self.enqueue:
+            decisive["enqueue"] = [table.model_dump() for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

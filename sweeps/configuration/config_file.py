@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
-from sweeps.configuration.config import Config
+from sweeps.configuration.config import Config, EnqueuedConfiguration
 
 DEFAULT_CONFIG = "breast_cancer"
 
@@ -72,7 +72,8 @@ def _replaced(config: Config, sections: Mapping[str, Mapping[str, Any]], source:
     """A checked copy with some keys replaced; `source` is whom messages name."""
     values = config.model_dump(exclude_unset=True)  # what is not said is for the recipe to say
     for section, changes in sections.items():
-        values[section] = values.get(section, {}) | dict(changes)
+        is_table = isinstance(changes, Mapping)  # [[enqueue]] is a list of tables, replaced as a whole
+        values[section] = values.get(section, {}) | dict(changes) if is_table else changes
     changed = parse_config(values, source=source, directory=config.directory)
     return changed.placed(directory=config.directory, source=config.source, text=config.text)
 
@@ -82,12 +83,13 @@ def as_toml(config: Config) -> str:
     config = config.as_written
     if config.text and _says_the_same(Config.model_validate(tomllib.loads(config.text)), config):
         return config.text
-    tables = config.model_dump(mode="json", exclude_none=True)
-    tables["search"] = config.search.model_dump(mode="json", exclude_unset=True)  # the rest is the recipe's
+    sections = config.model_dump(mode="json", exclude_none=True)
+    sections["search"] = config.search.model_dump(mode="json", exclude_unset=True)  # the rest is the recipe's
+    enqueued = [("[[enqueue]]", table) for table in sections.pop("enqueue")]
+    tables = [(f"[{section}]", table) for section, table in sections.items() if table]
     written = [
-        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
-        for section, table in tables.items()
-        if table
+        f"{head}\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
+        for head, table in tables + enqueued
     ]
     return f"# {config.source}, as it was run\n\n" + "\n".join(written)
 
@@ -195,7 +197,7 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
     complaint = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     tags = ("range", "value")  # what pydantic puts behind [search] and a key
     place = [str(part) for depth, part in enumerate(complaint["loc"]) if depth != 2 or part not in tags]
-    where = f"{source} [{place[0]}]{' ' + '.'.join(place[1:]) if place[1:] else ''}"
+    where = _place_in_words(source, place)
     given = mask_password(repr(complaint["input"]))
     match complaint["type"]:
         case "extra_forbidden":
@@ -209,7 +211,7 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
             return InputError(f"{where}: missing.", "It has no default.", "Add it.")
         case "value_error":  # our own validators speak in three parts already
             ours: InputError = complaint["ctx"]["error"]
-            return InputError(f"{where}: {ours.what}", ours.allowed, ours.fix)
+            return InputError(f"{where}{':' if place else ''} {ours.what}", ours.allowed, ours.fix)
         case "literal_error":
             choices = re.findall(r"'([^']+)'", complaint["msg"])
             what = f"{where}: {given} is unknown.{nearest(str(complaint['input']), choices)}"
@@ -218,8 +220,22 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
     return InputError(f"{where}: {given} is not allowed.", f"{allowed}.", "Change it.")
 
 
+def _place_in_words(source: str, place: list[str]) -> str:
+    """Where in the file; what is said of several sections names them itself, so that there the place is empty."""
+    match place:
+        case []:
+            return source
+        case ["enqueue", index, *keys]:
+            return f"{source} [[enqueue]] table {int(index) + 1}{', ' + '.'.join(keys) if keys else ''}"
+        case [section, *keys]:
+            return f"{source} [{section}]{' ' + '.'.join(keys) if keys else ''}"
+    raise AssertionError(place)
+
+
 def _known_keys(place: list[str]) -> list[str]:
     """Keys of the table at `place`: of the file, of a section, or of a range."""
+    if place[:1] == ["enqueue"]:
+        return list(EnqueuedConfiguration.model_fields)
     if len(place) == 2:
         return ["low", "high", "log"]
     model: type[BaseModel] = Config

@@ -8,6 +8,7 @@ from experiments.errors import listed
 from experiments.facts import DataFact
 from sweeps.configuration.config import Config, DepthRange, FloatRange, IntRange
 from sweeps.search.winner import Winner
+from sweeps.trials.configurations import n_trials_of
 from sweeps.trials.stored_trial import StoredTrial
 
 N_CLASSES = 20
@@ -19,7 +20,7 @@ def searched(config: Config, data: DataFact) -> str:
     balance = listed((f"{count:,} {_plain(name)}" for name, count in data.class_balance.items()), N_CLASSES)
     ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.space)
     return (
-        f"**{config.sweep.name}**: {config.sweep.n_trials:,} trials on {data.n_train:,} training examples of "
+        f"**{config.sweep.name}**: {n_trials_of(config):,} trials on {data.n_train:,} training examples of "
         f"{data.n_features:,} features ({data.task}{': ' + balance if balance else ''}) from {_plain(data.source)}; "
         f"{data.n_test:,} test examples sealed away.\n\n"
         f"| searched | values |\n|---|---|\n{ranges}\n"

@@ -32,6 +32,7 @@ class SweepResult:
         state: FINISHED, FAILED (no trial succeeded).
         task, n_test: Kind of the task and size of the test set.
         rows: The leaderboard.
+        n_configurations: How many the search space has; None where they are more than the trials that were asked for.
         winner: None when no trial succeeded.
         model_file: Where the winner's model is; None without a winner.
         report_file: Where the report is; None without one.
@@ -47,6 +48,7 @@ class SweepResult:
     task: str
     n_test: int
     rows: list[StoredTrial]
+    n_configurations: int | None
     winner: Winner | None
     model_file: str | None
     report_file: str | None
@@ -60,6 +62,11 @@ class SweepResult:
     def model_name(self) -> str | None:
         """What `predict` calls the winner: its alias in MLflow, or its file where MLflow has not everything yet."""
         return self.model_file if self.model_file is None or self.delivery.n_pending else f"{self.sweep}@{ALIAS}"
+
+    @property
+    def has_tried_all(self) -> bool:
+        """Whether every configuration of the search space has a trial."""
+        return len({trial.candidate for trial in self.rows}) == self.n_configurations
 
     def count(self, state: TrialState) -> int:
         """Number of trials in a state."""
@@ -98,6 +105,7 @@ class SweepResult:
             "n_complete": self.count(TrialState.COMPLETE),
             "n_pruned": self.count(TrialState.PRUNED),
             "n_failed": self.count(TrialState.FAIL),
+            "n_configurations": self.n_configurations,
             "best": best
             and {
                 "number": best.number,

@@ -23,6 +23,9 @@ def summary(result: SweepResult) -> str:
         f"{result.study}: {result.state}. {counts}, in {result.elapsed_seconds:.1f} s.",
         leaderboard_table(result.rows[:N_BEST]),
     ]
+    if result.has_tried_all:
+        n = result.n_configurations
+        parts[0] += f"\nEvery configuration has been tried: the search space has {n}. To search on, widen [search]."
     if result.winner is None:
         has_failed = result.count(TrialState.FAIL) > 0
         advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"

@@ -4,24 +4,35 @@ Why two: the live study has a fixed name and holds only what the schedule has ap
 the same whenever the sweep runs (Hyperband draws a trial's bracket from the study's name), and asks cost no query.
 The storage is what lasts. A new trial goes into it complete with its parameters in one write, so a
 kill can leave a trial unfinished but never half asked.
+
+What TPE and GP note of a trial, all that they proposed for it, lasts with it. The others' notes build on each other and
+stay in the live study: a resumed sweep repeats the asks of such a sampler, and takes the parameters from the storage
+all the same.
 """
 
 import copy
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import optuna
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from experiments.errors import InputError
 from sweeps.configuration.config import Config
 from sweeps.search.pruners import new_pruner
-from sweeps.search.samplers import new_sampler
-from sweeps.search.window import WindowedMemory
+from sweeps.search.samplers import Samplers, new_brute_force
+from sweeps.search.window import Draft, WindowedMemory
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import EarlyEnd
+from sweeps.trials.configurations import n_configurations, space_of
+from sweeps.trials.enqueued import fixed_params
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate, recall, suggest
 from sweeps.trials.stored_trial import StoredTrial
+
+MAX_ATTEMPTS = 20
+"""How often a sampler that proposes what has been tried is asked again."""
 
 
 class LiveStudy:
@@ -43,6 +54,8 @@ class LiveStudy:
         self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
+        self._samplers = Samplers(config.study.sampler, config.sweep.seed, space_of(self._space))
+        self._tried: set[Candidate] = set()
         self._memory = WindowedMemory()
         self._live = optuna.create_study(
             storage=self._memory, study_name=config.sweep.name, pruner=new_pruner(config.study.pruner, rungs)
@@ -61,29 +74,72 @@ class LiveStudy:
         return self.n_asked < self._n_before
 
     def ask(self) -> tuple[int, Candidate]:
-        """Number and hyperparameters of the next trial."""
+        """Number and hyperparameters of the next trial: none that an earlier one has, as long as there are others."""
         number = self.n_asked
         stored = self._in_storage.get(number)
-        if stored is None:
-            self._live.sampler = new_sampler(self._config.study.sampler, self._config.sweep.seed, number)
-            trial = self._live.ask()
-            with self._memory.windowed(self._live_id):
-                candidate = suggest(trial, self._space)
-            template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
-            self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
-            self._in_storage[number] = self._stored.storage.get_trial(self._trial_ids[number])
-            if self._in_storage[number].number != number:
-                raise InputError(
-                    f"{self._stored.name}: trial {number} was written as trial {self._in_storage[number].number}.",
-                    "A study has one writer; another program has added trials to this one.",
-                    "Stop it, then start afresh: python -m sweeps run --new",
-                )
-        else:
-            candidate = recall(stored, self._space)
+        if stored is not None and not self._samplers.repeats_asks:
             self._live.add_trial(_as_it_was_asked(stored))
-            trial = Trial(self._live, self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number))
-        self._trials.append(trial)
+            trial_id = self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number)
+            candidate = recall(stored, self._space)
+        else:
+            trial_id, draft, candidate = self._propose(number)
+            if stored is not None:  # another Optuna may propose something else
+                draft.parameters.update(
+                    (name, (distribution.to_internal_repr(stored.params[name]), distribution))
+                    for name, distribution in stored.distributions.items()
+                )
+                candidate = recall(stored, self._space)
+            self._memory.keep(draft)
+            if stored is None:
+                self._write(number)
+        self._tried.add(candidate)
+        self._trials.append(Trial(self._live, trial_id))
         return number, candidate
+
+    def _propose(self, number: int) -> tuple[int, Draft, Candidate]:
+        """A new trial of the live study, and what it is to be: a draft, which has changed nothing there yet."""
+        if number < len(self._config.enqueue):
+            self._live.enqueue_trial(fixed_params(self._config.enqueue[number]))
+        self._live.sampler = self._samplers.new(number)
+        self._live.ask()
+        trial_id = self._memory.get_trial_id_from_study_id_trial_number(self._live_id, number)
+        draft, candidate = self._drafted(trial_id, self._live.sampler)
+        if candidate not in self._tried or self._is_exhausted:
+            return trial_id, draft, candidate
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            draft, candidate = self._drafted(trial_id, self._samplers.new(number, attempt))
+            if candidate not in self._tried:
+                return trial_id, draft, candidate
+        self._memory.set_trial_system_attr(trial_id, "fixed_params", {})  # what was enqueued has been tried
+        last = new_brute_force(number) if self._samplers.space.is_finite else self._samplers.new(number, attempt + 1)
+        draft, candidate = self._drafted(trial_id, last)
+        return trial_id, draft, candidate  # among infinitely many, one that is repeated even now is trained again
+
+    def _drafted(self, trial_id: int, sampler: BaseSampler) -> tuple[Draft, Candidate]:
+        self._live.sampler = sampler
+        window = self._memory.windowed(self._live_id) if self._samplers.needs_window else nullcontext()
+        with self._memory.drafting(trial_id) as draft, window:
+            return draft, suggest(Trial(self._live, trial_id), self._space)
+
+    @property
+    def _is_exhausted(self) -> bool:
+        """Whether every configuration has been tried; a sweep then has no more trials, see `n_trials_of`."""
+        n_tried = len(self._tried)
+        return n_configurations(self._space, n_tried) == n_tried
+
+    def _write(self, number: int) -> None:
+        """Write a new trial through to the storage."""
+        template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
+        if self._samplers.repeats_asks:
+            template.system_attrs = {}  # made again on a resume; of CMA-ES, it would be a pickle
+        self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
+        self._in_storage[number] = self._stored.storage.get_trial(self._trial_ids[number])
+        if self._in_storage[number].number != number:
+            raise InputError(
+                f"{self._stored.name}: trial {number} was written as trial {self._in_storage[number].number}.",
+                "A study has one writer; another program has added trials to this one.",
+                "Stop it, then start afresh: python -m sweeps run --new",
+            )
 
     def outcome(self, number: int) -> StoredTrial | None:
         """A trial that had ended before this process began; None for every other one.

@@ -1,15 +1,30 @@
-"""The part of a study's history that a sampler is shown: the thousandth ask costs little more than the hundredth."""
+"""The live study's memory: what a sampler is shown of it, and what it proposes before anything is decided."""
 
+import copy
 from bisect import insort
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a sampler proposes for a trial: its parameters as Optuna keeps them, and the sampler's own notes."""
+
+    trial_id: int
+    parameters: dict[str, tuple[float, BaseDistribution]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
 class WindowedMemory(InMemoryStorage):
-    """Optuna's storage in memory, which shows a sampler no more trials than a window holds: an ask costs what they do.
+    """Optuna's storage in memory, which can show a sampler a window of the trials, and take its proposal as a draft.
+
+    With a window, an ask costs what the trials in it do: the thousandth little more than the hundredth.
 
     The window keeps the `N_BEST` finished trials that TPE models as good, so this half of its model is that of the
     whole history; and the newest of the others, which are most of what TPE weighs in the other half.
@@ -23,6 +38,44 @@ class WindowedMemory(InMemoryStorage):
         super().__init__()
         self._best: list[tuple[bool, int, float, int]] = []
         self._shown: list[FrozenTrial] | None = None
+        self._draft: Draft | None = None
+
+    @contextmanager
+    def drafting(self, trial_id: int) -> Iterator[Draft]:
+        """Until left, what is written of this trial goes into a draft, and the trial itself stays as it is."""
+        self._draft = Draft(trial_id)
+        try:
+            yield self._draft
+        finally:
+            self._draft = None
+
+    def keep(self, draft: Draft) -> None:
+        """Make a draft the trial's own."""
+        for name, (value, distribution) in draft.parameters.items():
+            self.set_trial_param(draft.trial_id, name, value, distribution)
+        for key, note in draft.notes.items():
+            self.set_trial_system_attr(draft.trial_id, key, note)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As the interface says; while there is a draft, a copy, because Optuna changes what it was given."""
+        trial = super().get_trial(trial_id)
+        return copy.deepcopy(trial) if self._draft is not None else trial
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """As the interface says, or into the draft."""
+        if self._draft is not None and trial_id == self._draft.trial_id:
+            self._draft.parameters[param_name] = (param_value_internal, distribution)
+        else:
+            super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ANN401  # what JSON can hold
+        """As the interface says, or into the draft."""
+        if self._draft is not None and trial_id == self._draft.trial_id:
+            self._draft.notes[key] = value
+        else:
+            super().set_trial_system_attr(trial_id, key, value)
 
     @contextmanager
     def windowed(self, study_id: int) -> Iterator[None]:

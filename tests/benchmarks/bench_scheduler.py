@@ -24,7 +24,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
@@ -34,7 +34,6 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
-import sweeps.search.live_study
 from engine.threads import one_blas_thread
 from engine.worker import Rung, RungResult
 from experiments.outbox import Outbox
@@ -46,6 +45,7 @@ from sweeps.execution.contract import RungExecutor
 from sweeps.execution.processes import WorkerProcesses
 from sweeps.recording.facts import sweep_started, trial_finished
 from sweeps.search.live_study import LiveStudy
+from sweeps.search.samplers import Samplers
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.stored_study import StoredStudy
@@ -318,17 +318,17 @@ def growth(n_trials: int) -> str:
     """
     marks = [mark for mark in MARKS if mark <= n_trials]
 
-    def sampler_near_marks(name: str, seed: int, number: int) -> BaseSampler:
+    def sampler_near_marks(samplers: Samplers, number: int, attempt: int = 0) -> BaseSampler:
         is_near = any(abs(number - 16 - mark) <= 60 for mark in marks)  # 16 are asked before the first ends
-        return make_sampler(name if is_near else "random", seed, number)
+        return make_sampler(samplers if is_near else replace(samplers, name="random"), number, attempt)
 
-    make_sampler = sweeps.search.live_study.new_sampler
+    make_sampler = Samplers.new
     sweep = Sweep(n_trials + 80, 16)
-    sweeps.search.live_study.new_sampler = sampler_near_marks
+    Samplers.new = sampler_near_marks
     try:
         sweep.run(SimulatedCluster(16, 1.0, sweep.problem, sweep.meter), no_rung)
     finally:
-        sweeps.search.live_study.new_sampler = make_sampler
+        Samplers.new = make_sampler
     rows, first = [], 0.0
     for mark in marks:
         before, after = (sweep.meter.events[end - 1][1] for end in (mark - 50, mark + 50))

@@ -107,6 +107,48 @@ BAD = {
         {"study": {"sampler": "tpee"}},
         r"\[study\] sampler: 'tpee' is unknown. Did you mean 'tpe'\?",
     ),
+    "a sampler that does not fit": (
+        {"study": {"sampler": "grid"}},
+        r"\[study\] sampler: \"grid\" does not fit a sweep. A grid has the same axes .* Choose tpe, random, gp",
+    ),
+    "a sampler of OptunaHub": (
+        {"study": {"sampler": "hebo"}},
+        r"\[study\] sampler: \"hebo\" does not fit a sweep. OptunaHub's samplers are downloaded while a study runs",
+    ),
+    "brute force over the reals": (
+        {"study": {"sampler": "brute_force"}},
+        r"cats.toml \[study\] sampler: \"brute_force\" with \[search\] learning_rate from 0.001 to 1.0. It tries every "
+        r"configuration .* Give learning_rate a plain value \(learning_rate = 0.001\), or choose another sampler.",
+    ),
+    "an enqueued learning rate outside the range": (
+        {"enqueue": [{}, {"learning_rate": 5}]},
+        r"cats.toml \[\[enqueue\]\] table 2, learning_rate: 5.0 is outside \[search\] learning_rate. "
+        r"It must be from 0.001 to 1.0. Change it, or widen \[search\] learning_rate.",
+    ),
+    "an enqueued value that is not the fixed one": (
+        {"enqueue": [{"n_iterations": 200}], "search": {"n_iterations": 300}},
+        r"\[\[enqueue\]\] table 1, n_iterations: 200 is outside \[search\] n_iterations. It must be 300. Change it",
+    ),
+    "an enqueued activation that is not searched": (
+        {"enqueue": [{"activation": "tanh"}], "search": {"activation": ["relu", "sigmoid"]}},
+        r"\[\[enqueue\]\] table 1, activation: 'tanh' is outside .*It must be one of relu, sigmoid.",
+    ),
+    "an enqueued layer that is too wide": (
+        {"enqueue": [{"hidden_units": [8, 65]}]},
+        r"\[\[enqueue\]\] table 1, hidden_units: 65 is outside \[search\] hidden_units. It must be from 4 to 64.",
+    ),
+    "more enqueued layers than are searched": (
+        {"enqueue": [{"hidden_units": [8] * 5}]},
+        r"\[\[enqueue\]\] table 1, the number of hidden_units: 5 is outside \[search\] depth. It must be from 0 to 4.",
+    ),
+    "an enqueued depth beside other widths": (
+        {"enqueue": [{"hidden_units": [8], "depth": 2}]},
+        r"\[\[enqueue\]\] table 1: depth = 2 with hidden_units = \[8\]. A network has as many .* remove depth.",
+    ),
+    "a misspelt key of an enqueued table": (
+        {"enqueue": [{"learning_rat": 0.1}]},
+        r"\[\[enqueue\]\] table 1, learning_rat: unknown key. Did you mean 'learning_rate'\? Known here: learning_rate",
+    ),
     "an unknown pruner": (
         {"study": {"pruner": "hyperbant"}},
         r"\[study\] pruner: 'hyperbant' is unknown. Did you mean 'hyperband'\? It must be one of",
@@ -307,6 +349,8 @@ def test_the_fingerprint_ignores_what_cannot_change_a_trial(sections):
         {"search": {"depth": {"low": 0, "high": 3}}},
         {"search": {"learning_rate": 0.1}},
         {"search": {"activation": "relu"}},
+        {"enqueue": [{}]},
+        {"enqueue": [{"learning_rate": 0.1}]},
         {"study": {"sampler": "random"}},
         {"study": {"pruner": "none"}},
         {"study": {"trials_in_flight": 8}},
@@ -323,6 +367,16 @@ def test_the_fingerprint_changes_with_what_decides_the_trials(sections):
 
 def test_the_fingerprint_changes_with_the_data():
     assert parsed().fingerprint("other digest") != FINGERPRINT
+
+
+def test_an_enqueued_range_ends_with_its_bounds():
+    tables = [{"learning_rate": 1, "hidden_units": [4, 64]}, {"learning_rate": 0.001, "depth": 0}]
+    assert [table.learning_rate for table in parsed(enqueue=tables).enqueue] == [1.0, 0.001]
+
+
+def test_brute_force_takes_a_range_of_reals_that_is_one_number():
+    search = {"learning_rate": {"low": 0.1, "high": 0.1}}
+    assert parsed(study={"sampler": "brute_force"}, search=search).study.sampler == "brute_force"
 
 
 def test_a_default_written_out_leaves_the_fingerprint_as_it_is():

@@ -171,3 +171,13 @@ def test_the_toml_of_a_configuration_made_in_python_says_the_same_configuration(
     config = small_config(data={"train": 'a "quoted" path \\ ü\n.csv', "target": "y"}, study={"storage": None})
     again = parse_config(tomllib.loads(as_toml(config)), source="again", directory=tmp_path)
     assert again.model_dump() == config.model_dump()
+
+
+def test_enqueued_tables_are_written_and_replaced_as_a_whole(file, tmp_path):
+    tables = [{"learning_rate": 0.1, "hidden_units": [3, 2], "activation": "tanh"}, {"depth": 1}]
+    config = load_config(file, enqueue=tables)
+    assert [table.depth for table in config.enqueue] == [None, 1]
+    again = parse_config(tomllib.loads(as_toml(config)), source="again", directory=tmp_path)
+    assert again.model_dump() == config.model_dump()
+    assert load_config(file, enqueue=[]).enqueue == ()
+    assert override(config, sweep={"n_trials": 9}).enqueue == config.enqueue

@@ -1,10 +1,7 @@
 """The trial table is a function of configuration, data and seed: not of workers, of arrival, of kills, of the clock."""
 
 import os
-import random
-import threading
 import time
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -14,13 +11,13 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from engine.worker import run_rung
-from sweeps.execution.contract import RungExecutor
 from sweeps.storage.journal import JournalFile
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import find_or_create
 from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.space import Candidate
 from tests.sweeps.support import faults
+from tests.sweeps.support.shuffled import Shuffled
 from tests.sweeps.support.small_sweep import (
     new_study,
     nothing,
@@ -43,44 +40,6 @@ def undisturbed():
     rows = undisturbed_table()
     assert {row["state"] for row in rows} == {"COMPLETE", "PRUNED", "FAIL"}
     return rows
-
-
-class Shuffled(RungExecutor):
-    """Keeps results back and hands them over in random order, after random delays."""
-
-    def __init__(self, seed, n_workers=4):
-        self._random = random.Random(seed)  # noqa: S311  # delays, not secrets
-        self._waiting: list[tuple[Future, object, object]] = []
-        self._changed = threading.Condition()
-        self._n_workers = n_workers
-        self._is_over = False
-        self.order = []
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def submit(self, fn, /, rung):
-        future = Future()
-        with self._changed:
-            self._waiting.append((future, fn, rung))
-            self._changed.notify()
-        return future
-
-    def shutdown(self, wait=True, *, cancel_futures=False):
-        with self._changed:
-            self._is_over = True
-            self._changed.notify()
-
-    def _work(self):
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._is_over)
-                if self._is_over:
-                    return
-            time.sleep(self._random.random() / 200)  # let more of them arrive
-            with self._changed:
-                future, fn, rung = self._waiting.pop(self._random.randrange(len(self._waiting)))
-            if future.set_running_or_notify_cancel():
-                self.order.append(rung.initial_seed)
-                future.set_result(fn(rung))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -37,9 +37,9 @@ SEARCH = {
 }
 
 
-def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> Config:
+def small_config(directory: Path | None = None, **sections: Any) -> Config:
     """12 trials, four in flight, on iris, in this process; `sections` replace single keys."""
-    values: dict[str, dict[str, Any]] = {
+    values: dict[str, Any] = {
         "sweep": {"name": "small", "n_trials": 12, "seed": 2},
         "data": {"train": "sklearn:iris", "folds": 2},
         "search": dict(SEARCH),
@@ -48,7 +48,7 @@ def small_config(directory: Path | None = None, **sections: dict[str, Any]) -> C
         "execution": {"executor": "serial"},
     }
     for section, changes in sections.items():
-        values[section] = values.get(section, {}) | changes
+        values[section] = values.get(section, {}) | changes if isinstance(changes, dict) else changes
     return parse_config(values, source="small", directory=directory or Path.cwd())
 
 
