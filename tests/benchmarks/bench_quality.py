@@ -6,7 +6,8 @@
 
 Each contender is a process of its own on one core, one after another on each set, with the same rows to learn from,
 the same number of seconds and one sealed test set. Ours runs as a user runs it: files and a TOML file in a folder of
-its own, defaults but for the time and one worker, MLflow on SQLite; what `predict NAME@candidate` says is scored.
+its own, defaults but for the time and one worker, MLflow on SQLite; what `predict NAME@candidate` says is scored
+(`predict model.h5`, the same winner, where MLflow has not got everything yet).
 `--ours NAME=FOLDER` adds another checkout, such as main before a change. Outcomes are appended to `--out` one by one;
 the same command leaves out what is there already.
 """
