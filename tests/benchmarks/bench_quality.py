@@ -164,22 +164,22 @@ def main() -> None:
     path = options.report or options.out
     done = {outcome.key for outcome in record.read(path) if not outcome.error}
     cases = [] if options.report else [(name, seed) for name in options.sets for seed in range(1, options.seeds + 1)]
-    with OtherLoad() as other:
-        for name, seed in cases:
-            try:
-                data = load(name)
-            except AbsentError as error:
-                print(f"{name}: skipped, {error}.", file=sys.stderr)
+    for name, seed in cases:
+        try:
+            data = load(name)
+        except AbsentError as error:
+            print(f"{name}: skipped, {error}.", file=sys.stderr)
+            continue
+        for contender, run in contenders.items():
+            if (name, seed, contender, options.seconds) in done:
                 continue
-            for contender, run in contenders.items():
-                if (name, seed, contender, options.seconds) in done:
-                    continue
-                outcome = measure(data, contender, run, options.seconds, seed)
-                record.append(path, outcome)
-                said = outcome.error or f"{outcome.score:.4g} in {outcome.seconds:.1f} s, {outcome.n_complete} trials"
-                print(f"{name}, seed {seed}, {contender}: {said}", file=sys.stderr, flush=True)
+            outcome = measure(data, contender, run, options.seconds, seed)
+            record.append(path, outcome)
+            said = outcome.error or f"{outcome.score:.4g} in {outcome.seconds:.1f} s, {outcome.n_complete} trials"
+            print(f"{name}, seed {seed}, {contender}: {said}", file=sys.stderr, flush=True)
     outcomes = [outcome for outcome in record.read(path) if outcome.limit == options.seconds]
-    text, paragraph = report(outcomes, with_time_to=options.time_to), results.conditions(other.cores)
+    other_cores = float(np.mean([outcome.other_cores for outcome in record.scored(outcomes)] or [np.nan]))
+    text, paragraph = report(outcomes, with_time_to=options.time_to), results.conditions(other_cores)
     print(f"\n{paragraph}\n\n{text}")
     if options.append:
         results.append(f"bench_quality, {options.seconds:g} s a contender and set", paragraph, text)

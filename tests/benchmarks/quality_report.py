@@ -95,6 +95,8 @@ def seconds_to(outcome: Outcome, target: float) -> float | None:
 
 def report(outcomes: Sequence[Outcome], *, with_time_to: bool) -> str:
     """All tables of one limit, as Markdown."""
+    if not outcomes:
+        return "No outcome: nothing was run."
     board = Scoreboard(outcomes)
     parts = [_scores(board), _how_it_went(board), _summary(board), _against_linear(board)]
     if with_time_to:
@@ -178,16 +180,20 @@ def _summary(board: Scoreboard) -> str:
 
 def _against_linear(board: Scoreboard) -> str:
     rows = []
-    for data in board.tasks:
+    for data, ratio in sorted(board.ratios("linear", ["binary", "multiclass", "regression"]).items(), key=_by_ratio):
         if not (board.runs(data, "ours") and board.runs(data, "linear")):
+            rows.append([data, _number(ratio), "-", "-", "worse"])
             continue
         difference, low, high = beside(board, data, "linear")
         verdict = "worse" if low > 0 else "better" if high < 0 else "same"
-        ratio = board.score(data, "ours") / board.score(data, "linear")
         rows.append([data, f"{ratio:.3f}", f"{difference:+.4g}", f"{low:+.4g} to {high:+.4g}", verdict])
-    rows.sort(key=lambda row: -float(row[1]))
     columns = ["data", "ours / linear", "difference", "95 % interval", "beyond the interval"]
     return results.table(columns, rows) if rows else ""
+
+
+def _by_ratio(item: tuple[str, float]) -> float:
+    """Worst first."""
+    return -item[1]
 
 
 def _time_to(board: Scoreboard) -> str:

@@ -47,15 +47,18 @@ SHAPES = ("disc", "square", "ring", "cross", "triangle", "bars")
 
 
 def shapes() -> tuple[Array, Array]:
-    """600 colour pictures of 24 x 24 pixels: one of six shapes, of any colour, size and place, on a noisy ground."""
+    """600 colour pictures of 24 x 24 pixels: one of six bright shapes on a dark, noisy ground, about in the middle.
+
+    Anywhere and of any colour, 150 of them taught nobody anything: all models stayed at log 6.
+    """
     rng = np.random.default_rng(3)
     y = np.arange(600) % len(SHAPES)
     return np.stack([_picture(SHAPES[code], rng) for code in y]), y
 
 
 def _picture(shape: str, rng: np.random.Generator, side: int = 24) -> npt.NDArray[np.uint8]:
-    radius = rng.uniform(5, 9)
-    center = rng.uniform(radius, side - radius, size=2)
+    radius = rng.uniform(7, 10)
+    center = rng.uniform(side / 2 - 2, side / 2 + 2, size=2)
     v, u = (np.indices((side, side)) - center[:, None, None]) / radius
     distance, widest = np.hypot(u, v), np.maximum(abs(u), abs(v))
     inside = {
@@ -66,6 +69,6 @@ def _picture(shape: str, rng: np.random.Generator, side: int = 24) -> npt.NDArra
         "triangle": (abs(u) < (v + 1) / 2) & (v < 0.9),
         "bars": (widest < 0.9) & (np.sin(3 * np.pi * u) > 0),
     }[shape]
-    ground, colour = rng.uniform(0, 255, size=(2, 3))
+    ground, colour = rng.uniform(0, 110, size=3), rng.uniform(120, 255, size=3)
     picture = np.where(inside[:, :, None], colour, ground) + rng.normal(0, 25, size=(side, side, 3))
     return picture.clip(0, 255).astype(np.uint8)

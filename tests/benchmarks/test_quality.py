@@ -171,7 +171,10 @@ class TestReport:
         failed = Outcome("a", "binary", "3 + 4 by 2", 1, "ours", 10.0, error="no trial succeeded")
         outcomes = [failed, outcome("a", "mlp", 0.2), outcome("a", "linear", 0.3)]
         assert Scoreboard(outcomes).mean_ranks()["ours"] == 3
-        assert "ours on a, seed 1: no trial succeeded" in report(outcomes, with_time_to=True)
+        text = report(outcomes, with_time_to=True)
+        assert "ours on a, seed 1: no trial succeeded" in text
+        assert text.count("worse") == 1
+        assert report([], with_time_to=True) == "No outcome: nothing was run."
 
     def test_an_interval_of_equal_losses_shifted_by_one_is_that_one(self):
         other = np.random.default_rng(0).exponential(size=50)
