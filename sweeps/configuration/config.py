@@ -261,7 +261,7 @@ class StudySection(Section):
     sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
-    ensemble: NaturalInt = 10
+    ensemble: NaturalInt = 8
     storage: URI | None = None
 
     @property
