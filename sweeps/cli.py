@@ -273,6 +273,6 @@ def _as_lines(values: dict[str, Any], indent: str = "") -> str:
     for key, value in values.items():
         if isinstance(value, dict) and value:
             lines.append(f"{indent}{key}:\n{_as_lines(value, indent + '  ')}")
-        else:
+        elif value != []:
             lines.append(f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return "\n".join(lines)

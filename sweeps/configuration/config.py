@@ -468,5 +468,5 @@ class Config(Section):
             "dtype": self.execution.dtype,
         }
         if self.enqueue:
-            decisive["enqueue"] = [table.model_dump() for table in self.enqueue]
+            decisive["enqueue"] = [table.model_dump(exclude_none=True) for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
 from experiments.errors import InputError
+from sweeps.needs import check_needs
 from sweeps.run import run_sweep
 from sweeps.search import live_study, samplers
 from sweeps.search.live_study import LiveStudy
@@ -310,6 +311,8 @@ def test_a_package_that_is_missing_is_named_before_anything_begins(tmp_path, mon
     with pytest.raises(InputError, match=rf'"{name}": the package {package} is not installed. .*\'sweeps\[{name}\]\''):
         run_sweep(small_config(tmp_path, study={"sampler": name}), directory=tmp_path)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=f"the package {package} is not installed"):
+        check_needs(small_config(tmp_path, study={"sampler": name}))
 
 
 def test_brute_force_counts_whole_numbers_on_a_logarithmic_range():
