@@ -328,6 +328,11 @@ class EnqueuedConfiguration(Section):
     depth: Depth | None = None
     hidden_units: tuple[PositiveInt, ...] | None = None
     activation: ActivationName | None = None
+    optimizer: OptimizerName | None = None
+    minibatch_size: NaturalInt | None = None
+    weight_decay: NonnegativeFloat | None = None
+    label_smoothing: Share | None = None
+    learning_rate_schedule: ScheduleName | None = None
 
     @model_validator(mode="after")
     def _depth_is_that_of_the_widths(self) -> Self:
@@ -344,7 +349,8 @@ class EnqueuedConfiguration(Section):
         """What is given: its name here, the key of `[search]` that it must agree with, its value."""
         depth = len(self.hidden_units) if self.hidden_units is not None else self.depth
         widths = self.hidden_units or ()
-        plain = [(name, name, getattr(self, name)) for name in ("learning_rate", "n_iterations", "activation")]
+        names = ("learning_rate", "n_iterations", "activation", *TrainingSection.model_fields)
+        plain = [(name, name, getattr(self, name)) for name in names if name != "recipe"]
         return [
             (name, key, value)
             for name, key, value in (
@@ -365,7 +371,7 @@ def _is_in(value: object, searched: object) -> bool:
 def _in_words(searched: object) -> str:
     if isinstance(searched, FloatRange | IntRange | DepthRange):
         return f"from {searched.low} to {searched.high}"
-    return f"one of {', '.join(searched)}" if isinstance(searched, tuple) else f"{searched}"
+    return f"one of {', '.join(map(str, searched))}" if isinstance(searched, tuple) else f"{searched}"
 
 
 class Config(Section):
@@ -387,18 +393,19 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _enqueued_are_in_what_is_written(self) -> Self:
-        self._check_enqueued(self.search.model_fields_set)
+        self._check_enqueued(self.search.model_fields_set | {key for key, value in self.training if value is not None})
         return self
 
     def _check_enqueued(self, keys: Set[str]) -> None:
         for number, table in enumerate(self.enqueue, start=1):
             for name, key, value in table.checked:
-                searched = getattr(self.search, key)
+                table_of_key = "training" if key in TrainingSection.model_fields else "search"
+                searched = getattr(self.space, key)
                 if key in keys and not _is_in(value, searched):
                     raise InputError(
-                        f"[[enqueue]] table {number}, {name}: {value!r} is outside [search] {key}.",
+                        f"[[enqueue]] table {number}, {name}: {value!r} is outside [{table_of_key}] {key}.",
                         f"It must be {_in_words(searched)}.",
-                        f"Change it, or widen [search] {key}.",
+                        f"Change it, or widen [{table_of_key}] {key}.",
                     )
 
     @model_validator(mode="after")
@@ -448,7 +455,7 @@ class Config(Section):
         """
         copy = self.model_copy(update={"search": search, "training": training})
         copy._as_written = self.as_written
-        copy._check_enqueued(set(SearchSection.model_fields))
+        copy._check_enqueued(set(SearchSpace.model_fields))
         return copy
 
     @property
