@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_the_learning_rate_falls_along_half_a_cosine_to_zero_at_the_horizon_and_
     assert rates[0] == 0.4
     assert rates[25] == pytest.approx(0.2 * (1 + np.sqrt(0.5)), rel=1e-14)
     assert rates[50] == pytest.approx(0.2, rel=1e-14)
-    assert all(later < earlier for earlier, later in zip(rates[:100], rates[1:101], strict=True))
+    assert all(later < earlier for earlier, later in pairwise(rates[:101]))
     assert rates[100:] == [0] * 101
 
 
