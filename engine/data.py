@@ -44,7 +44,7 @@ class TrainingData:
             them.
         rows: [X; 1]^T, (m, n[0] + 1), from which minibatches are gathered; None where the first layer is reduced.
         basis: Q, (n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then, (r + 1, m), where
-            X = Q R. Else None.
+            X = Q R has rank r. Else None.
         unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
             or R if there are more features than examples. Else None.
     """
@@ -102,8 +102,8 @@ class TrainingData:
             return data
         basis = None
         if X.shape[0] > m:
-            basis, lengths, V = np.linalg.svd(X.astype(np.float64, copy=False), full_matrices=False)
-            inputs = np.vstack([lengths[:, np.newaxis] * V, np.ones((1, m))])
+            basis, coordinates = _rotated(X.astype(np.float64, copy=False))
+            inputs = np.vstack([coordinates, np.ones((1, m))])
         unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None)
         return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
 
@@ -214,6 +214,17 @@ class TrainingData:
             basis=mapped_if_there("basis"),
             unreduced=cls.load(unreduced) if unreduced.exists() else None,
         )
+
+
+def _rotated(X: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Q (n[0], r) with orthonormal columns and R (r, m), so that X = Q R, by singular values; r is the rank of X.
+
+    Directions in which examples differ by rounding alone are left out. AdamW, which divides a gradient by its size,
+    would move as far along them as along the others: without effect on these examples, but with one on new ones.
+    """
+    U, lengths, V = np.linalg.svd(X, full_matrices=False)
+    is_kept = lengths > lengths.max(initial=0) * max(X.shape) * np.finfo(X.dtype).eps  # as `np.linalg.matrix_rank` does
+    return U[:, is_kept], lengths[is_kept, np.newaxis] * V[is_kept]
 
 
 def _stacked(arrays: list[FloatArray]) -> FloatArray:

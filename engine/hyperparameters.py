@@ -20,7 +20,7 @@ class Hyperparameters:
         minibatch_size: Examples that each network trains on in one iteration; 0, or as many as there are, is all.
         weight_decay: lambda; each update also takes alpha lambda W from W[l].
         label_smoothing: Share of each target that goes to all classes alike, in training only; not for regressions.
-        is_averaged: Whether what is validated and returned is a mean of the iterates (`engine.optimizers`).
+        is_averaged: Whether what is validated and returned is a mean of the iterates (`engine.descent`).
         horizon: The update at which a cosine schedule has brought the learning rate to 0; 0 is a constant rate. A
             training is then the first part of a longer one only if both have the same horizon.
         seed: Decides the order of the minibatches.
@@ -54,6 +54,8 @@ class Hyperparameters:
             raise EngineError(
                 f"label_smoothing = {self.label_smoothing}. 0 <= label_smoothing < 1 must hold; 0 is none."
             )
+        if self.horizon < 0:
+            raise EngineError(f"horizon = {self.horizon}. It must be 0 or more; 0 is a constant learning rate.")
 
     @property
     def is_textbook(self) -> bool:
@@ -65,15 +67,19 @@ class Hyperparameters:
             and self.horizon == 0
         )
 
-    def form_of(self, data: TrainingData) -> TrainingData:
-        """The form of the data that these hyperparameters train on: they may leave the span of the examples."""
-        is_in_span = (
-            self.optimizer in ("gradient_descent", "momentum")
+    def fits(self, data: TrainingData) -> bool:
+        """Whether the form of the data allows this training: that of a reduced first layer stays in their span."""
+        stays_in_span = (
+            OPTIMIZERS[self.optimizer].stays_in_span
             and self.weight_decay == 0
             and not self.is_averaged
             and self.minibatch_of(data) is None
         )
-        return data if is_in_span or data.unreduced is None else data.unreduced
+        return stays_in_span or data.gram is None
+
+    def form_of(self, data: TrainingData) -> TrainingData:
+        """The form of the data to train on: `data.unreduced` for a training that leaves the span of the examples."""
+        return data if self.fits(data) or data.unreduced is None else data.unreduced
 
     def minibatch_of(self, data: TrainingData) -> int | None:
         """Examples that each network trains on in one iteration; None is all."""

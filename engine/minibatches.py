@@ -31,9 +31,13 @@ class Minibatches:
     def __init__(self, data: TrainingData, goal: FloatArray, size: int, seed: tuple[int, ...]) -> None:
         assert data.rows is not None, "minibatches train on X or its coordinates, not on a Gram matrix"
         self.size = size
-        self._data, self._seed = data, seed
+        self._seed = seed
+        self._own = ~data.held_out
+        n_own = self._own.sum(axis=1, keepdims=True)
+        self.n_in_epoch = int(n_own.min()) // size
+        before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
+        self._chosen = before + np.arange(self.n_in_epoch * size)
         n_networks, n_outputs = data.n_networks, len(data.targets)
-        self.n_in_epoch = int((~data.held_out).sum(axis=1).min()) // size
         self._epoch = -1
         self._order = np.empty((n_networks, 0), np.intp)
         self._sources = (data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T))
@@ -52,7 +56,9 @@ class Minibatches:
             source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
 
     def _order_of(self, epoch: int) -> IndexArray:
-        """(F, at least n_in_epoch * size): each network's own examples in the order of an epoch."""
-        permutation = np.random.default_rng((*self._seed, epoch)).permutation(self._data.n_examples)
-        own_first = np.argsort(self._data.held_out[:, permutation], axis=1, kind="stable")
-        return np.ascontiguousarray(permutation[own_first[:, : self.n_in_epoch * self.size]])
+        """(F, n_in_epoch * size): each network's own examples in the order of an epoch."""
+        n_networks, m = self._own.shape
+        permutation = np.random.default_rng((*self._seed, epoch)).permutation(m)
+        own = np.flatnonzero(self._own.take(permutation, axis=1))  # one network's after the other's
+        order: IndexArray = permutation.take(own.take(self._chosen) - m * np.arange(n_networks)[:, np.newaxis])
+        return order

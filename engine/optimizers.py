@@ -26,6 +26,11 @@ BETA = 0.9
 BETA_1, BETA_2 = 0.9, 0.999
 EPSILON = 1e-8
 
+CLEAR_EVERY = 100
+"""Iterations after which what has faded from a mean of gradients is set to 0. The gradient of a dead unit is 0 and its
+mean falls by beta at every iteration: in float32 to subnormal numbers after 850, where it stays, because beta times one
+of the smallest rounds to itself. Arithmetic with them is slow (README, decisions)."""
+
 
 class Optimizer(ABC):
     """One optimizer at work on the parameters of a stack.
@@ -33,23 +38,34 @@ class Optimizer(ABC):
     Args:
         theta: All parameters, (F, P); changed in place by `update`.
         gradient: Where the gradient is when `update` is called, (F, P); used as scratch memory.
-        moments: (n_moments, F, P); changed in place.
+        moments: (n_moments, F, P), a mean of the gradients first; changed in place.
+
+    Attributes:
+        stays_in_span: Whether its steps are sums of gradients, so that theta[1] stays in the span of the examples.
     """
 
     name: ClassVar[str]
     n_moments: ClassVar[int]
+    stays_in_span: ClassVar[bool]
 
     def __init__(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
         self._learning_rate: FloatArray = np.zeros((), theta.dtype)
+        self._means = moments[:1]
         self._steps = self._update(theta, gradient, moments)
 
     def update(self, iteration: int, learning_rate: float) -> None:
         """Update theta for the `iteration`-th time, counted from 1."""
         self._set(iteration, learning_rate)
         run(self._steps)
+        if iteration % CLEAR_EVERY == 0:
+            self._clear()
 
     def _set(self, iteration: int, learning_rate: float) -> None:
         self._learning_rate[...] = learning_rate
+
+    def _clear(self) -> None:
+        """Set means to 0 whose square underflows; CLEAR_EVERY iterations take the others nowhere near subnormals."""
+        self._means[np.abs(self._means) < np.sqrt(np.finfo(self._means.dtype).tiny)] = 0
 
     @abstractmethod
     def _update(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> list[Step]:
@@ -61,6 +77,7 @@ class GradientDescent(Optimizer):
 
     name = "gradient_descent"
     n_moments = 0
+    stays_in_span = True
 
     def _update(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> list[Step]:
         return [
@@ -74,6 +91,7 @@ class Momentum(Optimizer):
 
     name = "momentum"
     n_moments = 1
+    stays_in_span = True
 
     def _update(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> list[Step]:
         v = moments[0]
@@ -95,6 +113,7 @@ class AdamW(Optimizer):
 
     name = "adamw"
     n_moments = 2
+    stays_in_span = False
 
     def __init__(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
         self._epsilon = np.zeros((), theta.dtype)

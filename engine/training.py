@@ -41,7 +41,8 @@ class State:
             None.
         moments: What the optimizer remembers of earlier gradients, (n_moments, F, P); None before the first iteration.
         average: Mean of the iterates, (F, P), if they are averaged; else None.
-        best: The networks where their mean validation cost was lowest; None before a point of the curve was recorded.
+        best: The networks where their mean validation cost was lowest; None before a point of the curve was recorded,
+            or if a network holds out nothing.
     """
 
     iteration: int
@@ -109,12 +110,19 @@ def advance(
         The new state, and the costs at the recorded iterations. Training that diverges stops there: the state's
         iteration is then `curve.diverged_at`.
     Raises:
-        EngineError: The state is past `n_iterations`.
+        EngineError: The state is past `n_iterations`, or the training would leave the span of the examples, in which
+            the form of the data keeps the first layer.
     """
     if n_iterations < state.iteration:
         raise EngineError(
             f"n_iterations = {n_iterations}, but the state has done {state.iteration}. Training does not go back; pass "
             "a total that is at least as large."
+        )
+    if not hyperparameters.fits(data):
+        raise EngineError(
+            f"data: their first layer is reduced, which {hyperparameters.optimizer} with these minibatches, decay and "
+            "averaging would not compute. Only a training in the span of the examples fits; pass "
+            "hyperparameters.form_of(data)."
         )
     theta = copied(state.theta)
     settled = None if state.settled is None else state.settled.copy()

@@ -77,7 +77,7 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    everything = hyperparameters.form_of(data).of_all_examples()
+    everything = hyperparameters.form_of(data.of_all_examples())
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)

@@ -113,7 +113,7 @@ def test_data_of_all_examples_are_those_that_would_be_prepared_for_a_network_tha
 
 
 @pytest.mark.parametrize("holds_out", [True, False], ids=["folds", "nothing held out"])
-@pytest.mark.parametrize("n_features", [3, 9], ids=["plain", "reduced"])
+@pytest.mark.parametrize("n_features", [3, 4, 9], ids=["plain", "reduced", "rotated"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_saved_data_load_bit_for_bit_and_read_only(tmp_path, n_features, dtype, holds_out):
     saved, _ = data(n_features, dtype=dtype)

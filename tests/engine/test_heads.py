@@ -42,6 +42,26 @@ def test_output_loss_and_gradient_agree_with_the_hand_worked_table(name, Z, Y, A
     np.testing.assert_allclose(gradient(name, Z, Y).ravel(), dZ, rtol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("name", "Y", "expected"),
+    [
+        ("binary", [[0, 1]], [[0.05, 0.95]]),
+        (
+            "multiclass",
+            [[1, 0], [0, 0], [0, 1], [0, 0]],
+            [[0.925, 0.025], [0.025, 0.025], [0.025, 0.925], [0.025, 0.025]],
+        ),
+        ("regression", [[1, 0]], [[1, 0]]),
+        ("nonnegative_regression", [[1, 0]], [[1, 0]]),
+    ],
+)
+def test_a_tenth_of_a_smoothed_label_goes_to_all_classes_alike(name, Y, expected):
+    for dtype in (np.float32, np.float64):
+        found = HEADS[name].smoothed(np.array(Y, dtype), 0.1)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        assert found.dtype == dtype
+
+
 def test_losses_agree_with_scikit_learn():
     generator = np.random.default_rng(0)
     logits, classes = 3 * generator.standard_normal((1, 4, 50)), generator.integers(0, 4, 50)

@@ -19,6 +19,7 @@ from tests.engine.support.problem import (
     gradient_of_stack,
     in_pieces,
     random_problem,
+    smoothed,
     unflatten,
 )
 
@@ -42,6 +43,24 @@ def test_backward_gives_the_gradient_of_the_readable_cost(activation, hidden_uni
         return float(costs(unflatten(flat, point), problem, ~problem.held_out).sum())
 
     assert np.linalg.norm(flatten(gradient)) > 1e-3, "a flat spot proves nothing"
+    claim = flatten(gradient), flatten(point)
+    directional, full = check_directional(cost, *claim, np.random.default_rng(2)), check_full(cost, *claim)
+    assert directional.is_right, directional
+    assert full.is_right, full
+
+
+@pytest.mark.parametrize("label_smoothing", [0.1, 0.5])
+@pytest.mark.parametrize("form", ["plain", "reduced"])
+@pytest.mark.parametrize("head", HEADS)
+def test_backward_gives_the_gradient_of_the_smoothed_cost(head, form, label_smoothing):
+    problem = random_problem(5, n_features=9, m=8, n_networks=3, head=head)
+    point, gradient = gradient_of_stack(problem, reduced=form == "reduced", label_smoothing=label_smoothing)
+    is_classifier = HEADS[head].is_classifier  # a regression has no labels to smooth
+    goal = replace(problem, Y=smoothed(problem.Y, label_smoothing) if is_classifier else problem.Y)
+
+    def cost(flat):
+        return float(costs(unflatten(flat, point), goal, ~problem.held_out).sum())
+
     claim = flatten(gradient), flatten(point)
     directional, full = check_directional(cost, *claim, np.random.default_rng(2)), check_full(cost, *claim)
     assert directional.is_right, directional

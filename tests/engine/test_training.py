@@ -345,12 +345,6 @@ def test_zero_iterations_give_back_the_initial_parameters():
             assert not np.shares_memory(found, state.theta)
 
 
-@pytest.mark.parametrize("learning_rate", [0, -0.1, float("nan"), float("inf")])
-def test_a_learning_rate_that_is_not_positive_and_finite_is_refused(learning_rate):
-    with pytest.raises(EngineError, match="must be finite and above 0"):
-        Hyperparameters(random_problem(0).architecture, learning_rate)
-
-
 def test_training_backwards_is_refused():
     problem = random_problem(0)
     data, hyperparameters = problem.data(reduced=False), Hyperparameters(problem.architecture, 0.1)

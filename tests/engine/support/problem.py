@@ -18,7 +18,7 @@ from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
 from engine.network import Architecture, Parameters, forward
 from engine.stack import Stack
-from engine.training import advance, finish, start
+from engine.training import State, advance, finish, start
 from engine.weights import Weights
 
 
@@ -126,6 +126,26 @@ def unflatten(flat: Float64Array, like: Parameters) -> Parameters:
     return Parameters(tuple(arrays[: len(like.W)]), tuple(arrays[len(like.W) :]))
 
 
+def arrays_of_state(state: State) -> dict[str, FloatArray]:
+    """All arrays of a state by name, those of its best networks included."""
+    sources = {"": state} | ({} if state.best is None else {"best.": state.best})
+    named = {prefix + f.name: getattr(source, f.name) for prefix, source in sources.items() for f in fields(source)}
+    return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+
+def assert_same_bits(one: State, other: State) -> None:
+    """Fail unless all arrays of two states are there in both and equal."""
+    mine, theirs = arrays_of_state(one), arrays_of_state(other)
+    assert mine.keys() == theirs.keys()
+    for name, array in mine.items():
+        np.testing.assert_array_equal(array, theirs[name], strict=True, err_msg=name)
+
+
+def smoothed(Y: Float64Array, label_smoothing: float) -> Float64Array:
+    """Labels of which a share goes to all classes alike, one of which a single row does not show."""
+    return (1 - label_smoothing) * Y + label_smoothing / max(2, len(Y))
+
+
 def costs(parameters: Parameters, problem: Problem, columns: BoolArray) -> Float64Array:
     """Mean loss of each network over its columns, (F,), by the readable forward pass; nan for one that has none."""
     Z, _ = forward(parameters, problem.X, problem.architecture)
@@ -134,7 +154,15 @@ def costs(parameters: Parameters, problem: Problem, columns: BoolArray) -> Float
     return np.array([row[chosen].mean(dtype=np.float64) if chosen.any() else np.nan for row, chosen in rows])
 
 
-def gradient_of_stack(problem: Problem, *, reduced: bool, seed: int = 0) -> tuple[Parameters, Parameters]:
+def gradient_of_stack(
+    problem: Problem,
+    *,
+    reduced: bool,
+    seed: int = 0,
+    label_smoothing: float = 0.0,
+    minibatch_size: int | None = None,
+    iteration: int = 0,
+) -> tuple[Parameters, Parameters]:
     """A random point of the training, and the sum of the F costs' gradients there by the engine's backward pass.
 
     Both in full, textbook parameters: of a reduced first layer, theta[1] = theta_0 + C [X; 1]^T and
@@ -143,7 +171,11 @@ def gradient_of_stack(problem: Problem, *, reduced: bool, seed: int = 0) -> tupl
     data = problem.data(reduced=reduced)
     state = start(problem.initial, data, problem.architecture)
     theta = state.theta + 0.1 * np.random.default_rng(seed).standard_normal(state.theta.shape)
-    stack = Stack(problem.architecture, data, theta, state.offset, state.settled, learning_rate=1)
+    stack = Stack(
+        problem.architecture, data, theta, state.offset, state.settled, learning_rate=1,
+        label_smoothing=label_smoothing, minibatch_size=minibatch_size, seed=(seed,),
+    )  # fmt: skip
+    stack.load(iteration)
     for part in stack.training:
         part.forward()
         part.backward()

@@ -1,26 +1,47 @@
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from engine import Curve, State
+from engine import Best, Curve, Hyperparameters, State, advance, start
+from engine.activations import FloatArray
+from engine.optimizers import OPTIMIZERS
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.trials.space import Candidate
 from sweeps.trials.trial import RunningTrial
+from tests.engine.support.problem import random_problem
 
 CANDIDATE = Candidate(0.1, 90, (4, 3), "tanh")
 
 
-def running_trial(number: int = 12, *, is_reduced: bool = True) -> RunningTrial:
+def running_trial(
+    number: int = 12, *, is_reduced: bool = True, n_moments: int = 2, is_averaged: bool = True, has_best: bool = True
+) -> RunningTrial:
     generator = np.random.default_rng(number)
+
+    def drawn(*shape: int) -> FloatArray:
+        return generator.standard_normal(shape).astype(np.float32)
+
     trial = RunningTrial(number, CANDIDATE, (10, 30, 90), started_at=1.5)
     trial.state = State(
         iteration=30,
-        theta=generator.standard_normal(40).astype(np.float32),
-        offset=generator.standard_normal((1, 4, 7)).astype(np.float32) if is_reduced else None,
+        theta=drawn(3, 40),
+        offset=drawn(1, 4, 7) if is_reduced else None,
         settled=generator.standard_normal((3, 4, 7)) if is_reduced else None,
+        moments=drawn(n_moments, 3, 40),
+        average=drawn(3, 40) if is_averaged else None,
+        best=Best(
+            iteration=17,
+            cost=1 / 3,
+            theta=drawn(3, 40),
+            settled=generator.standard_normal((3, 4, 7)) if is_reduced else None,
+            logits=drawn(3, 1, 5),
+        )
+        if has_best
+        else None,
     )
     trial.curves = [
         Curve(iterations, *generator.standard_normal((4, len(iterations), 3)), diverged_at=None)
@@ -30,15 +51,33 @@ def running_trial(number: int = 12, *, is_reduced: bool = True) -> RunningTrial:
     return trial
 
 
+def assert_same_fields(found: object, expected: object) -> None:
+    """Fail unless two states are equal in every field: a field that is new and not written would be noticed."""
+    assert type(found) is type(expected)
+    for field in fields(expected):  # type: ignore[arg-type]
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        if isinstance(other, np.ndarray):
+            np.testing.assert_array_equal(one, other, strict=True, err_msg=field.name)
+        elif isinstance(other, Best):
+            assert_same_fields(one, other)
+        else:
+            assert one == other, field.name
+
+
 def interrupt_after_update(path: Path, study: str, trials: list[RunningTrial]) -> None:
     with pytest.raises(InterruptedSweepError, match="SIGTERM"), Checkpoint(path, study) as checkpoint:
         checkpoint.update(trials)
         raise InterruptedSweepError(15)
 
 
+@pytest.mark.parametrize("has_best", [True, False])
+@pytest.mark.parametrize("is_averaged", [True, False])
+@pytest.mark.parametrize("n_moments", sorted({optimizer.n_moments for optimizer in OPTIMIZERS.values()}))
 @pytest.mark.parametrize("is_reduced", [True, False])
-def test_an_interrupted_study_finds_its_trials_bit_for_bit(tmp_path: Path, is_reduced: bool) -> None:
-    written = running_trial(is_reduced=is_reduced)
+def test_an_interrupted_study_finds_its_trials_bit_for_bit(
+    tmp_path: Path, is_reduced: bool, n_moments: int, is_averaged: bool, has_best: bool
+) -> None:
+    written = running_trial(is_reduced=is_reduced, n_moments=n_moments, is_averaged=is_averaged, has_best=has_best)
     interrupt_after_update(tmp_path / "checkpoint.h5", "a/1", [written, running_trial(13)])
 
     restored = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=99.0)
@@ -46,12 +85,7 @@ def test_an_interrupted_study_finds_its_trials_bit_for_bit(tmp_path: Path, is_re
 
     assert restored.state is not None
     assert written.state is not None
-    np.testing.assert_array_equal(restored.state.theta, written.state.theta, strict=True)
-    for name in ("offset", "settled"):
-        if is_reduced:
-            np.testing.assert_array_equal(getattr(restored.state, name), getattr(written.state, name), strict=True)
-        else:
-            assert getattr(restored.state, name) is None
+    assert_same_fields(restored.state, written.state)
     assert restored.state.iteration == 30
     assert [curve.iterations for curve in restored.curves] == [(0, 4, 10), (17, 30)]
     for mine, theirs in zip(restored.curves, written.curves, strict=True):
@@ -84,6 +118,43 @@ def test_another_studys_file_is_ignored(tmp_path: Path) -> None:
     Checkpoint(tmp_path / "checkpoint.h5", "a/2").restore(restored)
 
     assert restored.state is None
+
+
+@pytest.mark.parametrize("version", [1, 2, 4])
+def test_a_file_of_another_format_is_ignored(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "checkpoint.h5"
+    interrupt_after_update(path, "a/1", [running_trial()])
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = version
+        if version < 3:  # what the State of then had
+            for name in ("moments", "average", "best"):
+                del file[f"trial-0012/{name}"]
+    restored = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=0.0)
+
+    Checkpoint(path, "a/1").restore(restored)
+
+    assert restored.state is None
+    assert restored.curves == []
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_training_goes_on_from_its_file_to_the_same_bits(tmp_path: Path, optimizer: str) -> None:
+    problem = random_problem(3, m=20, n_networks=3)
+    data = problem.data(reduced=False, dtype=np.float32)
+    hyperparameters = Hyperparameters(
+        problem.architecture, 0.01, optimizer, minibatch_size=6, weight_decay=0.1, is_averaged=True
+    )
+    trial = running_trial()
+    state = start(problem.initial, data, problem.architecture)
+    trial.state, _ = advance(state, data, hyperparameters, 30, [0, 15, 30])
+    interrupt_after_update(tmp_path / "checkpoint.h5", "a/1", [trial])
+    restored = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=0.0)
+    Checkpoint(tmp_path / "checkpoint.h5", "a/1").restore(restored)
+
+    assert restored.state is not None
+    on, _ = advance(restored.state, data, hyperparameters, 90, [60, 90])
+    expected, _ = advance(trial.state, data, hyperparameters, 90, [60, 90])
+    assert_same_fields(on, expected)
 
 
 def test_a_damaged_file_costs_work_and_nothing_else(tmp_path: Path) -> None:
