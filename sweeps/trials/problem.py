@@ -36,6 +36,11 @@ class Problem:
             seed=(self.seed, number, 1),  # other numbers than those of the initial weights
         )
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether an example has more features than there are examples, as pictures mostly do."""
+        return self.n_features > self.n_examples
+
     def spacing(self, hyperparameters: Hyperparameters) -> int:
         """Fewest iterations between two points of a curve, such that these take a quarter of the time at most.
 

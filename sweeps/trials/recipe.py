@@ -8,7 +8,7 @@
 
 from typing import Any
 
-from sweeps.configuration.config import Config, FloatRange, SearchSection, SearchSpace
+from sweeps.configuration.config import Config, FloatRange, IntRange, SearchSection, SearchSpace
 from sweeps.trials.problem import Problem
 
 
@@ -21,7 +21,10 @@ def with_recipe(config: Config, problem: Problem) -> Config:
 
 
 def _auto(problem: Problem) -> dict[str, Any]:
+    if problem.is_wide:
+        return {"learning_rate": FloatRange(low=1e-3, high=0.1, log=True)}
     return {
+        "hidden_units": IntRange(low=8, high=128, log=True),
         "optimizer": ("adamw",),
         "minibatch_size": (32, 128, 512),
         "learning_rate": FloatRange(low=5e-4, high=3e-2, log=True),
