@@ -1,4 +1,4 @@
-"""NumPy deep networks, trained in stacks by full-batch gradient descent. See engine/README.md."""
+"""NumPy deep networks, trained in stacks. See engine/README.md."""
 
 from engine.curve import Best, Curve
 from engine.data import TrainingData

@@ -21,11 +21,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import Architecture, Hyperparameters, Parameters, TrainingData, advance, finish, forward, initialize, start
+from engine.optimizers import OPTIMIZERS
 from experiments.errors import InputError, listed
 from experiments.preparation import one_hot
 from experiments.preprocessing import FloatArray, standardization
 
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "identity"]
+
+Optimizer = Literal["gradient_descent", "momentum", "adamw"]
+Schedule = Literal["constant", "averaged", "cosine"]
 
 N_POINTS = 100
 """The largest number of points in `cost_curve_`."""
@@ -40,6 +44,11 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         activation: Activation = "relu",
         learning_rate: float = 0.1,
         n_iterations: int = 500,
+        optimizer: Optimizer = "gradient_descent",
+        minibatch_size: int = 0,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        learning_rate_schedule: Schedule = "constant",
         scaling: Literal["standardize", "none"] = "standardize",
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,
@@ -48,6 +57,11 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.activation = activation
         self.learning_rate = learning_rate
         self.n_iterations = n_iterations
+        self.optimizer = optimizer
+        self.minibatch_size = minibatch_size
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.learning_rate_schedule = learning_rate_schedule
         self.scaling = scaling
         self.dtype = dtype
         self.random_state = random_state
@@ -63,10 +77,20 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         hidden_units = tuple(operator.index(n_units) for n_units in self.hidden_units)
         architecture = Architecture(n_features, hidden_units, len(Y), self.activation, head)
-        hyperparameters = Hyperparameters(architecture, self.learning_rate)
-        no_folds = np.zeros((1, m), np.bool_)
-        data = TrainingData.of(self._columns(X), Y, no_folds, self.dtype)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        hyperparameters = Hyperparameters(
+            architecture,
+            self.learning_rate,
+            optimizer=self.optimizer,
+            minibatch_size=operator.index(self.minibatch_size),
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            is_averaged=self.learning_rate_schedule == "averaged",
+            horizon=self.n_iterations if self.learning_rate_schedule == "cosine" else 0,
+            seed=(seed, 1),
+        )
+        no_folds = np.zeros((1, m), np.bool_)
+        data = hyperparameters.form_of(TrainingData.of(self._columns(X), Y, no_folds, self.dtype))
         initial = initialize(architecture, np.random.default_rng(seed), data.dtype)
 
         state = start(initial, data, architecture)
@@ -137,13 +161,25 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         is_whole = isinstance(self.n_iterations, Integral) and not isinstance(self.n_iterations, bool)
         if not is_whole or self.n_iterations < 1:
             raise _not_allowed("n_iterations", self.n_iterations, "a whole number of 1 or more", "500")
-        for name, allowed in (("scaling", ("standardize", "none")), ("dtype", ("float32", "float64"))):
+        for name in ("weight_decay", "label_smoothing"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise _not_allowed(name, value, "a number, 0 or more", "0.0")
+        is_size = isinstance(self.minibatch_size, Integral) and not isinstance(self.minibatch_size, bool)
+        if not is_size or self.minibatch_size < 0:
+            raise _not_allowed("minibatch_size", self.minibatch_size, "a whole number, 0 for all examples", "128")
+        for name, allowed in (
+            ("optimizer", tuple(OPTIMIZERS)),
+            ("learning_rate_schedule", ("constant", "averaged", "cosine")),
+            ("scaling", ("standardize", "none")),
+            ("dtype", ("float32", "float64")),
+        ):
             if getattr(self, name) not in allowed:
                 raise _not_allowed(name, getattr(self, name), f"one of {', '.join(allowed)}", repr(allowed[0]))
 
 
 class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc]  # scikit-learn has no types
-    """A deep network for two or more classes, trained by full-batch gradient descent on the cross-entropy.
+    """A deep network for two or more classes, trained by gradient descent or AdamW on the cross-entropy.
 
     Inputs are standardized inside, so that one learning rate serves data of any unit; no StandardScaler is needed.
     Training takes exactly `n_iterations` updates: there is no tolerance, and no warning that one was not met. An int as
@@ -158,7 +194,18 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
     learning_rate : float, default=0.1
         Length of a step along the negative gradient of the mean loss.
     n_iterations : int, default=500
-        Updates, each on all examples.
+        Updates, each on a minibatch or on all examples.
+    optimizer : {"gradient_descent", "momentum", "adamw"}, default="gradient_descent"
+        How an update follows from the gradient.
+    minibatch_size : int, default=0
+        Examples an update is made from; 0 is all of them.
+    weight_decay : float, default=0.0
+        Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
+    label_smoothing : float, default=0.0
+        Share of each target that goes to all classes alike in training; a regression has none.
+    learning_rate_schedule : {"constant", "averaged", "cosine"}, default="constant"
+        "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
+        "cosine": the rate falls to 0 by the last update.
     scaling : {"standardize", "none"}, default="standardize"
         "standardize" brings each feature to mean 0 and deviation 1; "none" leaves inputs as they are, such as pixels
         between 0 and 1.
@@ -224,7 +271,7 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
 
 
 class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc]  # scikit-learn has no types
-    """A deep network for one or several targets, trained by full-batch gradient descent on the squared error.
+    """A deep network for one or several targets, trained by gradient descent or AdamW on the squared error.
 
     Inputs and targets are standardized inside, and predictions come back in the targets' own units: on targets in
     the thousands no usual learning rate would converge. Otherwise as `DeepNetworkClassifier`.
@@ -238,7 +285,18 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     learning_rate : float, default=0.03
         Length of a step along the negative gradient of the mean squared error of the scaled targets.
     n_iterations : int, default=500
-        Updates, each on all examples.
+        Updates, each on a minibatch or on all examples.
+    optimizer : {"gradient_descent", "momentum", "adamw"}, default="gradient_descent"
+        How an update follows from the gradient.
+    minibatch_size : int, default=0
+        Examples an update is made from; 0 is all of them.
+    weight_decay : float, default=0.0
+        Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
+    label_smoothing : float, default=0.0
+        Share of each target that goes to all classes alike in training; a regression has none.
+    learning_rate_schedule : {"constant", "averaged", "cosine"}, default="constant"
+        "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
+        "cosine": the rate falls to 0 by the last update.
     scaling : {"standardize", "none"}, default="standardize"
         For inputs: "standardize" brings each feature to mean 0 and deviation 1; "none" leaves them as they are.
     nonnegative_target : bool, default=False
@@ -279,12 +337,30 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         activation: Activation = "relu",
         learning_rate: float = 0.03,
         n_iterations: int = 500,
+        optimizer: Optimizer = "gradient_descent",
+        minibatch_size: int = 0,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        learning_rate_schedule: Schedule = "constant",
         scaling: Literal["standardize", "none"] = "standardize",
         nonnegative_target: bool = False,
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        super().__init__(hidden_units, activation, learning_rate, n_iterations, scaling, dtype, random_state)
+        super().__init__(
+            hidden_units,
+            activation,
+            learning_rate,
+            n_iterations,
+            optimizer,
+            minibatch_size,
+            weight_decay,
+            label_smoothing,
+            learning_rate_schedule,
+            scaling,
+            dtype,
+            random_state,
+        )
         self.nonnegative_target = nonnegative_target
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:

@@ -87,6 +87,11 @@ class StoredTrial:
             "activation": self.candidate.activation,
             "learning_rate": self.candidate.learning_rate,
             "n_iterations": max(1, self.best_iteration or 0),
+            "optimizer": self.candidate.optimizer,
+            "minibatch_size": self.candidate.minibatch_size,
+            "weight_decay": self.candidate.weight_decay,
+            "label_smoothing": self.candidate.label_smoothing,
+            "learning_rate_schedule": self.candidate.learning_rate_schedule,
         }
 
     @property

@@ -156,6 +156,11 @@ def test_the_best_trial_says_how_to_build_its_network(widths, best_iteration, ex
         "activation": "relu",
         "learning_rate": 0.1,
         "n_iterations": expected[1],
+        "optimizer": "gradient_descent",
+        "minibatch_size": 0,
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "learning_rate_schedule": "constant",
     }
 
 
