@@ -3,13 +3,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from engine import worker
 from engine.hyperparameters import Hyperparameters
 from engine.network import forward
 from engine.training import finish
@@ -51,6 +54,24 @@ def assert_same(one, other):
 
 def test_a_rung_run_twice_gives_the_same_bits(problem, data):
     assert_same(run_rung(first_rung(problem), data), run_rung(first_rung(problem), data))
+
+
+def test_a_deadline_that_does_not_pass_changes_no_bit(problem, data):
+    for rung in (first_rung(problem), second_rung(problem, run_rung(first_rung(problem), data).state)):
+        assert_same(run_rung(replace(rung, deadline=time.time() + 3600), data), run_rung(rung, data))
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_rung_whose_deadline_has_passed_stops_after_its_first_slice_and_has_a_value_there(problem, data, is_recorded):
+    n_done = worker.N_FIRST_SLICE
+    record_at = (0, n_done, 60) if is_recorded else (0, 60)
+    rung = replace(first_rung(problem), record_at=record_at)
+    found = run_rung(replace(rung, deadline=time.time()), data)
+    assert found.is_cut(60)
+    expected = run_rung(replace(rung, n_iterations=n_done, record_at=(0, n_done)), data)
+    assert_same(found, expected)
+    assert found.state.best.iteration == expected.state.best.iteration
+    assert not expected.is_cut(n_done)
 
 
 def test_the_first_rung_starts_all_folds_at_the_initial_parameters_of_its_seed(problem, data):

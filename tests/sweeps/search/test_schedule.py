@@ -274,6 +274,68 @@ def test_a_resumed_sweep_whose_time_is_over_at_once_leaves_no_trial_running():
         assert {result.trial.number for result in ended} == {trial.number for trial in stored.trials}
 
 
+# --- the clock ---
+
+
+class Clock:
+    """Stands still unless a rung is trained, which takes a second; what a worker of this process is asked to train."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        self.rungs = []
+        monkeypatch.setattr("sweeps.search.schedule.time.time", lambda: self.now)
+        monkeypatch.setattr("engine.worker.time.time", lambda: self.now)
+        monkeypatch.setattr("engine.worker.N_FIRST_SLICE", 2)
+
+    def run_rung(self, rung):
+        _, data = small_problem()
+        self.rungs.append(rung)
+        self.now += 1
+        return replace(run_rung(rung, data), seconds=1.0)
+
+
+def test_a_sweep_ends_when_its_time_is_over_and_the_rung_that_is_trained_then_still_counts(monkeypatch):
+    clock = Clock(monkeypatch)
+    stored = new_study(InMemoryStorage())
+    ended = run_schedule(stored, run_rung_there=clock.run_rung, ends_at=clock.now + 0.5)
+    assert len(clock.rungs) == 1
+    (cut,) = (result for result in ended if result.curve is not None)
+    assert cut.trial.notes.is_interrupted
+    assert cut.trial.value is not None
+    assert cut.curve.iterations[-1] == 2, "one slice: the time was over before it"
+    assert cut.best.iteration == cut.trial.best_iteration
+    assert len(table(stored)) == CONFIG.study.trials_in_flight
+
+
+def test_the_refit_of_the_best_so_far_is_left_time_for(monkeypatch):
+    clock = Clock(monkeypatch)
+    run_schedule(new_study(InMemoryStorage()), run_rung_there=clock.run_rung, ends_at=clock.now + 9)
+    deadlines = [rung.deadline for rung in clock.rungs]
+    assert deadlines[0] == 1009
+    assert all(1000 < deadline <= 1009 for deadline in deadlines)
+    assert min(deadlines) < 1009, "nothing was left for the refit"
+
+
+def test_without_a_limit_no_rung_has_a_deadline_and_with_enough_time_the_table_is_the_same(monkeypatch):
+    clock, stored = Clock(monkeypatch), new_study(InMemoryStorage())
+    run_schedule(stored, run_rung_there=clock.run_rung, ends_at=clock.now + 10**6)
+    without = new_study(InMemoryStorage())
+    run_schedule(without, run_rung_there=Clock(monkeypatch).run_rung)
+    assert table(stored) == table(without)
+    unlimited = Clock(monkeypatch)
+    run_schedule(new_study(InMemoryStorage()), run_rung_there=unlimited.run_rung)
+    assert {rung.deadline for rung in unlimited.rungs} == {None}
+
+
+def test_what_the_clock_ended_is_brought_to_the_same_end_by_a_process_that_has_more_time(monkeypatch):
+    clock, stored = Clock(monkeypatch), new_study(InMemoryStorage())
+    run_schedule(stored, run_rung_there=clock.run_rung, ends_at=clock.now + 6.5)
+    before = table(stored)
+    again = Clock(monkeypatch)
+    run_schedule(stored, run_rung_there=again.run_rung, ends_at=again.now + 10**6)
+    assert table(stored) == before
+
+
 # --- patience ---
 
 

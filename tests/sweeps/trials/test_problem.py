@@ -24,3 +24,14 @@ def test_every_trial_and_every_sweep_begins_at_weights_of_its_own():
     ]
     weights = [initial_parameters(architecture, seed, data.dtype).W[0].ravel()[0] for seed in seeds]
     assert len(set(weights)) == 3
+
+
+def test_points_of_a_curve_are_further_apart_where_a_look_at_all_examples_costs_many_iterations():
+    problem = Problem(16, 26, 9000, 5, "multiclass", "float32", 1)
+
+    def spacing(size):
+        return problem.spacing(problem.hyperparameters(Candidate(0.1, 100, (), "relu", minibatch_size=size), 0))
+
+    assert spacing(0) == spacing(9000) == spacing(20_000) == 1
+    assert spacing(128) == 19  # 9000 examples forward, or 5 x 128 forward and back at three times the price: 4.7
+    assert spacing(32) == 75

@@ -1,5 +1,7 @@
 """Where trials are judged, and where their costs are looked at."""
 
+from itertools import pairwise
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -82,3 +84,15 @@ def test_the_rungs_of_the_default_search_by_hand():
 def test_a_search_of_one_iteration_has_one_rung():
     assert Rungs(1).ends(1) == (1,)
     assert Rungs(1).points(1) == (0, 1)
+
+
+@given(rungs_and_iterations(), st.integers(1, 10**4))
+def test_points_are_as_far_apart_as_asked_for_but_at_the_ends_of_rungs(drawn, spacing):
+    rungs, n_iterations = drawn
+    points = rungs.points(n_iterations, spacing)
+    assert (points[0], points[-1]) == (0, n_iterations)
+    assert set(points) <= set(rungs.points(n_iterations))
+    between = [point for point in points if point not in rungs.ends(n_iterations)]
+    assert all(later - earlier >= spacing for earlier, later in pairwise(between))
+    if spacing == 1:
+        assert points == rungs.points(n_iterations)
