@@ -18,6 +18,8 @@ class Curve:
         train_cost, validation_cost: Mean loss over the columns trained on and held out (nan where none is).
         train_accuracy, validation_accuracy: Fraction of columns classified correctly; nan for regression.
         diverged_at: The first recorded iteration whose cost is not finite, where training stopped; else None.
+        logits: Z[L] of the columns that each network holds out at the last point, as in `Best`; None without a point,
+            after divergence and where curves were joined.
     """
 
     iterations: tuple[int, ...]
@@ -26,10 +28,11 @@ class Curve:
     train_accuracy: Float64Array
     validation_accuracy: Float64Array
     diverged_at: int | None
+    logits: FloatArray | None = None
 
 
 def join(curves: list[Curve]) -> Curve:
-    """The curves of consecutive rungs as one."""
+    """The curves of consecutive rungs as one, without logits."""
     return Curve(
         iterations=tuple(i for curve in curves for i in curve.iterations),
         train_cost=np.concatenate([curve.train_cost for curve in curves]),
@@ -113,4 +116,5 @@ class Recorder:
             train_accuracy=points[:, 1, 0],
             validation_accuracy=points[:, 1, 1],
             diverged_at=self.diverged_at,
+            logits=self.logits.copy() if self.points and self.diverged_at is None else None,
         )

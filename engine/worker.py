@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,7 +111,7 @@ def _advance_until(deadline: float, state: State, data: TrainingData, rung: Rung
                 curves.append(curve)
             break
         n_slice = max(1, round(n_slice * SLICE_SECONDS / max(perf_counter() - began_at, 1e-6)))
-    return state, join(curves)
+    return state, replace(join(curves), logits=curves[-1].logits)
 
 
 _data: TrainingData | None = None  # this worker process's data, mapped once by `initialize_worker`

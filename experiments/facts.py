@@ -121,6 +121,25 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectedCost:
+    """What the winner's out-of-fold cost is on new examples: corrected for its having decided the choice.
+
+    Attributes:
+        low, high: The 95 % interval of `value`.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Each number under its name, beside the winner's `value`."""
+        name = "value_corrected"
+        return {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
 class SweepFinished:
     """A study stopped. An interrupted study that is continued stops again; its last stop counts.
 
@@ -135,6 +154,9 @@ class SweepFinished:
         ensemble_file: The ensemble that came of the same trials, as `model_file`; None where there is none.
         ensemble_scores: Its scores on the sealed test set.
         recommended: Which of the two is to be used.
+        ensemble_shares: Its trials and what each weighs, heaviest first.
+        ensemble_steps: The trial that each step of its selection added, and the out-of-fold cost after it.
+        corrected: The winner's out-of-fold cost on new examples; None where it is not known.
     """
 
     study: str
@@ -150,6 +172,9 @@ class SweepFinished:
     ensemble_file: str | None = None
     ensemble_scores: list[Score] = field(default_factory=list)
     recommended: Literal["ensemble", "winner"] = "winner"
+    ensemble_shares: list[tuple[int, float]] = field(default_factory=list)
+    ensemble_steps: list[tuple[int, float]] = field(default_factory=list)
+    corrected: CorrectedCost | None = None
 
     @property
     def key(self) -> str:
@@ -205,7 +230,7 @@ def without_curves(line: str) -> str:
 
 
 def _as_document(value: object) -> dict[str, Any]:
-    if isinstance(value, DataFact | Score):
+    if isinstance(value, DataFact | Score | CorrectedCost):
         return asdict(value)
     raise TypeError(f"a fact holds str, int, float and containers of them, not {type(value).__name__}: {value!r}")
 
@@ -214,7 +239,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """`value` with {"float": "nan"} for each number that JSON cannot write. No number's field holds other dicts."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
-    if isinstance(value, Score):
+    if isinstance(value, Score | CorrectedCost):
         return _plain(asdict(value))
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -253,7 +278,11 @@ def _read_finished(document: dict[str, Any]) -> SweepFinished:
     changed: dict[str, Any] = {
         "metrics": metrics,
         "ensemble_scores": [_read_score(score) for score in document.get("ensemble_scores", [])],
+        "ensemble_shares": _read_pairs(document.get("ensemble_shares", [])),
+        "ensemble_steps": _read_pairs(document.get("ensemble_steps", [])),
     }
+    if document.get("corrected") is not None:
+        changed["corrected"] = CorrectedCost(**_numbers(document["corrected"]))
     if "scores" in document:
         changed["scores"] = [_read_score(score) for score in document["scores"]]
     else:  # written until 2026-11-27, when the scores were among the metrics
@@ -264,6 +293,10 @@ def _read_finished(document: dict[str, Any]) -> SweepFinished:
 def _read_score(document: dict[str, Any]) -> Score:
     baselines = _numbers(document.pop("baselines"))
     return Score(**_numbers(document), baselines=baselines)
+
+
+def _read_pairs(pairs: list[Any]) -> list[tuple[int, float]]:
+    return [(number, _number(value)) for number, value in pairs]
 
 
 def _scores_among(metrics: Mapping[str, float]) -> list[Score]:

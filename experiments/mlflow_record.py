@@ -146,6 +146,8 @@ class MlflowRecord:
             named |= score.metrics
         for score in finished.ensemble_scores:  # the baselines are the winner's
             named |= {f"ensemble_{key}": value for key, value in score.metrics.items() if key.startswith("test_")}
+        if finished.corrected is not None:
+            named |= finished.corrected.metrics
         metrics = [Metric(key, value, ended_at, 0) for key, value in named.items()]
         self._client.log_batch(self.run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         self._client.set_terminated(self.run_id, finished.state, ended_at)

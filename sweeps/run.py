@@ -79,6 +79,10 @@ def run_sweep(
 
     delivered = sweep.record.delivered
     assert delivered is not None, "leaving the record delivers it"
+
+    def place(file: Path, *, is_there: bool) -> str | None:
+        return str(file.relative_to(workspace.directory)) if is_there else None
+
     return SweepResult(
         sweep=config.sweep.name,
         study=sweep.stored.name,
@@ -88,8 +92,9 @@ def run_sweep(
         rows=leaderboard,
         n_configurations=n_configurations(sweep.config.space, config.sweep.n_trials),
         winner=winner,
-        model_file=None if winner is None else str(sweep.folder.model.relative_to(workspace.directory)),
-        report_file=str(sweep.folder.report.relative_to(workspace.directory)) if has_report else None,
+        model_file=place(sweep.folder.model, is_there=winner is not None),
+        ensemble_file=place(sweep.folder.ensemble, is_there=winner is not None and winner.ensemble is not None),
+        report_file=place(sweep.folder.report, is_there=has_report),
         folder=sweep.folder.path.resolve(),
         tracking_uri=mask_password(workspace.tracking_uri(sweep.folder)),
         delivery=delivered.own,
@@ -141,6 +146,7 @@ def _begun(
             kept = KeptTrials(folder.kept_trials, ended)
             yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, kept, interrupts, progress)
         stored.set_attribute("state", record.state)
+        kept.remove()  # now that no other process will have to select from them
 
 
 def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
@@ -151,7 +157,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
 
     def trial_ended(result: TrialResult) -> None:
         sweep.record.trial_ended(result)  # the outbox has each trial once, also one that is recalled
-        sweep.kept.keep(result.trial, result.best)
+        sweep.kept.keep(result)
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
@@ -191,7 +197,6 @@ def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
     report = report_at_the_end(stored, sweep.workspace, winner, sweep.progress.say)
     description = won(winner, leaderboard, prepared.dataset.n_test, has_report=bool(report))
     sweep.record.finish(winner, description, report)
-    sweep.kept.remove()
     return leaderboard, winner, bool(report)
 
 

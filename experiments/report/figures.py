@@ -223,6 +223,24 @@ def winner_beside_baselines(score: Score, title: str) -> go.Figure:
     return labelled(figure, title, "", y={"range": [-0.6, len(score.baselines) + 0.6]})
 
 
+def cost_of_steps(steps: Sequence[tuple[int, float]]) -> go.Figure:
+    """Out-of-fold cost of an ensemble after each step of its selection; the trial that the step added by each point."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(range(1, len(steps) + 1)),
+        y=[cost for _, cost in steps],
+        customdata=[number for number, _ in steps],
+        mode="lines+markers",
+        marker={"color": BEST_COLOR, "size": 8},
+        line={"color": BEST_COLOR, "width": 2},
+        hovertemplate="trial %{customdata} added: %{y:.4g}<extra></extra>",
+    )
+    figure.update_layout(showlegend=False)
+    return labelled(figure, "step", "cost out of fold", {"tickformat": ",d", "dtick": 1})
+
+
 def state_of(state: str, is_interrupted: bool) -> str:
     """Optuna's state in plain words: "complete", "pruned", "failed", "interrupted"."""
     return "interrupted" if is_interrupted else "failed" if state == "FAIL" else state.lower()

@@ -42,7 +42,8 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
     )
     report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
-        f"**Trial {trial.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}\n"
+        f"**Trial {trial.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}"
+        f"{_out_of_fold(winner, len(trials))}{_ensemble(winner)}\n"
         f"{counts}.{report}\n\n"
         f"| won | |\n|---|---|\n{hyperparameters}\n"
         f"| validation cost, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n"
@@ -56,6 +57,31 @@ def _scores(winner: Winner) -> str:
         interval = f"95 % interval {score.low:.4g} to {score.high:.4g}"
         lines.append(f"- {score.name} **{score.value:.4g}**, {interval} ({others})\n")
     return "".join(lines)
+
+
+def _out_of_fold(winner: Winner, n_trials: int) -> str:
+    if winner.estimate is None:
+        return ""
+    low, high = winner.estimate.interval
+    return (
+        f"- cost out of fold {winner.trial.value:.4g}; **{winner.estimate.value:.4g}**, 95 % interval {low:.4g} to "
+        f"{high:.4g}, corrected for being the best of {n_trials:,} trials\n"
+    )
+
+
+def _ensemble(winner: Winner) -> str:
+    ensemble = winner.ensemble
+    if ensemble is None:
+        return ""
+    shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
+    scores = "".join(
+        f"; {score.name} **{score.value:.4g}**, 95 % interval {score.low:.4g} to {score.high:.4g}"
+        for score in ensemble.scores
+    )
+    return (
+        f"\n**Ensemble** of the fold models of trials {shares}: cost out of fold {ensemble.out_of_fold_cost:.4g}, of "
+        f"the best trial alone {ensemble.steps[0][1]:.4g}{scores}.\n"
+    )
 
 
 def _in_words(values: object) -> str:

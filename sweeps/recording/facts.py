@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import Curve
 from experiments.error_text import mask_password
-from experiments.facts import DataFact, SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import CorrectedCost, DataFact, SweepFinished, SweepStarted, TrialFinished
 from experiments.preparation import PreparedData
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import as_toml
@@ -85,6 +85,7 @@ def sweep_finished(
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     ensemble = None if winner is None else winner.ensemble
+    estimate = None if winner is None else winner.estimate
     if winner is not None:
         metrics = _value_of(winner.trial)
         tags = {"sweeps.best_trial": str(winner.trial.number)}
@@ -102,6 +103,9 @@ def sweep_finished(
         ensemble_file="ensemble.h5" if ensemble is not None else None,
         ensemble_scores=[] if ensemble is None else ensemble.scores,
         recommended="ensemble" if ensemble is not None and ensemble.is_recommended else "winner",
+        ensemble_shares=[] if ensemble is None else [(share.number, share.weight) for share in ensemble.shares],
+        ensemble_steps=[] if ensemble is None else list(ensemble.steps),
+        corrected=None if estimate is None else CorrectedCost(estimate.value, *estimate.interval),
     )
 
 

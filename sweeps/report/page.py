@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pandas as pd
 
-from experiments.facts import Score
+from experiments.facts import Score, SweepFinished
 from experiments.report import Figure, Page, Section, Tile, tables
-from experiments.report.figures import winner_beside_baselines
+from experiments.report.figures import cost_of_steps, winner_beside_baselines
 from sweeps.report import figures
 from sweeps.report.reported_study import ReportedStudy
 
@@ -19,6 +21,7 @@ def page_of(study: ReportedStudy) -> Page:
     """The page of a study that has a complete trial."""
     sections = [
         _what_won(study),
+        _ensemble(study),
         _leaderboard(study),
         *figures.sections(study),
         _failures(study),
@@ -43,6 +46,11 @@ def _tiles(study: ReportedStudy) -> list[Tile]:
     best = study.leaderboard[0]
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
     tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
+    corrected = None if study.finished is None else study.finished.corrected
+    if corrected is not None:
+        interval = f"95 % interval {corrected.low:.4g} to {corrected.high:.4g}"
+        label = f"that cost, corrected for being the best of {len(study.trials):,} trials; {interval}"
+        tiles.append(Tile(f"{corrected.value:.4g}", label))
     for score in _scores(study):
         tiles.append(Tile(f"{score.value:.4g}", f"test {_metric(score)}, 95 % interval {_interval(score)}"))
     if study.outbox is not None:
@@ -68,7 +76,9 @@ def _what_won(study: ReportedStudy) -> Section:
         f"Refitted on all training examples for {best.best_iteration} iterations, then scored once on the {n_test}"
         "sealed test examples, beside what a constant and a linear model reach on them."
     )
-    html = tables.beside(tables.pairs(hyperparameters), *map(_score_table, scores))
+    rivals = {} if study.finished is None else {score.name: score for score in study.finished.ensemble_scores}
+    score_tables = [_score_table(score, rivals.get(score.name)) for score in scores]
+    html = tables.beside(tables.pairs(hyperparameters), *score_tables)
     drawn = []
     for score in scores:
         figure = winner_beside_baselines(score, _metric(score))
@@ -80,14 +90,45 @@ def _scores(study: ReportedStudy) -> list[Score]:
     return [] if study.finished is None else study.finished.scores
 
 
-def _score_table(score: Score) -> str:
+def _score_table(score: Score, of_ensemble: Score | None) -> str:
     rows = [
         ("winner", score.value, _interval(score)),
+        *([] if of_ensemble is None else [("ensemble", of_ensemble.value, _interval(of_ensemble))]),
         *((model, value, "") for model, value in score.baselines.items()),
     ]
     name = f"test {_metric(score)}"
     frame = pd.DataFrame(rows, columns=["model", name, "95 % interval"])
     return tables.table(frame, {name: "{:.4g}".format}, first_row_class="winner")
+
+
+def _ensemble(study: ReportedStudy) -> Section | None:
+    finished = study.finished
+    if finished is None or not finished.ensemble_steps:
+        return None
+    steps = finished.ensemble_steps
+    use = "It is" if finished.recommended == "ensemble" else "The winner, not the ensemble, is"
+    note = (
+        f"Fold models of {len(finished.ensemble_shares)} trials, whose answers are averaged. Each step added the trial "
+        "that made the mean cost least on the examples its fold models held out; one that was added twice weighs "
+        f"double. Test scores stand beside the winner's above. {use} the recommended model of this sweep."
+    )
+    figure = Figure("Cost out of fold after each step", cost_of_steps(steps), 280)
+    html = tables.beside(_share_table(study, finished), _step_table(steps))
+    return Section("ensemble", "Ensemble", note, html, [figure])
+
+
+def _share_table(study: ReportedStudy, finished: SweepFinished) -> str:
+    costs = {trial.number: trial.value for trial in study.leaderboard}
+    rows = [(number, weight, costs.get(number)) for number, weight in finished.ensemble_shares]
+    frame = pd.DataFrame(rows, columns=["trial", "weight", "validation cost"])
+    return tables.table(frame, {"weight": "{:.1%}".format, "validation cost": "{:.6g}".format})
+
+
+def _step_table(steps: Sequence[tuple[int, float]]) -> str:
+    gains = [None, *(before - after for (_, before), (_, after) in pairwise(steps))]
+    rows = [(step, number, cost, gain) for step, ((number, cost), gain) in enumerate(zip(steps, gains, strict=True), 1)]
+    frame = pd.DataFrame(rows, columns=["step", "adds trial", "cost out of fold", "gain"])
+    return tables.table(frame, {"cost out of fold": "{:.6g}".format, "gain": "{:.2g}".format})
 
 
 def _leaderboard(study: ReportedStudy) -> Section:

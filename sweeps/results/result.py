@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from experiments.delivery import DeliveryResult
+from experiments.facts import Score
 from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.registry import ALIAS
 from sweeps.results.exit_codes import ExitCode
 from sweeps.results.trial_table import trial_table
+from sweeps.search.ensemble import Ensemble
 from sweeps.search.winner import Winner
 from sweeps.storage.study_folder import StudyFolder
 from sweeps.trials.stored_trial import StoredTrial
@@ -35,6 +38,7 @@ class SweepResult:
         n_configurations: How many the search space has; None where they are more than the trials that were asked for.
         winner: None when no trial succeeded.
         model_file: Where the winner's model is; None without a winner.
+        ensemble_file: Where the ensemble's is; None without one.
         report_file: Where the report is; None without one.
         folder: Where the study's record, model and report are.
         delivery: What MLflow has, and what it does not have yet.
@@ -51,6 +55,7 @@ class SweepResult:
     n_configurations: int | None
     winner: Winner | None
     model_file: str | None
+    ensemble_file: str | None
     report_file: str | None
     folder: Path
     tracking_uri: str
@@ -60,8 +65,14 @@ class SweepResult:
 
     @property
     def model_name(self) -> str | None:
-        """What `predict` calls the winner: its alias in MLflow, or its file where MLflow has not everything yet."""
-        return self.model_file if self.model_file is None or self.delivery.n_pending else f"{self.sweep}@{ALIAS}"
+        """What `predict` calls the recommended model: by its alias, or its file where MLflow has not everything yet."""
+        file = self.ensemble_file if self.is_ensemble_recommended else self.model_file
+        return file if file is None or self.delivery.n_pending else f"{self.sweep}@{ALIAS}"
+
+    @property
+    def is_ensemble_recommended(self) -> bool:
+        """Whether there is an ensemble and it is the one to use, rather than the winner."""
+        return self.ensemble is not None and self.ensemble.is_recommended
 
     @property
     def has_tried_all(self) -> bool:
@@ -88,6 +99,11 @@ class SweepResult:
         return None if self.winner is None else self.winner.model
 
     @property
+    def ensemble(self) -> Ensemble | None:
+        """The ensemble beside the winner, with its model; None where there is none."""
+        return None if self.winner is None else self.winner.ensemble
+
+    @property
     def exit_code(self) -> ExitCode:
         """As the README lists them."""
         if self.winner is None:
@@ -96,7 +112,8 @@ class SweepResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `run --json`; numbers in full precision."""
-        winner, best = self.winner, self.best
+        winner, best, ensemble = self.winner, self.best, self.ensemble
+        estimate = None if winner is None else winner.estimate
         return {
             "sweep": self.sweep,
             "study": self.study,
@@ -113,16 +130,25 @@ class SweepResult:
                 "params": best.params,
                 "best_iteration": best.best_iteration,
             },
+            "out_of_fold": best
+            and estimate
+            and {"value": best.value, "corrected": estimate.value, "ci95": list(estimate.interval)},
             "test": winner
             and {
-                "metrics": winner.test_scores,
-                "ci95": {score.name: [score.low, score.high] for score in winner.scores},
+                **_measured(winner.scores),
                 "baselines": {
                     model: {score.name: score.baselines[model] for score in winner.scores}
                     for model in winner.scores[0].baselines
                 },
             },
             "model": self.model_file,
+            "ensemble": ensemble
+            and {
+                "trials": [{"number": share.number, "weight": share.weight} for share in ensemble.shares],
+                "out_of_fold_cost": ensemble.out_of_fold_cost,
+                **_measured(ensemble.scores),
+                "model": self.ensemble_file,
+            },
             "report": self.report_file,
             "mlflow": {
                 "tracking_uri": self.tracking_uri,
@@ -135,3 +161,10 @@ class SweepResult:
             "elapsed_seconds": self.elapsed_seconds,
             "exit_code": self.exit_code,
         }
+
+
+def _measured(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
+    return {
+        "metrics": {score.name: score.value for score in scores},
+        "ci95": {score.name: [score.low, score.high] for score in scores},
+    }

@@ -1,6 +1,7 @@
 """What a person reads at the end of a run, and what `validate` says of the data."""
 
 import shlex
+import textwrap
 from typing import Any
 
 from optuna.trial import TrialState
@@ -42,7 +43,8 @@ def summary(result: SweepResult) -> str:
     if result.report_file is not None:
         next_steps.insert(0, f"See what mattered, in figures:   {result.report_file}")
     if result.model_name is not None:
-        next_steps.append(f"Predict with the winner:         python -m sweeps predict {result.model_name} INPUT")
+        what = "Predict with the ensemble:" if result.is_ensemble_recommended else "Predict with the winner:"
+        next_steps.append(f"{what:<33}python -m sweeps predict {result.model_name} INPUT")
     parts.append("\n".join(next_steps))
     return "\n\n".join(parts)
 
@@ -109,6 +111,13 @@ def _winner(result: SweepResult) -> str:
                 else "these data hold too little for it."
             )
             lines.append(f"  No better than always answering the most frequent class: {advice}")
+    if winner.estimate is not None:
+        low, high = winner.estimate.interval
+        text = (
+            f"Cost out of fold {winner.trial.value:.4g}, and {winner.estimate.value:.4g} (95 % interval {low:.4g} to "
+            f"{high:.4g}) corrected for having chosen the best of {len(result.rows):,} trials."
+        )
+        lines += textwrap.wrap(text, 79)
     lines.append(f"Its model is in {result.model_file}.")
     if winner.ensemble is not None:
         lines += _ensemble(winner.ensemble)

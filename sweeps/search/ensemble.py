@@ -17,10 +17,8 @@ from experiments.ensemble import select_ensemble
 from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
+from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.problem import Problem
-from sweeps.trials.stored_trial import StoredTrial
-
-KeptTrial = tuple[StoredTrial, Best]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +69,12 @@ def select(
     if not kept:
         return None
     is_held_out = data.held_out.any(axis=0)
-    outputs = np.stack([out_of_fold(best, data, problem.head) for _, best in kept])[:, :, is_held_out]
+    outputs = np.stack([out_of_fold(one.best, data, problem.head) for one in kept])[:, :, is_held_out]
     selected = select_ensemble(outputs, prepared.Y[:, is_held_out], prepared.dataset.task, n_steps)
-    members = [_member(*kept[member.candidate], member.weight, problem, data) for member in selected.members]
+    members = [_member(kept[member.candidate], member.weight, problem, data) for member in selected.members]
     return Ensemble(
-        shares=tuple(Share(kept[member.candidate][0].number, member.weight) for member in selected.members),
-        steps=tuple((kept[step.candidate][0].number, step.cost) for step in selected.steps),
+        shares=tuple(Share(kept[member.candidate].trial.number, member.weight) for member in selected.members),
+        steps=tuple((kept[step.candidate].trial.number, step.cost) for step in selected.steps),
         scores=[],
         model=Model.ensemble(prepared, members, study),
         is_recommended=data.n_networks > 1,  # one network of less data than the winner's is no ensemble
@@ -95,7 +93,8 @@ def out_of_fold(best: Best, data: TrainingData, head: str) -> NDArray[np.float64
     return mean
 
 
-def _member(trial: StoredTrial, best: Best, weight: float, problem: Problem, data: TrainingData) -> Member:
+def _member(kept: KeptTrial, weight: float, problem: Problem, data: TrainingData) -> Member:
+    trial, best = kept.trial, kept.best
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline, baselines
+from experiments.estimate import Estimate
 from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
 from sweeps.configuration.config import Config
-from sweeps.search.ensemble import Ensemble, KeptTrial, select
+from sweeps.search.corrected import corrected_cost
+from sweeps.search.ensemble import Ensemble, select
+from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.problem import Problem
 from sweeps.trials.stored_trial import StoredTrial, best_trial
 
@@ -25,12 +28,14 @@ class Winner:
             reach there stands beside them.
         model: The network with all that a prediction from raw inputs needs.
         ensemble: What stands beside it; None where there is none.
+        estimate: Its cost on new examples, from those that its fold models held out; None where they cannot tell.
     """
 
     trial: StoredTrial
     scores: list[Score]
     model: Model
     ensemble: Ensemble | None = None
+    estimate: Estimate | None = None
 
     @property
     def test_scores(self) -> dict[str, float]:
@@ -69,7 +74,8 @@ def crown(
     if ensemble is not None:
         model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem.seed)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
-    return Winner(best, scores_of_winner, model, ensemble)
+    estimate = corrected_cost(best, kept, data, problem.head, problem.seed)
+    return Winner(best, scores_of_winner, model, ensemble, estimate)
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:

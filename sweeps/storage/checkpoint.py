@@ -5,6 +5,7 @@
         theta ...    the arrays of engine.training.State after the last rung
         best/        where the validation cost was lowest: attributes iteration, cost; the arrays of engine.curve.Best
         curve-1 ...  one a rung, (4, points, F): the costs and accuracies; attribute: iterations
+        logits-1 ... of these curves
 
 The file only saves work: losing it, or finding an older one, costs rungs that are trained again, to the same bits.
 """
@@ -147,6 +148,8 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
             for rung, curve in enumerate(trial.curves, start=1):
                 points = np.stack([getattr(curve, name) for name in _CURVE_ARRAYS])
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
+                if curve.logits is not None:
+                    group[f"logits-{rung}"] = curve.logits
     write_durably(path, image.getbuffer())
 
 
@@ -191,19 +194,20 @@ def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:
 
 
 def _read_trial(group: h5py.Group) -> TrialCheckpoint:
-    curves = [group[f"curve-{rung}"] for rung in range(1, sum(name.startswith("curve-") for name in group) + 1)]
-
+    n_rungs = sum(name.startswith("curve-") for name in group)
     best = read_best(group["best"]) if "best" in group else None
     return TrialCheckpoint(
         number=int(group.attrs["number"]),
         params=json.loads(group.attrs["params"]),
         state=State(int(group.attrs["iteration"]), **_read_arrays(group, _STATE_ARRAYS), best=best),
-        curves=tuple(_read_curve(curve) for curve in curves),
+        curves=tuple(_read_curve(group, rung) for rung in range(1, n_rungs + 1)),
         started_at=float(group.attrs["started_at"]),
         training_seconds=float(group.attrs["training_seconds"]),
     )
 
 
-def _read_curve(dataset: h5py.Dataset) -> Curve:
-    iterations = tuple(int(iteration) for iteration in dataset.attrs["iterations"])
-    return Curve(iterations, **dict(zip(_CURVE_ARRAYS, dataset[()], strict=True)), diverged_at=None)
+def _read_curve(group: h5py.Group, rung: int) -> Curve:
+    points = group[f"curve-{rung}"]
+    iterations = tuple(int(iteration) for iteration in points.attrs["iterations"])
+    logits = group[f"logits-{rung}"][()] if f"logits-{rung}" in group else None
+    return Curve(iterations, **dict(zip(_CURVE_ARRAYS, points[()], strict=True)), diverged_at=None, logits=logits)

@@ -1,22 +1,45 @@
 """The best trials of a study, kept until it ends: their fold models and what these say of the examples they held out.
 
+    /               attributes iteration, cost; the arrays of engine.curve.Best
+    rung-end-1 ...  Z[L] of the held-out columns at the ends of other rungs, the latest first
+
 One HDF5 file a trial, written before the storage hears of the trial's end, and removed when better ones push it out. A
 file that is lost or damaged costs the ensemble a candidate, nothing else.
 """
 
 import shutil
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import h5py
 
 from engine import Best
+from engine.activations import FloatArray
 from engine.durable_file import write_durably
 from sweeps.storage.checkpoint import read_best, write_best
 from sweeps.trials.stored_trial import StoredTrial, ranked
+from sweeps.trials.trial import TrialResult
 
 N_KEPT = 25
 """Trials that are kept: more candidates than an ensemble has members."""
+
+MAX_ANSWERS = 5_000_000
+"""Answers of all candidates to the examples they held out. Where examples are many, fewer ends of rungs are kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptTrial:
+    """A trial that may win or become a part of the ensemble.
+
+    Attributes:
+        best: Its networks where their mean validation cost was lowest.
+        rung_ends: Z[L] of the held-out columns at the ends of other rungs, as in `Best`, the latest first.
+    """
+
+    trial: StoredTrial
+    best: Best
+    rung_ends: tuple[FloatArray, ...] = ()
 
 
 class KeptTrials:
@@ -31,12 +54,13 @@ class KeptTrials:
         self._directory = directory
         self._best = [trial for trial in ranked(ended) if trial.value is not None][:N_KEPT]
 
-    def keep(self, trial: StoredTrial, best: Best | None) -> None:
+    def keep(self, result: TrialResult) -> None:
         """Keep a trial that has just ended, if it is among the best; another one may have to go.
 
         Raises:
             OSError: The disk is full, or the folder is not writable.
         """
+        trial, best = result.trial, result.best
         if trial.value is None or best is None or best.iteration != trial.best_iteration:
             return
         self._best = ranked([*self._best, trial])
@@ -45,15 +69,17 @@ class KeptTrials:
             image = BytesIO()  # in memory, because HDF5 itself answers a full disk with a crash of the process
             with h5py.File(image, "w") as file:
                 write_best(file, best)
+                for number, logits in enumerate(result.rung_ends[::-1][: n_rung_ends(best)], 1):
+                    file[f"rung-end-{number}"] = logits
             write_durably(self._file(trial.number), image.getbuffer())
         for out in self._best[N_KEPT:]:
             self._file(out.number).unlink(missing_ok=True)
         del self._best[N_KEPT:]
 
-    def load(self) -> list[tuple[StoredTrial, Best]]:
+    def load(self) -> list[KeptTrial]:
         """The kept trials, best first; without those whose file is lost or damaged."""
-        found = ((trial, _read(self._file(trial.number))) for trial in self._best)
-        return [(trial, best) for trial, best in found if best is not None and best.iteration == trial.best_iteration]
+        found = (_read(self._file(trial.number), trial) for trial in self._best)
+        return [kept for kept in found if kept is not None and kept.best.iteration == kept.trial.best_iteration]
 
     def remove(self) -> None:
         """Remove all files: the study has ended."""
@@ -63,9 +89,17 @@ class KeptTrials:
         return self._directory / f"trial-{number:04d}.h5"
 
 
-def _read(path: Path) -> Best | None:
+def n_rung_ends(best: Best) -> int:
+    """Ends of rungs for which there is room beside the best iteration of each kept trial."""
+    n_networks, _, n_columns = best.logits.shape
+    n_candidates: int = MAX_ANSWERS // (N_KEPT * max(1, n_networks * n_columns))
+    return max(0, n_candidates - 1)
+
+
+def _read(path: Path, trial: StoredTrial) -> KeptTrial | None:
     try:
         with h5py.File(path) as file:
-            return read_best(file)
+            names = sorted(name for name in file if name.startswith("rung-end-"))
+            return KeptTrial(trial, read_best(file), tuple(file[name][()] for name in names))
     except (OSError, KeyError):
         return None

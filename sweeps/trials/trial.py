@@ -8,6 +8,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from engine import Best, Curve, State
+from engine.activations import FloatArray
 from engine.curve import join
 from engine.worker import RungResult
 from sweeps.trials.space import Candidate
@@ -71,6 +72,7 @@ class TrialResult:
         curve: Recorded costs, all rungs together; None when this process did not train it.
         training_seconds: Time on workers.
         best: Its networks where the validation cost was lowest; None when this process did not train it.
+        rung_ends: Z[L] of the held-out columns at the ends of its rungs, as in `Best`, except where `best` is from.
         is_recalled: Whether the trial ended before this process began, and is known from the storage.
     """
 
@@ -78,6 +80,7 @@ class TrialResult:
     curve: Curve | None
     training_seconds: float
     best: Best | None = None
+    rung_ends: tuple[FloatArray, ...] = ()
     is_recalled: bool = False
 
 
@@ -105,4 +108,10 @@ def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: b
         started_at=trial.started_at,
         ended_at=time.time(),
     )
-    return TrialResult(stored, curve, trial.training_seconds, None if trial.state is None else trial.state.best)
+    best = None if trial.state is None else trial.state.best
+    rung_ends = tuple(
+        part.logits
+        for part in curves
+        if part.logits is not None and (best is None or part.iterations[-1] != best.iteration)
+    )
+    return TrialResult(stored, curve, trial.training_seconds, best, rung_ends)

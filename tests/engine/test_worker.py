@@ -13,6 +13,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from engine import worker
+from engine.curve import join
+from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
 from engine.network import forward
 from engine.training import finish
@@ -158,3 +160,39 @@ def test_a_worker_exits_when_its_coordinator_is_killed(data, tmp_path):
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         wait_for(lambda: not is_alive(worker), "the end of the worker, now an orphan,", 20)
+
+
+@pytest.mark.parametrize("is_reduced", [True, False])
+def test_a_curve_ends_with_the_logits_of_the_held_out_columns(problem, is_reduced):
+    data = problem.data(reduced=is_reduced, dtype=np.float64)
+    rung = first_rung(problem)
+    result = run_rung(rung, data)
+    initial = initial_parameters(problem.architecture, rung.initial_seed, data.dtype)
+    Z, _ = forward(finish(result.state, initial, data, problem.architecture), problem.X, problem.architecture)
+    expected = np.stack([z[:, own] for z, own in zip(Z, data.validation_columns, strict=True)])
+    np.testing.assert_allclose(result.curve.logits, expected, rtol=1e-9, atol=1e-12)
+    losses = HEADS["binary"].losses(Z, problem.Y)
+    means = [row[held_out].mean() for row, held_out in zip(losses, problem.held_out, strict=True)]
+    assert means == pytest.approx(result.curve.validation_cost[-1], rel=1e-12)
+
+
+def test_a_rung_with_a_deadline_ends_with_the_same_logits_or_with_those_of_where_it_stopped(problem, data):
+    whole = run_rung(first_rung(problem), data)
+    sliced = run_rung(replace(first_rung(problem), deadline=time.time() + 1000), data)
+    np.testing.assert_array_equal(sliced.curve.logits, whole.curve.logits, strict=True)
+    stopped = run_rung(replace(first_rung(problem), deadline=0.0), data)
+    n_done = stopped.state.iteration
+    assert 0 < n_done < 60
+    there = run_rung(replace(first_rung(problem), n_iterations=n_done, record_at=(0, n_done)), data)
+    np.testing.assert_array_equal(stopped.curve.logits, there.curve.logits, strict=True)
+
+
+def test_a_curve_without_a_point_or_that_diverged_or_was_joined_has_no_logits(problem, data):
+    first = run_rung(first_rung(problem), data)
+    assert join([first.curve, first.curve]).logits is None
+    assert run_rung(replace(first_rung(problem), record_at=()), data).curve.logits is None
+    with np.errstate(over="ignore", invalid="ignore"):
+        wild = replace(first_rung(problem), hyperparameters=Hyperparameters(problem.architecture, 1e30))
+        diverged = run_rung(wild, data)
+    assert diverged.curve.diverged_at is not None
+    assert diverged.curve.logits is None

@@ -61,4 +61,6 @@ def undisturbed(template: Template, tmp_path_factory: pytest.TempPathFactory) ->
     assert outcomes[0].files == outcomes[1].files == outcomes[2].files
     assert {row["state"] for row in outcomes[0].rows} == {"COMPLETE", "PRUNED", "FAIL"}
     assert outcomes[0].end.metrics["best_iteration"] > 0
+    assert outcomes[0].end.corrected is not None
+    assert len(outcomes[0].end.ensemble_shares) > 1
     return Undisturbed(outcomes[0], events(trace_file(folder)), min(life.seconds for life in lives))

@@ -35,6 +35,11 @@ WRITES: dict[str, dict[str, str]] = {
     "a checkpoint": {"operation": "write", "file": r"/\.checkpoint\.h5\."},
     "a checkpoint, renamed": {"operation": "replace", "file": r"/\.checkpoint\.h5\."},
     "a checkpoint, deleted": {"operation": "unlink", "file": "/checkpoint.h5$"},
+    "the kept trials' folder": {"operation": "mkdir", "file": "/kept$"},
+    "a kept trial": {"operation": "write", "file": r"/kept/\.trial-\d+\.h5\."},
+    "a kept trial, renamed": {"operation": "replace", "file": r"/kept/\.trial-\d+\.h5\."},
+    "a kept trial, deleted": {"operation": "unlink", "file": r"/kept/trial-\d+\.h5$"},
+    "the ensemble": {"operation": "write", "file": r"/\.ensemble\.h5\."},
     "the model": {"operation": "write", "file": r"/\.model\.h5\."},
     "the model, renamed": {"operation": "replace", "file": r"/\.model\.h5\."},
 }

@@ -44,8 +44,10 @@ def running_trial(
         else None,
     )
     trial.curves = [
-        Curve(iterations, *generator.standard_normal((4, len(iterations), 3)), diverged_at=None)
-        for iterations in ((0, 4, 10), (17, 30))
+        Curve(
+            (0, 4, 10), *generator.standard_normal((4, 3, 3)), None, generator.standard_normal((3, 1, 5), np.float32)
+        ),
+        Curve((17, 30), *generator.standard_normal((4, 2, 3)), None),
     ]
     trial.training_seconds = 0.25
     return trial
@@ -91,6 +93,8 @@ def test_an_interrupted_study_finds_its_trials_bit_for_bit(
     for mine, theirs in zip(restored.curves, written.curves, strict=True):
         np.testing.assert_array_equal(mine.validation_cost, theirs.validation_cost)
         np.testing.assert_array_equal(mine.train_accuracy, theirs.train_accuracy)
+    np.testing.assert_array_equal(restored.curves[0].logits, written.curves[0].logits, strict=True)
+    assert restored.curves[1].logits is None
     assert (restored.started_at, restored.training_seconds) == (1.5, 0.25)
 
 

@@ -28,6 +28,7 @@ SHORT: dict[str, dict[str, Any]] = {
         "depth": {"low": 0, "high": 2},
         "hidden_units": {"low": 2, "high": 5},
     },
+    "training": {"recipe": "textbook"},  # the range of learning rates is one for gradient descent
     "study": {"trials_in_flight": 4, "pruner": "hyperband"},
     "execution": {"executor": "serial"},
     "tracking": {"uri": "http://127.0.0.1:9"},
@@ -57,7 +58,7 @@ class Outcome:
         rows: Of the trial table: number, state, parameters, every value that was reported.
         facts: Of the trials, by key, without times.
         end: The last fact: state and scores of the winner on the test set.
-        weights: Of the winner, as bytes; None without one.
+        weights: Of the winner, and of the ensemble's members, as bytes; None without a winner.
         files: Everything in the working folder; a life that is killed when all is done may leave a little more.
     """
 
@@ -95,8 +96,9 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     assert last.state == ("FAILED" if last.model_file is None else "FINISHED")
     weights = None
     if last.model_file is not None:
-        (member,) = load_weights(workspace.study_folder(stored.name).path / last.model_file).members
-        weights = [array.tobytes() for array in (*member.parameters.W, *member.parameters.b)]
+        files = [file for file in (last.model_file, last.ensemble_file) if file is not None]
+        members = [m for file in files for m in load_weights(workspace.study_folder(stored.name).path / file).members]
+        weights = [array.tobytes() for m in members for array in (*m.parameters.W, *m.parameters.b)]
     return Outcome(
         rows=rows,
         facts={fact.key: _without_times(fact) for fact in trials},

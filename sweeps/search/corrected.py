@@ -1,0 +1,69 @@
+"""The winner's out-of-fold cost, corrected for having decided the choice, and with an interval.
+
+The best of many costs is too low: part of what made it the best is luck. `experiments.estimate` repeats the choice on
+resamples of the examples that were held out. The candidates are the kept trials at their best iterations and at the
+ends of their rungs, because the iteration was chosen, too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import TrainingData
+from engine.heads import HEADS
+from experiments.estimate import N_RESAMPLES, Estimate, estimate, mean_over_folds, of_means
+from sweeps.storage.kept_trials import KeptTrial
+from sweeps.trials.stored_trial import StoredTrial
+
+MAX_EXAMPLES = 200_000
+"""Held-out examples of which 100 resamples take a second; of more there is no estimate."""
+
+MAX_DRAWS = 10_000_000
+MIN_RESAMPLES = 100
+
+
+def corrected_cost(
+    winner: StoredTrial, kept: Sequence[KeptTrial], data: TrainingData, head: str, seed: int
+) -> Estimate | None:
+    """The winner's cost on new examples, mean over the folds; None where the kept trials cannot tell.
+
+    Args:
+        winner: The trial that was chosen.
+        kept: Best first. Without the winner among them there is no estimate.
+        data, head: As the trials had them. The cost of a regression is the squared error of scaled targets.
+        seed: Decides the resamples.
+    """
+    is_held_out = data.held_out.any(axis=0)
+    n_examples = int(is_held_out.sum())
+    if not kept or kept[0].trial.number != winner.number or not 2 <= n_examples <= MAX_EXAMPLES:
+        return None
+    could_win = [one for one in kept if one.trial.state == winner.state or one.best.cost >= kept[0].best.cost]
+    candidates = [logits for one in could_win for logits in (one.best.logits, *one.rung_ends)]
+    losses = losses_of_folds(candidates, data, head)
+    is_finite = np.all([np.isfinite(of_fold).all(axis=1) for of_fold in losses], axis=0)
+    score = mean_over_folds([of_means(of_fold[is_finite]) for of_fold in losses], data.held_out[:, is_held_out])
+    n_resamples = min(N_RESAMPLES, max(MIN_RESAMPLES, MAX_DRAWS // n_examples))
+    try:
+        return estimate(score, n_examples, seed, n_resamples=n_resamples)
+    except ValueError:  # no resample leaves out an example and draws another
+        return None
+
+
+def losses_of_folds(
+    candidates: Sequence[NDArray[np.floating]], data: TrainingData, head: str
+) -> list[NDArray[np.floating]]:
+    """Losses of the examples that each network holds out, in their order: F arrays, (K, number of them).
+
+    Args:
+        candidates: Z[L] of the columns that each network holds out, K of (F, n[L], m_v).
+        data: The examples.
+        head: Its loss.
+    """
+    columns = data.validation_columns
+    Y = np.stack([data.targets[:, of_network] for of_network in columns])
+    losses = np.stack([HEADS[head].losses(logits, Y) for logits in candidates], axis=1)  # (F, K, m_v)
+    return [
+        of_network[:, held_out[own]]  # where folds differ in size, columns that another network holds out fill up
+        for of_network, held_out, own in zip(losses, data.held_out, columns, strict=True)
+    ]
