@@ -26,7 +26,7 @@ def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
     """Fit scikit-learn's constant and linear models on all training columns and score them on the test set.
 
     Returns:
-        The constant first (most frequent class, or mean), then logistic or ridge regression. A logistic
+        The constant first (the classes' shares, or the mean), then logistic or ridge regression. A logistic
         regression that has not converged says so in its name.
     """
     if prepared.dataset.task == "regression":
@@ -42,7 +42,7 @@ def _classification(prepared: PreparedData, seed: int) -> list[Baseline]:
     from sklearn.linear_model import LogisticRegression
 
     dataset = prepared.dataset
-    constant = DummyClassifier(strategy="most_frequent").fit(prepared.X.T, dataset.y_train)
+    constant = DummyClassifier(strategy="prior").fit(prepared.X.T, dataset.y_train)
     linear = LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the name says it instead

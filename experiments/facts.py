@@ -100,7 +100,7 @@ class Score:
     """A model's score on the sealed test set in one metric, and the scores of simple models there.
 
     Attributes:
-        name: "accuracy", "rmse" or "r2".
+        name: As `experiments.scores.scores` has it: "accuracy", "log_loss", "roc_auc", "rmse", "r2".
         low, high: The 95 % interval of `value`; nan for a single example, which says nothing about its own spread.
         baselines: Name of a model to its score, the constant first.
     """

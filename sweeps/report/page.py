@@ -154,7 +154,7 @@ def _interval(score: Score) -> str:
 
 
 def _metric(score: Score) -> str:
-    return {"rmse": "RMSE", "r2": "R²"}.get(score.name, score.name)
+    return {"rmse": "RMSE", "r2": "R²", "log_loss": "log-loss", "roc_auc": "AUC"}.get(score.name, score.name)
 
 
 def _utc(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """What a person reads at the end of a run, and what `validate` says of the data."""
 
 import shlex
+from textwrap import indent
 from typing import Any
 
 from optuna.trial import TrialState
@@ -8,7 +9,7 @@ from optuna.trial import TrialState
 from experiments.preparation import PreparedData
 from sweeps.recording.facts import class_balance
 from sweeps.results.result import SweepResult
-from sweeps.results.text_tables import leaderboard_table
+from sweeps.results.text_tables import leaderboard_table, scores_table
 
 N_BEST = 5
 
@@ -91,11 +92,10 @@ def _winner(result: SweepResult) -> str:
     assert winner is not None
     lines = [
         f"Winner: trial {winner.trial.number}, refitted on all training examples for {winner.trial.best_iteration} "
-        f"iterations, on the {result.n_test} test examples:"
+        "iterations.",
+        indent(scores_table(result.n_test, winner.scores, winner.ensemble.scores if winner.ensemble else []), "  "),
     ]
     for score in winner.scores:
-        lines.append(f"  {score.name:<8} {score.value:.4g}   95 % interval {score.low:.4g} to {score.high:.4g}")
-        lines += [f"           {value:.4g}   {model}" for model, value in score.baselines.items()]
         if score.name != "accuracy":
             continue
         points = 50 * (score.high - score.low)

@@ -1,9 +1,10 @@
-"""Tables of plain text for a terminal: trials, studies; and the leaderboard as CSV."""
+"""Tables of plain text for a terminal: trials, studies, scores; and the leaderboard as CSV."""
 
 import csv
 import io
 from collections.abc import Sequence
 
+from experiments.facts import Score
 from sweeps.results.status import StudyStatus
 from sweeps.trials.stored_trial import StoredTrial
 
@@ -55,6 +56,21 @@ def status_table(statuses: Sequence[StudyStatus]) -> str:
         for status in statuses
     ]
     return aligned([header, *body])
+
+
+def scores_table(n_test: int, winner: Sequence[Score], ensemble: Sequence[Score] = ()) -> str:
+    """Scores on the test set, one a column: the winner's with their 95 % intervals, then what stands beside it."""
+    rows = [
+        [f"on {n_test:,} test examples", *(score.name for score in winner)],
+        ["winner", *(f"{score.value:.4g}" for score in winner)],
+        ["  95 % interval from", *(f"{score.low:.4g}" for score in winner)],
+        ["                  to", *(f"{score.high:.4g}" for score in winner)],
+    ]
+    if ensemble:
+        rows.append(["ensemble", *(f"{score.value:.4g}" for score in ensemble)])
+    for model in winner[0].baselines:
+        rows.append([model, *(f"{score.baselines[model]:.4g}" for score in winner)])
+    return aligned(rows)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -34,8 +34,8 @@ class Winner:
 
     Attributes:
         trial: The one that won.
-        scores: On the test set: accuracy, or rmse and r2 in original units; what a constant and a linear model
-            reach there stands beside them.
+        scores: On the test set, see `experiments.scores`; what a constant and a linear model reach there stands
+            beside them.
         model: The network with all that a prediction from raw inputs needs.
         ensemble: What stands beside it; None where there is none.
     """

@@ -11,12 +11,17 @@ from experiments.dataset import load_dataset
 from experiments.preparation import prepare
 
 
-def test_classification_has_the_most_frequent_class_and_a_logistic_regression() -> None:
+def test_classification_has_the_classes_shares_and_a_logistic_regression() -> None:
     prepared = prepare(load_dataset("sklearn:breast_cancer"))
     constant, linear = baselines(prepared, seed=0)
     assert (constant.name, linear.name) == ("constant", "logistic regression")
     y_train, y_test = prepared.dataset.y_train, prepared.dataset.y_test
-    assert constant.scores == {"accuracy": np.mean(y_test == np.bincount(y_train).argmax())}
+    share = y_train.mean()
+    assert constant.scores == {
+        "accuracy": np.mean(y_test == np.bincount(y_train).argmax()),
+        "log_loss": pytest.approx(-np.log(np.where(y_test == 1, share, 1 - share)).mean()),
+        "roc_auc": 0.5,
+    }
     assert linear.scores["accuracy"] > 0.95
 
 

@@ -204,12 +204,13 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     result, _, _ = finished
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert set(document) == {
-        "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "best", "test", "model", "report",
-        "mlflow", "elapsed_seconds", "exit_code",
+        "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "n_configurations", "best", "test", "model",
+        "report", "mlflow", "elapsed_seconds", "exit_code",
     }  # fmt: skip
     assert document["best"]["value"] == result.winner.trial.value
     low, high = document["test"]["ci95"]["accuracy"]
     assert low <= document["test"]["metrics"]["accuracy"] <= high
+    assert list(document["test"]["metrics"]) == list(document["test"]["ci95"]) == ["accuracy", "log_loss"]
     assert set(document["test"]["baselines"]) == {"constant", "logistic regression"}
     assert {"tracking_uri", "experiment_id", "run_id"} <= set(document["mlflow"])
 
