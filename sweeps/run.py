@@ -34,6 +34,7 @@ from sweeps.search.samplers import check_package, notes_on
 from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import Winner, crown
 from sweeps.storage.checkpoint import Checkpoint
+from sweeps.storage.kept_trials import KeptTrials
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.study_lease import place_of
@@ -109,6 +110,7 @@ class _Sweep:
     stored: StoredStudy
     folder: StudyFolder
     record: Record
+    kept: KeptTrials
     interrupts: Interrupts
     progress: Progress
 
@@ -135,7 +137,9 @@ def _begun(
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say) as record:
             interrupts.also(record.look)  # says, once, that MLflow refuses the record
-            yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, interrupts, progress)
+            ended = [trial for trial in stored.leaderboard() if trial.has_ended]
+            kept = KeptTrials(folder.kept_trials, ended)
+            yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, kept, interrupts, progress)
         stored.set_attribute("state", record.state)
 
 
@@ -147,6 +151,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
 
     def trial_ended(result: TrialResult) -> None:
         sweep.record.trial_ended(result)  # the outbox has each trial once, also one that is recalled
+        sweep.kept.keep(result.trial, result.best)
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
@@ -177,7 +182,8 @@ def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
     sweep.interrupts.check()  # the winner may take as long to train as any trial
     stored, prepared = sweep.stored, sweep.prepared
     leaderboard = stored.leaderboard()
-    winner = crown(leaderboard, sweep.problem, sweep.data, prepared, stored.name)
+    kept = sweep.kept.load()
+    winner = crown(leaderboard, kept, sweep.problem, sweep.data, prepared, sweep.config, stored.name)
     if winner is not None:
         winner.model.save(sweep.folder.model)
         if winner.ensemble is not None:
@@ -185,6 +191,7 @@ def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
     report = report_at_the_end(stored, sweep.workspace, winner, sweep.progress.say)
     description = won(winner, leaderboard, prepared.dataset.n_test, has_report=bool(report))
     sweep.record.finish(winner, description, report)
+    sweep.kept.remove()
     return leaderboard, winner, bool(report)
 
 

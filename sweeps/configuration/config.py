@@ -254,11 +254,14 @@ class StudySection(Section):
     `trials_in_flight` is part of the result, not of the machine: the sampler knows all but that many trials. It bounds
     the number of workers that can be busy, and does not depend on how many there are. None is 16, and fewer where a
     sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
+
+    `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble.
     """
 
     sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
+    ensemble: NaturalInt = 8
     storage: URI | None = None
 
     @property
@@ -461,7 +464,7 @@ class Config(Section):
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage"}),
+            "study": self.study.model_dump(exclude={"storage", "ensemble"}),  # chosen when all trials have ended
             "dtype": self.execution.dtype,
         }
         if self.enqueue:

@@ -10,6 +10,7 @@ from experiments.preparation import PreparedData
 from sweeps.recording.facts import class_balance
 from sweeps.results.result import SweepResult
 from sweeps.results.text_tables import leaderboard_table, scores_table
+from sweeps.search.ensemble import Ensemble
 
 N_BEST = 5
 
@@ -109,4 +110,17 @@ def _winner(result: SweepResult) -> str:
             )
             lines.append(f"  No better than always answering the most frequent class: {advice}")
     lines.append(f"Its model is in {result.model_file}.")
+    if winner.ensemble is not None:
+        lines += _ensemble(winner.ensemble)
     return "\n".join(lines)
+
+
+def _ensemble(ensemble: Ensemble) -> list[str]:
+    """What the ensemble is and reaches, beside the winner."""
+    best, cost = ensemble.steps[0][1], ensemble.out_of_fold_cost
+    shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
+    return [
+        "",
+        f"Ensemble of the fold models of trials {shares}:",
+        f"  cost out of fold {cost:.4g}, of the best trial alone {best:.4g}.",
+    ]

@@ -59,15 +59,16 @@ def status_table(statuses: Sequence[StudyStatus]) -> str:
 
 
 def scores_table(n_test: int, winner: Sequence[Score], ensemble: Sequence[Score] = ()) -> str:
-    """Scores on the test set, one a column: the winner's with their 95 % intervals, then what stands beside it."""
-    rows = [
-        [f"on {n_test:,} test examples", *(score.name for score in winner)],
-        ["winner", *(f"{score.value:.4g}" for score in winner)],
-        ["  95 % interval from", *(f"{score.low:.4g}" for score in winner)],
-        ["                  to", *(f"{score.high:.4g}" for score in winner)],
-    ]
-    if ensemble:
-        rows.append(["ensemble", *(f"{score.value:.4g}" for score in ensemble)])
+    """Scores on the test set, one a column: with their 95 % intervals those of what was searched for, then the others'.
+
+    A line has 79 characters at most, as long as there are three scores.
+    """
+    rows = [[f"on {n_test:,} test examples", *(score.name for score in winner)]]
+    for name, scores in (("winner", winner), ("ensemble", ensemble)):
+        if scores:
+            rows.append([name, *(f"{score.value:.4g}" for score in scores)])
+            rows.append(["  95 % interval from", *(f"{score.low:.4g}" for score in scores)])
+            rows.append(["                  to", *(f"{score.high:.4g}" for score in scores)])
     for model in winner[0].baselines:
         rows.append([model, *(f"{score.baselines[model]:.4g}" for score in winner)])
     return aligned(rows)

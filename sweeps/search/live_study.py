@@ -49,7 +49,7 @@ class LiveStudy:
         self._config = config
         self._in_storage = {trial.number: trial for trial in stored.trials}
         self._n_before = len(self._in_storage)
-        self._space = stored.attributes.space
+        self._space = config.space
         read = (StoredTrial.read(trial, self._space) for trial in self._in_storage.values())
         self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
         self.early_end = stored.attributes.early_end

@@ -4,28 +4,15 @@ from dataclasses import dataclass, replace
 
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
-from experiments.baseline import baselines
+from experiments.baseline import Baseline, baselines
 from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
+from sweeps.configuration.config import Config
+from sweeps.search.ensemble import Ensemble, KeptTrial, select
 from sweeps.trials.problem import Problem
 from sweeps.trials.stored_trial import StoredTrial, best_trial
-
-
-@dataclass(frozen=True, slots=True)
-class Ensemble:
-    """Fold models and winners of several trials, whose answers are averaged.
-
-    Attributes:
-        scores: On the test set, as the winner's.
-        model: With all that a prediction from raw inputs needs.
-        is_recommended: Whether it is the one to use, rather than the winner.
-    """
-
-    scores: list[Score]
-    model: Model
-    is_recommended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +39,57 @@ class Winner:
 
 
 def crown(
-    leaderboard: list[StoredTrial], problem: Problem, data: TrainingData, prepared: PreparedData, study: str
+    leaderboard: list[StoredTrial],
+    kept: list[KeptTrial],
+    problem: Problem,
+    data: TrainingData,
+    prepared: PreparedData,
+    config: Config,
+    study: str,
 ) -> Winner | None:
-    """The best of the trials, refitted and scored; None when no trial has a value."""
-    best = best_trial(leaderboard)
-    return None if best is None else refit(best, problem, data, prepared, study)
-
-
-def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Winner:
-    """Train the winner's network again, on every training example, for as many iterations as served it best.
+    """The best of the trials, refitted and scored, and the ensemble beside it; None when no trial has a value.
 
     Args:
-        trial: The winner; it has a value.
-        problem: As its trial had it: the same initial weights.
-        data: As its trial had it: here no column is held out.
+        leaderboard: Best first.
+        kept: The best trials with their fold models, best first.
+        problem: As the trials had it: the same initial weights.
+        data: As the trials had it.
         prepared: Where the test set is.
-        study: The study's name, kept with the model.
+        config: Says how large the ensemble may be.
+        study: The study's name, kept with the models.
     """
+    best = best_trial(leaderboard)
+    if best is None:
+        return None
+    simple = baselines(prepared, problem.seed)
+    model, scores_of_winner = _scored(refit(best, problem, data, prepared, study), simple, prepared, problem.seed)
+    ensemble = None
+    if config.study.ensemble > 0:
+        ensemble = select(kept, problem, data, prepared, study, config.study.ensemble)
+    if ensemble is not None:
+        model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem.seed)
+        ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
+    return Winner(best, scores_of_winner, model, ensemble)
+
+
+def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:
+    """Train a trial's network again, on every training example, for as many iterations as served it best."""
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
     everything = hyperparameters.form_of(data).of_all_examples()
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
-    parameters = finish(state, initial, everything, architecture)
+    return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)
 
+
+def _scored(model: Model, simple: list[Baseline], prepared: PreparedData, seed: int) -> tuple[Model, list[Score]]:
+    """The model with its scores on the test set, and these beside their intervals and the simple models' scores."""
     dataset = prepared.dataset
-    model = Model.of(prepared, architecture, parameters, study)
     predictions = model.outputs(prepared.X_test)
     test = scores(dataset.task, dataset.y_test, predictions)
-    interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed)
-    simple = baselines(prepared, problem.seed)
-    return Winner(
-        trial=trial,
-        scores=[
-            Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
-            for name, value in test.items()
-        ],
-        model=replace(model, test_scores=test),
-    )
+    interval = interval_95(dataset.task, dataset.y_test, predictions, seed)
+    return replace(model, test_scores=test), [
+        Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
+        for name, value in test.items()
+    ]

@@ -121,7 +121,7 @@ BAD = {
         r"configuration .* Give learning_rate a plain value \(learning_rate = 0.001\), or choose another sampler.",
     ),
     "an enqueued learning rate outside the range": (
-        {"enqueue": [{}, {"learning_rate": 5}]},
+        {"enqueue": [{}, {"learning_rate": 5}], "search": {"learning_rate": {"low": 0.001, "high": 1.0}}},
         r"cats.toml \[\[enqueue\]\] table 2, learning_rate: 5.0 is outside \[search\] learning_rate. "
         r"It must be from 0.001 to 1.0. Change it, or widen \[search\] learning_rate.",
     ),
@@ -134,11 +134,11 @@ BAD = {
         r"\[\[enqueue\]\] table 1, activation: 'tanh' is outside .*It must be one of relu, sigmoid.",
     ),
     "an enqueued layer that is too wide": (
-        {"enqueue": [{"hidden_units": [8, 65]}]},
+        {"enqueue": [{"hidden_units": [8, 65]}], "search": {"hidden_units": {"low": 4, "high": 64}}},
         r"\[\[enqueue\]\] table 1, hidden_units: 65 is outside \[search\] hidden_units. It must be from 4 to 64.",
     ),
     "more enqueued layers than are searched": (
-        {"enqueue": [{"hidden_units": [8] * 5}]},
+        {"enqueue": [{"hidden_units": [8] * 5}], "search": {"depth": {"low": 0, "high": 4}}},
         r"\[\[enqueue\]\] table 1, the number of hidden_units: 5 is outside \[search\] depth. It must be from 0 to 4.",
     ),
     "an enqueued depth beside other widths": (

@@ -25,5 +25,7 @@ def test_a_table_of_scores_has_one_row_a_model_and_one_column_a_score():
         "  95 % interval from    50     0.25",
         "                  to    60     nan",
         "ensemble                53     0.55",
+        "  95 % interval from    49     0.3",
+        "                  to    59     0.6",
         "constant                75     0",
     ]

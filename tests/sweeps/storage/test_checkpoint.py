@@ -103,6 +103,6 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     interrupt_after_update(tmp_path / "checkpoint.h5", "a/1", [running_trial()])
 
     with h5py.File(tmp_path / "checkpoint.h5") as file:
-        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 2, "study": "a/1"}
+        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 3, "study": "a/1"}
         assert list(file) == ["trial-0012"]
         assert file["trial-0012"].attrs["iteration"] == 30

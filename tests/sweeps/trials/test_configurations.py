@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.samplers import BruteForceSampler, RandomSampler
 
-from sweeps.configuration.config import SearchSection
+from sweeps.configuration.config import SearchSpace
 from sweeps.trials.configurations import n_configurations, n_trials_of, space_of
 from sweeps.trials.space import suggest
 from tests.sweeps.support.small_sweep import small_config
@@ -13,7 +13,7 @@ FIXED = {"learning_rate": 0.1, "n_iterations": 10, "depth": 2, "hidden_units": 3
 
 
 def section(**values):
-    return SearchSection.model_validate(FIXED | values)
+    return SearchSpace.model_validate(FIXED | values)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_there_are_as_many_as_optunas_brute_force_finds(quiet_optuna):
 
 
 def test_the_common_hyperparameters_are_those_of_every_trial_and_all_those_of_any(quiet_optuna):
-    search = SearchSection.model_validate({"depth": {"low": 1, "high": 3}, "n_iterations": 50})
+    search = SearchSpace.model_validate({"depth": {"low": 1, "high": 3}, "n_iterations": 50})
     study = optuna.create_study(sampler=RandomSampler(seed=1))
     for _ in range(40):
         suggest(study.ask(), search)

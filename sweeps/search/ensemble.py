@@ -1,0 +1,103 @@
+"""The ensemble: fold models of the best trials, whose answers are averaged. It costs no further training.
+
+Each fold model has been trained on other examples than it held out, so what the fold models of a trial say of the
+examples that they held out is a fair test. The members and their weights are chosen by it, see `experiments.ensemble`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Best, Member, State, TrainingData, finish
+from engine.heads import HEADS
+from engine.worker import initial_parameters
+from experiments.ensemble import select_ensemble
+from experiments.facts import Score
+from experiments.model import Model
+from experiments.preparation import PreparedData
+from sweeps.trials.problem import Problem
+from sweeps.trials.stored_trial import StoredTrial
+
+KeptTrial = tuple[StoredTrial, Best]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A trial whose fold models are members, and what all of them together weigh."""
+
+    number: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Fold models of several trials, whose answers are averaged.
+
+    Attributes:
+        shares: The trials, heaviest first; their weights sum to 1.
+        steps: How it was selected: the trial that each step added, and the out-of-fold cost of the mean after it. The
+            first is the best single trial.
+        scores: On the test set, as the winner's.
+        model: With all that a prediction from raw inputs needs.
+        is_recommended: Whether it is the one to use, rather than the winner.
+    """
+
+    shares: tuple[Share, ...]
+    steps: tuple[tuple[int, float], ...]
+    scores: list[Score]
+    model: Model
+    is_recommended: bool
+
+    @property
+    def out_of_fold_cost(self) -> float:
+        """Mean loss over the examples that were held out, of the mean of the members that held them out."""
+        return self.steps[-1][1]
+
+
+def select(
+    kept: Sequence[KeptTrial], problem: Problem, data: TrainingData, prepared: PreparedData, study: str, n_steps: int
+) -> Ensemble | None:
+    """The ensemble that the kept trials make, not scored yet; None where nothing was kept.
+
+    Args:
+        kept: Best first.
+        problem, data: As the trials had them.
+        prepared: With the targets that decide.
+        study: The study's name, kept with the model.
+        n_steps: The largest number of members; a trial that is added twice counts twice.
+    """
+    if not kept:
+        return None
+    is_held_out = data.held_out.any(axis=0)
+    outputs = np.stack([out_of_fold(best, data, problem.head) for _, best in kept])[:, :, is_held_out]
+    selected = select_ensemble(outputs, prepared.Y[:, is_held_out], prepared.dataset.task, n_steps)
+    members = [_member(*kept[member.candidate], member.weight, problem, data) for member in selected.members]
+    return Ensemble(
+        shares=tuple(Share(kept[member.candidate][0].number, member.weight) for member in selected.members),
+        steps=tuple((kept[step.candidate][0].number, step.cost) for step in selected.steps),
+        scores=[],
+        model=Model.ensemble(prepared, members, study),
+        is_recommended=data.n_networks > 1,  # one network of less data than the winner's is no ensemble
+    )
+
+
+def out_of_fold(best: Best, data: TrainingData, head: str) -> NDArray[np.float64]:
+    """A[L] of every example, (n[L], m), mean over the networks that held it out; 0 for an example that none did."""
+    A = HEADS[head].outputs(best.logits).astype(np.float64)
+    total, n = np.zeros((A.shape[1], data.n_examples)), np.zeros(data.n_examples)
+    for of_network, columns, held_out in zip(A, data.validation_columns, data.held_out, strict=True):
+        is_own = held_out[columns]
+        total[:, columns[is_own]] += of_network[:, is_own]
+        n[columns[is_own]] += 1
+    mean: NDArray[np.float64] = total / np.maximum(n, 1)
+    return mean
+
+
+def _member(trial: StoredTrial, best: Best, weight: float, problem: Problem, data: TrainingData) -> Member:
+    hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
+    architecture = hyperparameters.architecture
+    initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
+    state = State(best.iteration, best.theta, offset=None, settled=best.settled)
+    return Member(architecture, finish(state, initial, hyperparameters.form_of(data), architecture), weight)
