@@ -95,6 +95,11 @@ class TrialFinished:
         return f"trial-{self.number:04d}"
 
 
+def metric_of_baseline(name: str) -> str:
+    """How its metrics begin: "baseline_logistic_regression", converged or not."""
+    return f"baseline_{name.split(' (')[0].replace(' ', '_')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A model's score on the sealed test set in one metric, and the scores of simple models there.
@@ -116,8 +121,7 @@ class Score:
         """Each number under its name: test_accuracy, test_accuracy_ci95_low, baseline_ridge_regression_test_rmse."""
         name = f"test_{self.name}"
         named = {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
-        models = {model.split(" (")[0].replace(" ", "_"): value for model, value in self.baselines.items()}
-        return named | {f"baseline_{model}_{name}": value for model, value in models.items()}
+        return named | {f"{metric_of_baseline(model)}_{name}": value for model, value in self.baselines.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class SweepFinished:
         ensemble_file: The ensemble that came of the same trials, as `model_file`; None where there is none.
         ensemble_scores: Its scores on the sealed test set.
         recommended: Which of the two is to be used.
+        baselines_out_of_fold: Name of a simple model to its cost as a trial's value is; those that are known.
+        ensemble_out_of_fold: The ensemble's; None where there is none.
     """
 
     study: str
@@ -150,6 +156,8 @@ class SweepFinished:
     ensemble_file: str | None = None
     ensemble_scores: list[Score] = field(default_factory=list)
     recommended: Literal["ensemble", "winner"] = "winner"
+    baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
+    ensemble_out_of_fold: float | None = None
 
     @property
     def key(self) -> str:
@@ -250,9 +258,12 @@ def _read_trial(document: dict[str, Any]) -> TrialFinished:
 
 def _read_finished(document: dict[str, Any]) -> SweepFinished:
     metrics = _numbers(document["metrics"])
+    ensemble = document.get("ensemble_out_of_fold")
     changed: dict[str, Any] = {
         "metrics": metrics,
         "ensemble_scores": [_read_score(score) for score in document.get("ensemble_scores", [])],
+        "baselines_out_of_fold": _numbers(document.get("baselines_out_of_fold", {})),
+        "ensemble_out_of_fold": None if ensemble is None else _number(ensemble),
     }
     if "scores" in document:
         changed["scores"] = [_read_score(score) for score in document["scores"]]

@@ -102,6 +102,8 @@ def sweep_finished(
         ensemble_file="ensemble.h5" if ensemble is not None else None,
         ensemble_scores=[] if ensemble is None else ensemble.scores,
         recommended="ensemble" if ensemble is not None and ensemble.is_recommended else "winner",
+        baselines_out_of_fold={} if winner is None else winner.baselines_out_of_fold,
+        ensemble_out_of_fold=None if ensemble is None else ensemble.out_of_fold_cost,
     )
 
 
