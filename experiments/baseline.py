@@ -1,8 +1,22 @@
-"""What to beat: a constant and a linear model, on the same columns and the same sealed test set."""
+"""What to beat: a constant and a linear model, on the same columns, the same folds and the same sealed test set.
+
+They take time, of many classes and examples seconds a fit, so a thread fits them while trials are trained:
+
+    with fitted_meanwhile(prepared, seed) as fits:
+        ...
+        simple = fits.wait()
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,66 +26,136 @@ from experiments.preprocessing import FloatArray
 from experiments.scores import scores
 
 MAX_ITERATIONS = 10_000
+_SECONDS_BETWEEN_CHECKS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A simple model and its scores on the test set."""
+    """A simple model, fitted on all training columns and scored on the test set.
+
+    Attributes:
+        name: "constant", or that of the linear model; a logistic regression that has not converged says so.
+        out_of_fold: The cost as a trial's value is: mean over the folds of the mean log-loss of what each holds out, or
+            of the squared error of scaled targets. None where it is not known (yet), or a class is in no fold's part.
+    """
 
     name: str
     scores: dict[str, float]
+    out_of_fold: float | None = None
 
 
-def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
-    """Fit scikit-learn's constant and linear models on all training columns and score them on the test set.
+class BaselineFits:
+    """A daemon thread at work: first on what is scored on the test set, then on each fold.
 
-    Returns:
-        The constant first (most frequent class, or mean), then logistic or ridge regression. A logistic
-        regression that has not converged says so in its name.
+    It changes no warning filter itself; scikit-learn's checks do for microseconds (README, decisions), and what the
+    main thread found when it entered `fitted_meanwhile` is put back at its end.
     """
-    if prepared.dataset.task == "regression":
-        return _regression(prepared, seed)
-    return _classification(prepared, seed)
+
+    def __init__(self, prepared: PreparedData, seed: int) -> None:
+        self._n_folds = len(prepared.held_out)
+        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed)]
+        for held_out in prepared.held_out:  # of the constant, then of the linear model
+            self._fits += [partial(_cost_of_fold, prepared, held_out, model) for model in _models(prepared, seed)]
+        self._results: list[Any] = []  # of the first so many fits
+        self._error: Exception | None = None
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="baselines", daemon=True)
+        self._thread.start()
+
+    def wait(self, check: Callable[[], None] = lambda: None, *, for_folds: bool = True) -> list[Baseline]:
+        """The constant, which predicts the classes' shares or the mean, and the logistic or ridge regression.
+
+        Args:
+            check: Called now and then while waiting; what it raises ends the wait.
+            for_folds: Whether to wait for the costs out of fold too; else those that are there are given.
+        Raises:
+            Whatever a fit raised.
+        """
+        while len(self._results) < (len(self._fits) if for_folds else 1) and self._error is None:
+            self._thread.join(_SECONDS_BETWEEN_CHECKS)
+            check()
+        if self._error is not None:
+            raise self._error
+        simple, *costs = self._results
+        return [replace(baseline, out_of_fold=self._mean(costs[number::2])) for number, baseline in enumerate(simple)]
+
+    def stop(self) -> None:
+        """Begin no further fit."""
+        self._is_over.set()
+
+    def _run(self) -> None:
+        for fit in self._fits:
+            if self._is_over.is_set():
+                return
+            try:
+                self._results.append(fit())
+            except Exception as error:  # whoever waits is told
+                self._error = error
+                return
+
+    def _mean(self, costs: list[float]) -> float | None:
+        mean = float(np.mean(costs)) if len(costs) == self._n_folds else math.nan
+        return mean if math.isfinite(mean) else None
 
 
-def _classification(prepared: PreparedData, seed: int) -> list[Baseline]:
-    import warnings
-
-    from sklearn.dummy import DummyClassifier
+@contextmanager
+def fitted_meanwhile(prepared: PreparedData, seed: int) -> Iterator[BaselineFits]:
+    """Fit scikit-learn's constant and linear models while the block is at work; leaving it waits for nothing."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
 
-    dataset = prepared.dataset
-    constant = DummyClassifier(strategy="most_frequent").fit(prepared.X.T, dataset.y_train)
-    linear = LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
         warnings.simplefilter("ignore", ConvergenceWarning)  # the name says it instead
-        linear.fit(prepared.X.T, dataset.y_train)
-    has_converged = linear.n_iter_.max() < MAX_ITERATIONS
-    names = ("constant", "logistic regression" if has_converged else "logistic regression (not converged)")
-    return [
-        Baseline(name, _test_scores(prepared, model.predict_proba(prepared.X_test.T).T))
-        for name, model in zip(names, (constant, linear), strict=True)
-    ]
+        fits = BaselineFits(prepared, seed)
+        try:
+            yield fits
+        finally:
+            fits.stop()
 
 
-def _regression(prepared: PreparedData, seed: int) -> list[Baseline]:
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import Ridge
+def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
+    """The constant and the linear model, to be fitted."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
 
-    y = prepared.Y[0]
-    models = {"constant": DummyRegressor(strategy="mean"), "ridge regression": Ridge(random_state=seed)}
-    return [
-        Baseline(name, _test_scores(prepared, _row(model.fit(prepared.X.T, y).predict(prepared.X_test.T))))
-        for name, model in models.items()
-    ]
+    if prepared.dataset.task == "regression":
+        return DummyRegressor(strategy="mean"), Ridge(random_state=seed)
+    return DummyClassifier(strategy="prior"), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
 
 
-def _row(values: NDArray[np.floating]) -> FloatArray:
-    return np.asarray(values, dtype=np.float64)[np.newaxis, :]
-
-
-def _test_scores(prepared: PreparedData, predictions: FloatArray) -> dict[str, float]:
-    """Scores of predictions as trained: probabilities (C, m), or scaled targets (1, m)."""
+def _scored(prepared: PreparedData, seed: int) -> list[Baseline]:
     dataset = prepared.dataset
-    return scores(dataset.task, dataset.y_test, prepared.target_scaling.to_original(predictions))
+    constant, linear = (model.fit(prepared.X.T, _targets(prepared)) for model in _models(prepared, seed))
+    name = "ridge regression"
+    if dataset.task != "regression":
+        has_converged = linear.n_iter_.max() < MAX_ITERATIONS
+        name = "logistic regression" if has_converged else "logistic regression (not converged)"
+    outputs = [prepared.target_scaling.to_original(_outputs(model, prepared.X_test.T)) for model in (constant, linear)]
+    return [
+        Baseline(label, scores(dataset.task, dataset.y_test, predictions))
+        for label, predictions in zip(("constant", name), outputs, strict=True)
+    ]
+
+
+def _cost_of_fold(prepared: PreparedData, held_out: NDArray[np.bool_], model: Any) -> float:  # noqa: ANN401 - untyped
+    """The cost of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class."""
+    from sklearn import metrics
+
+    X, y = prepared.X.T, _targets(prepared)
+    classes = np.arange(prepared.dataset.n_classes)
+    if len(np.unique(y[~held_out])) < len(classes):
+        return math.nan
+    outputs = _outputs(model.fit(X[~held_out], y[~held_out]), X[held_out])
+    if len(classes):
+        return float(metrics.log_loss(y[held_out], outputs.T, labels=classes))
+    return float(metrics.mean_squared_error(y[held_out], outputs[0]))
+
+
+def _targets(prepared: PreparedData) -> NDArray[Any]:
+    """As trained, (m,): class codes, or scaled targets."""
+    return prepared.Y[0] if prepared.dataset.task == "regression" else prepared.dataset.y_train
+
+
+def _outputs(model: Any, X: FloatArray) -> FloatArray:  # noqa: ANN401 - untyped
+    """Probabilities (C, m), or targets (1, m), for rows of examples."""
+    rows = model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)[:, np.newaxis]
+    return np.asarray(rows, dtype=np.float64).T

@@ -95,12 +95,17 @@ class TrialFinished:
         return f"trial-{self.number:04d}"
 
 
+def metric_of_baseline(name: str) -> str:
+    """How its metrics begin: "baseline_logistic_regression", converged or not."""
+    return f"baseline_{name.split(' (')[0].replace(' ', '_')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A model's score on the sealed test set in one metric, and the scores of simple models there.
 
     Attributes:
-        name: "accuracy", "rmse" or "r2".
+        name: As `experiments.scores.scores` has it: "accuracy", "log_loss", "roc_auc", "rmse", "r2".
         low, high: The 95 % interval of `value`; nan for a single example, which says nothing about its own spread.
         baselines: Name of a model to its score, the constant first.
     """
@@ -116,8 +121,7 @@ class Score:
         """Each number under its name: test_accuracy, test_accuracy_ci95_low, baseline_ridge_regression_test_rmse."""
         name = f"test_{self.name}"
         named = {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
-        models = {model.split(" (")[0].replace(" ", "_"): value for model, value in self.baselines.items()}
-        return named | {f"baseline_{model}_{name}": value for model, value in models.items()}
+        return named | {f"{metric_of_baseline(model)}_{name}": value for model, value in self.baselines.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,7 @@ class SweepFinished:
         ensemble_shares: Its trials and what each weighs, heaviest first.
         ensemble_steps: The trial that each step of its selection added, and the out-of-fold cost after it.
         corrected: The winner's out-of-fold cost on new examples; None where it is not known.
+        baselines_out_of_fold: Name of a simple model to its cost as a trial's value is; those that are known.
     """
 
     study: str
@@ -175,6 +180,12 @@ class SweepFinished:
     ensemble_shares: list[tuple[int, float]] = field(default_factory=list)
     ensemble_steps: list[tuple[int, float]] = field(default_factory=list)
     corrected: CorrectedCost | None = None
+    baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ensemble_out_of_fold(self) -> float | None:
+        """The ensemble's out-of-fold cost; None where there is no ensemble."""
+        return self.ensemble_steps[-1][1] if self.ensemble_steps else None
 
     @property
     def key(self) -> str:
@@ -280,6 +291,7 @@ def _read_finished(document: dict[str, Any]) -> SweepFinished:
         "ensemble_scores": [_read_score(score) for score in document.get("ensemble_scores", [])],
         "ensemble_shares": _read_pairs(document.get("ensemble_shares", [])),
         "ensemble_steps": _read_pairs(document.get("ensemble_steps", [])),
+        "baselines_out_of_fold": _numbers(document.get("baselines_out_of_fold", {})),
     }
     if document.get("corrected") is not None:
         changed["corrected"] = CorrectedCost(**_numbers(document["corrected"]))

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.facts import SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished, metric_of_baseline
 from experiments.mlflow_connection import connect, find_or_create_experiment
 from experiments.registry import publish_models
 from experiments.study_runs import StudyRuns, time_to_settle
@@ -144,6 +144,9 @@ class MlflowRecord:
         named = dict(finished.metrics)
         for score in finished.scores:
             named |= score.metrics
+        named |= {f"{metric_of_baseline(name)}_value": cost for name, cost in finished.baselines_out_of_fold.items()}
+        if finished.ensemble_out_of_fold is not None:
+            named["ensemble_value"] = finished.ensemble_out_of_fold
         for score in finished.ensemble_scores:  # the baselines are the winner's
             named |= {f"ensemble_{key}": value for key, value in score.metrics.items() if key.startswith("test_")}
         if finished.corrected is not None:

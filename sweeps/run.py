@@ -16,6 +16,8 @@ import numpy as np
 
 from engine import TrainingData
 from engine.threads import one_blas_thread
+from experiments.baseline import BaselineFits, fitted_meanwhile
+from experiments.class_shares import share_shift
 from experiments.error_text import mask_password
 from experiments.preparation import PreparedData
 from sweeps.configuration.config import Config
@@ -74,8 +76,9 @@ def run_sweep(
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
+            fits = run.enter_context(fitted_meanwhile(prepared, config.sweep.seed))
             _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
-        leaderboard, winner, has_report = _end(sweep)
+        leaderboard, winner, has_report = _end(sweep, fits)
 
     delivered = sweep.record.delivered
     assert delivered is not None, "leaving the record delivers it"
@@ -89,6 +92,7 @@ def run_sweep(
         state=sweep.record.state,
         task=prepared.dataset.task,
         n_test=prepared.dataset.n_test,
+        share_shift=share_shift(prepared.dataset),
         rows=leaderboard,
         n_configurations=n_configurations(sweep.config.space, config.sweep.n_trials),
         winner=winner,
@@ -183,13 +187,14 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         Schedule(LiveStudy(stored, config, rungs), executor, run_rung, checkpoint, plan, hooks).run()
 
 
-def _end(sweep: _Sweep) -> tuple[list[StoredTrial], Winner | None, bool]:
+def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner | None, bool]:
     """The leaderboard, the winner if there is one, and whether there is a report; all of it is on record."""
     sweep.interrupts.check()  # the winner may take as long to train as any trial
     stored, prepared = sweep.stored, sweep.prepared
     leaderboard = stored.leaderboard()
     kept = sweep.kept.load()
-    winner = crown(leaderboard, kept, sweep.problem, sweep.data, prepared, sweep.config, stored.name)
+    simple = fits.wait(sweep.interrupts.check, for_folds=sweep.config.sweep.timeout_seconds is None)
+    winner = crown(leaderboard, kept, simple, sweep.problem, sweep.data, prepared, sweep.config, stored.name)
     if winner is not None:
         winner.model.save(sweep.folder.model)
         if winner.ensemble is not None:

@@ -57,12 +57,13 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole page."""
+    """The whole page; `remark` is read before anything else, where there is one."""
 
     title: str
     subtitle: str
     tiles: Sequence[Tile]
     sections: Sequence[Section]
+    remark: str = ""
 
     def to_html(self) -> str:
         """The page as text, about 5 MB, nearly all of it plotly.js."""
@@ -71,6 +72,7 @@ class Page:
         return Template(_resource("page.html")).substitute(
             title=html.escape(self.title),
             subtitle=html.escape(self.subtitle),
+            remark=f'<p class="remark">{html.escape(self.remark)}</p>' if self.remark else "",
             css=_resource("page.css"),
             tiles="".join(_tile(tile) for tile in self.tiles),
             links="".join(f'<a href="#{s.anchor}">{html.escape(s.title)}</a>' for s in self.sections),

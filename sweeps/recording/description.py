@@ -40,13 +40,14 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
         f"| `{name}` | {f'{value:.4g}' if isinstance(value, float) else value} |"
         for name, value in trial.params.items()
     )
+    simple = "".join(f"| the same of {name} | {cost:.4g} |\n" for name, cost in winner.baselines_out_of_fold.items())
     report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
         f"**Trial {trial.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}"
         f"{_out_of_fold(winner, len(trials))}{_ensemble(winner)}\n"
         f"{counts}.{report}\n\n"
         f"| won | |\n|---|---|\n{hyperparameters}\n"
-        f"| validation cost, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n"
+        f"| validation cost, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n{simple}"
     )
 
 

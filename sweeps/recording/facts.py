@@ -106,6 +106,7 @@ def sweep_finished(
         ensemble_shares=[] if ensemble is None else [(share.number, share.weight) for share in ensemble.shares],
         ensemble_steps=[] if ensemble is None else list(ensemble.steps),
         corrected=None if estimate is None else CorrectedCost(estimate.value, *estimate.interval),
+        baselines_out_of_fold={} if winner is None else winner.baselines_out_of_fold,
     )
 
 

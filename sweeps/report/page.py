@@ -12,6 +12,7 @@ from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import cost_of_steps, winner_beside_baselines
 from sweeps.report import figures
 from sweeps.report.reported_study import ReportedStudy
+from sweeps.results.verdict import beside_constant, beside_linear
 
 N_BEST = 30
 N_FAILURES = 20
@@ -27,7 +28,7 @@ def page_of(study: ReportedStudy) -> Page:
         _failures(study),
         _data_and_configuration(study),
     ]
-    return Page(study.name, _subtitle(study), _tiles(study), [s for s in sections if s is not None])
+    return Page(study.name, _subtitle(study), _tiles(study), [s for s in sections if s is not None], _remark(study))
 
 
 def _subtitle(study: ReportedStudy) -> str:
@@ -39,6 +40,18 @@ def _subtitle(study: ReportedStudy) -> str:
         data = study.started.data
         parts.append(f"{data.task}, {data.n_train:,} training examples of {data.n_features:,} features")
     return " · ".join(parts)
+
+
+def _remark(study: ReportedStudy) -> str:
+    """What a reader must know before any figure; "" while the sweep runs, and where all is as it should be."""
+    end = study.finished
+    if end is None or "value" not in end.metrics:
+        return ""
+    remarks = (
+        beside_linear(end.metrics["value"], end.baselines_out_of_fold, end.ensemble_out_of_fold),
+        beside_constant(end.scores),
+    )
+    return " ".join(remark for remark in remarks if remark)
 
 
 def _tiles(study: ReportedStudy) -> list[Tile]:
@@ -195,7 +208,7 @@ def _interval(score: Score) -> str:
 
 
 def _metric(score: Score) -> str:
-    return {"rmse": "RMSE", "r2": "R²"}.get(score.name, score.name)
+    return {"rmse": "RMSE", "r2": "R²", "log_loss": "log-loss", "roc_auc": "AUC"}.get(score.name, score.name)
 
 
 def _utc(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from experiments.class_shares import ShareShift
 from experiments.delivery import DeliveryResult
 from experiments.facts import Score
 from experiments.model import Model
@@ -34,6 +35,7 @@ class SweepResult:
         study: `<name>/<UTC time>`.
         state: FINISHED, FAILED (no trial succeeded).
         task, n_test: Kind of the task and size of the test set.
+        share_shift: Where the classes' shares of the test set are not those of the training set.
         rows: The leaderboard.
         n_configurations: How many the search space has; None where they are more than the trials that were asked for.
         winner: None when no trial succeeded.
@@ -51,6 +53,7 @@ class SweepResult:
     state: str
     task: str
     n_test: int
+    share_shift: ShareShift | None
     rows: list[StoredTrial]
     n_configurations: int | None
     winner: Winner | None
@@ -141,6 +144,7 @@ class SweepResult:
                     for model in winner.scores[0].baselines
                 },
             },
+            "baselines_out_of_fold": winner and winner.baselines_out_of_fold,
             "model": self.model_file,
             "ensemble": ensemble
             and {

@@ -2,6 +2,7 @@
 
 import shlex
 import textwrap
+from textwrap import indent
 from typing import Any
 
 from optuna.trial import TrialState
@@ -9,7 +10,8 @@ from optuna.trial import TrialState
 from experiments.preparation import PreparedData
 from sweeps.recording.facts import class_balance
 from sweeps.results.result import SweepResult
-from sweeps.results.text_tables import leaderboard_table
+from sweeps.results.text_tables import leaderboard_table, scores_table
+from sweeps.results.verdict import beside_constant, beside_linear, of_shares
 from sweeps.search.ensemble import Ensemble
 
 N_BEST = 5
@@ -33,6 +35,11 @@ def summary(result: SweepResult) -> str:
         advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
         parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
+        winner = result.winner
+        of_ensemble = None if winner.ensemble is None else winner.ensemble.out_of_fold_cost
+        assert winner.trial.value is not None, "it has won"
+        if warning := beside_linear(winner.trial.value, winner.baselines_out_of_fold, of_ensemble):
+            parts[0] += f"\n{warning}"
         parts.append(_winner(result))
     if left := what_is_pending(result):
         parts.append(left)
@@ -94,23 +101,19 @@ def _winner(result: SweepResult) -> str:
     assert winner is not None
     lines = [
         f"Winner: trial {winner.trial.number}, refitted on all training examples for {winner.trial.best_iteration} "
-        f"iterations, on the {result.n_test} test examples:"
+        "iterations.",
+        indent(scores_table(result.n_test, winner.scores, winner.ensemble.scores if winner.ensemble else []), "  "),
     ]
     for score in winner.scores:
-        lines.append(f"  {score.name:<8} {score.value:.4g}   95 % interval {score.low:.4g} to {score.high:.4g}")
-        lines += [f"           {value:.4g}   {model}" for model, value in score.baselines.items()]
-        if score.name != "accuracy":
-            continue
-        points = 50 * (score.high - score.low)
-        lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
-        constant, linear = score.baselines.values()
-        if score.value <= constant:
-            advice = (
-                "the linear model shows that more is possible. Search longer (n_trials), or wider."
-                if linear > constant
-                else "these data hold too little for it."
-            )
-            lines.append(f"  No better than always answering the most frequent class: {advice}")
+        if score.name == "accuracy":
+            points = 50 * (score.high - score.low)
+            lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
+    model = winner.model
+    remarks = [
+        beside_constant(winner.scores),
+        of_shares(result.share_shift, model.threshold, len(model.class_names)),
+    ]
+    lines += [f"  {remark}" for remark in remarks if remark]
     if winner.estimate is not None:
         low, high = winner.estimate.interval
         text = (
@@ -131,9 +134,5 @@ def _ensemble(ensemble: Ensemble) -> list[str]:
     return [
         "",
         f"Ensemble of the fold models of trials {shares}:",
-        f"  cost out of fold {cost:.4g}, of the best trial alone {best:.4g}; on the test examples:",
-        *(
-            f"  {score.name:<8} {score.value:.4g}   95 % interval {score.low:.4g} to {score.high:.4g}"
-            for score in ensemble.scores
-        ),
+        f"  cost out of fold {cost:.4g}, of the best trial alone {best:.4g}.",
     ]

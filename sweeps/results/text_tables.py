@@ -1,9 +1,10 @@
-"""Tables of plain text for a terminal: trials, studies; and the leaderboard as CSV."""
+"""Tables of plain text for a terminal: trials, studies, scores; and the leaderboard as CSV."""
 
 import csv
 import io
 from collections.abc import Sequence
 
+from experiments.facts import Score
 from sweeps.results.status import StudyStatus
 from sweeps.trials.stored_trial import StoredTrial
 
@@ -55,6 +56,22 @@ def status_table(statuses: Sequence[StudyStatus]) -> str:
         for status in statuses
     ]
     return aligned([header, *body])
+
+
+def scores_table(n_test: int, winner: Sequence[Score], ensemble: Sequence[Score] = ()) -> str:
+    """Scores on the test set, one a column: with their 95 % intervals those of what was searched for, then the others'.
+
+    A line has 79 characters at most, as long as there are three scores.
+    """
+    rows = [[f"on {n_test:,} test examples", *(score.name for score in winner)]]
+    for name, scores in (("winner", winner), ("ensemble", ensemble)):
+        if scores:
+            rows.append([name, *(f"{score.value:.4g}" for score in scores)])
+            rows.append(["  95 % interval from", *(f"{score.low:.4g}" for score in scores)])
+            rows.append(["                  to", *(f"{score.high:.4g}" for score in scores)])
+    for model in winner[0].baselines:
+        rows.append([model, *(f"{score.baselines[model]:.4g}" for score in winner)])
+    return aligned(rows)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -1,10 +1,10 @@
 """The winner: refitted on all training examples, and scored once on the test set that nothing has seen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
-from experiments.baseline import Baseline, baselines
+from experiments.baseline import Baseline
 from experiments.estimate import Estimate
 from experiments.facts import Score
 from experiments.model import Model
@@ -24,11 +24,13 @@ class Winner:
 
     Attributes:
         trial: The one that won.
-        scores: On the test set: accuracy, or rmse and r2 in original units; what a constant and a linear model
-            reach there stands beside them.
+        scores: On the test set, see `experiments.scores`; what a constant and a linear model reach there stands
+            beside them.
         model: The network with all that a prediction from raw inputs needs.
         ensemble: What stands beside it; None where there is none.
         estimate: Its cost on new examples, from those that its fold models held out; None where they cannot tell.
+        baselines_out_of_fold: Of the constant and the linear model by name, the cost as a trial's value is; those that
+            are known.
     """
 
     trial: StoredTrial
@@ -36,6 +38,7 @@ class Winner:
     model: Model
     ensemble: Ensemble | None = None
     estimate: Estimate | None = None
+    baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
 
     @property
     def test_scores(self) -> dict[str, float]:
@@ -46,6 +49,7 @@ class Winner:
 def crown(
     leaderboard: list[StoredTrial],
     kept: list[KeptTrial],
+    simple: list[Baseline],
     problem: Problem,
     data: TrainingData,
     prepared: PreparedData,
@@ -57,6 +61,7 @@ def crown(
     Args:
         leaderboard: Best first.
         kept: The best trials with their fold models, best first.
+        simple: What to beat.
         problem: As the trials had it: the same initial weights.
         data: As the trials had it.
         prepared: Where the test set is.
@@ -66,7 +71,6 @@ def crown(
     best = best_trial(leaderboard)
     if best is None:
         return None
-    simple = baselines(prepared, problem.seed)
     model, scores_of_winner = _scored(refit(best, problem, data, prepared, study), simple, prepared, problem.seed)
     ensemble = None
     if config.study.ensemble > 0:
@@ -75,7 +79,8 @@ def crown(
         model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem.seed)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
     estimate = corrected_cost(best, kept, data, problem.head, problem.seed)
-    return Winner(best, scores_of_winner, model, ensemble, estimate)
+    out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
+    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold)
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:

@@ -1,22 +1,40 @@
 """What to beat."""
 
 import dataclasses
+import threading
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from experiments import baseline
-from experiments.baseline import baselines
+from experiments.baseline import Baseline, fitted_meanwhile
 from experiments.dataset import load_dataset
-from experiments.preparation import prepare
+from experiments.preparation import PreparedData, prepare
 
 
-def test_classification_has_the_most_frequent_class_and_a_logistic_regression() -> None:
+def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
+    """All there is to know of them."""
+    with fitted_meanwhile(prepared, seed) as fits:
+        return fits.wait()
+
+
+def test_classification_has_the_classes_shares_and_a_logistic_regression() -> None:
     prepared = prepare(load_dataset("sklearn:breast_cancer"))
     constant, linear = baselines(prepared, seed=0)
     assert (constant.name, linear.name) == ("constant", "logistic regression")
     y_train, y_test = prepared.dataset.y_train, prepared.dataset.y_test
-    assert constant.scores == {"accuracy": np.mean(y_test == np.bincount(y_train).argmax())}
+    share = y_train.mean()
+    assert constant.scores == {
+        "accuracy": np.mean(y_test == np.bincount(y_train).argmax()),
+        "log_loss": pytest.approx(-np.log(np.where(y_test == 1, share, 1 - share)).mean()),
+        "roc_auc": 0.5,
+    }
     assert linear.scores["accuracy"] > 0.95
 
 
@@ -51,3 +69,108 @@ def test_a_baseline_never_trains_on_the_sealed_test_set() -> None:
     prepared = prepare(load_dataset("sklearn:iris"))
     shuffled = dataclasses.replace(prepared, X_test=prepared.X_test[:, ::-1].copy())
     assert baselines(prepared, 0)[1].scores != baselines(shuffled, 0)[1].scores
+
+
+# --- out of fold ---
+
+
+def test_costs_out_of_fold_are_those_of_refits_on_each_fold() -> None:
+    prepared = prepare(load_dataset("sklearn:wine"), folds=4, seed=3)
+    X, y = prepared.X.T, prepared.dataset.y_train
+    models = DummyClassifier(strategy="prior"), LogisticRegression(max_iter=10_000, random_state=5)
+    for found, model in zip(baselines(prepared, seed=5), models, strict=True):
+        costs = [
+            log_loss(y[held], model.fit(X[kept], y[kept]).predict_proba(X[held]))
+            for kept, held in StratifiedKFold(4, shuffle=True, random_state=3).split(X, y)
+        ]
+        assert found.out_of_fold == np.mean(costs)
+
+
+def test_a_regressions_cost_out_of_fold_is_the_squared_error_of_scaled_targets() -> None:
+    prepared = prepare(load_dataset("sklearn:diabetes"), folds=3, seed=3)
+    X, y = prepared.X.T, prepared.dataset.y_train
+    for found, model in zip(baselines(prepared, seed=5), (DummyRegressor(), Ridge()), strict=True):
+        errors = [
+            mean_squared_error(y[held], model.fit(X[kept], y[kept]).predict(X[held])) / y.var()
+            for kept, held in KFold(3, shuffle=True, random_state=3).split(X, y)
+        ]
+        assert found.out_of_fold == pytest.approx(np.mean(errors))
+
+
+def test_a_hold_out_is_one_fold() -> None:
+    prepared = prepare(load_dataset("sklearn:wine"), folds=None, validation_fraction=0.25)
+    (held_out,) = prepared.held_out
+    X, y = prepared.X.T, prepared.dataset.y_train
+    model = LogisticRegression(max_iter=10_000).fit(X[~held_out], y[~held_out])
+    assert baselines(prepared, 0)[1].out_of_fold == log_loss(y[held_out], model.predict_proba(X[held_out]))
+
+
+def test_a_fold_that_trains_on_all_classes_but_one_leaves_the_cost_unknown() -> None:
+    prepared = prepare(load_dataset("sklearn:wine"), folds=2)
+    held_out = prepared.held_out.copy()
+    held_out[0] = prepared.dataset.y_train == 1
+    found = baselines(dataclasses.replace(prepared, held_out=held_out), 0)
+    assert [one.out_of_fold for one in found] == [None, None]
+    assert found[1].scores["accuracy"] > 0.9
+
+
+class Gate:
+    """Lets so many fits of a logistic regression pass; the others wait until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, n_free: int) -> None:
+        self.n_begun, self.is_open, fit = 0, threading.Event(), LogisticRegression.fit
+
+        def gated(model: LogisticRegression, X: np.ndarray, y: np.ndarray) -> LogisticRegression:
+            self.n_begun += 1
+            if self.n_begun > n_free:
+                assert self.is_open.wait(30)
+            return fit(model, X, y)
+
+        monkeypatch.setattr(LogisticRegression, "fit", gated)
+
+
+def test_who_cannot_wait_gets_the_test_scores_and_only_the_costs_that_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared = prepare(load_dataset("sklearn:iris"), folds=3)
+    whole = baselines(prepared, 0)
+    gate = Gate(monkeypatch, n_free=3)  # one on all examples, two of three folds
+    with fitted_meanwhile(prepared, 0) as fits:
+        while gate.n_begun < 4:
+            fits.wait(for_folds=False)
+        constant, linear = fits.wait(for_folds=False)
+        assert constant == whole[0]
+        assert linear == dataclasses.replace(whole[1], out_of_fold=None)
+        gate.is_open.set()
+        assert fits.wait() == whole
+
+
+def test_an_interrupt_ends_the_wait_and_no_further_fit_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch, n_free=0)
+
+    def check() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError), fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits:
+        fits.wait(check)
+    gate.is_open.set()
+    fits._thread.join(30)
+    assert gate.n_begun == 1
+
+
+def test_what_goes_wrong_in_a_fit_is_told_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LogisticRegression, "fit", lambda *_: 1 / 0)
+    with fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits, pytest.raises(ZeroDivisionError):
+        fits.wait()
+
+
+def test_regressions_that_do_not_converge_warn_nobody_and_the_filters_are_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(baseline, "MAX_ITERATIONS", 2)
+    before = list(warnings.filters)
+    linear = baselines(prepare(load_dataset("sklearn:iris")), 0)[1]  # a warning would be an error here
+    assert linear.out_of_fold is not None
+    assert warnings.filters == before
+    with pytest.raises(ConvergenceWarning):
+        warnings.warn("as before", ConvergenceWarning, stacklevel=1)

@@ -240,8 +240,10 @@ def test_a_continued_study_is_running_again_and_its_last_end_wins(uri: str, outb
     outbox.append(trial(1))
     deliver(outbox, uri)
     assert statuses(uri)[STUDY] == "RUNNING"
-    outbox.append(finished(2, scores=[accuracy(0.9)]))
-    deliver(outbox, uri)
+    costs = {"constant": 0.65, "logistic regression (not converged)": 0.54}
+    end = finished(2, scores=[accuracy(0.9)], baselines_out_of_fold=costs, ensemble_steps=[(3, 0.2)])
+    outbox.append(end)
+    parent = deliver(outbox, uri).run_id
     assert statuses(uri)[STUDY] == "FINISHED"
     latest = query(uri, "SELECT key, value FROM latest_metrics WHERE key LIKE '%test%'")
     assert dict(latest) == {
@@ -250,6 +252,13 @@ def test_a_continued_study_is_running_again_and_its_last_end_wins(uri: str, outb
         "test_accuracy_ci95_high": 0.95,
         "baseline_constant_test_accuracy": 0.6,
         "baseline_logistic_regression_test_accuracy": 0.75,
+    }
+    values = query(uri, f"SELECT key, value FROM latest_metrics WHERE run_uuid = '{parent}' AND key LIKE '%value'")  # noqa: S608
+    assert dict(values) == {
+        "value": 0.25,
+        "ensemble_value": 0.2,
+        "baseline_constant_value": 0.65,
+        "baseline_logistic_regression_value": 0.54,
     }
 
 

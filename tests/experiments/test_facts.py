@@ -61,6 +61,8 @@ FACTS = st.one_of(
         st.none() | TEXT,
         st.lists(SCORES, max_size=2),
         st.sampled_from(["ensemble", "winner"]),
+        METRICS,
+        st.none() | FLOATS,
     ),
 )
 
@@ -179,3 +181,13 @@ def test_the_end_of_a_study_from_before_there_were_ensembles_recommends_its_winn
     assert (fact.ensemble_file, fact.ensemble_scores, fact.recommended) == (None, [], "winner")
     assert fact.scores[0].baselines == {"constant": 0.9}
     assert from_json(to_json(fact)).key == "finished-2"
+
+
+def test_what_the_simple_models_and_the_ensemble_cost_out_of_fold_comes_back():
+    costs = {"constant": 0.1 + 0.2, "ridge regression": math.inf}
+    fact = SweepFinished("s", "FINISHED", 1.0, {}, {}, "", {}, None, baselines_out_of_fold=costs)
+    again = from_json(to_json(replace(fact, ensemble_steps=[(3, math.inf)])))
+    assert isinstance(again, SweepFinished)
+    assert (again.baselines_out_of_fold, again.ensemble_out_of_fold) == (costs, math.inf)
+    before = to_json(fact).replace(',"baselines_out_of_fold"', ',"x"').partition(',"x"')[0] + "}"
+    assert from_json(before) == replace(fact, baselines_out_of_fold={})

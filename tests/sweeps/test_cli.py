@@ -18,6 +18,7 @@ import pytest
 import typer
 
 from engine.errors import ShapeError, WeightsFileError
+from experiments.outbox import Outbox
 from sweeps.cli import reported_errors
 from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
@@ -147,20 +148,26 @@ def test_a_misspelt_study_is_answered_with_the_nearest(finished):
     assert_message(here.run("leaderboard", "flowers/2"), r"flowers/2: no such study.* Here are: flowers/.*Name one of")
 
 
-def test_the_summary_for_people_names_the_winner_its_interval_the_baselines_and_what_to_type(sweeps):
+def test_the_summary_for_people_names_the_winner_its_intervals_the_baselines_and_what_to_type(sweeps):
     done = sweeps.run("run", sweeps.write())
     assert done.returncode == 0, done.stderr
     for part in (
         "Winner: trial",
-        "95 % interval",
-        "constant",
-        "logistic regression",
         "mlflow ui",
         "leaderboard flowers/",
     ):
         assert part in done.stdout
     assert "Starting flowers/" in done.stderr
     assert f"{N_TRIALS} of {N_TRIALS} trials" in done.stderr
+    lines = done.stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if "30 test examples" in line)
+    table = [re.split(r"  +", line.strip()) for line in lines[first : first + 6]]
+    assert table[0][1:] == ["accuracy", "log_loss"]
+    assert [row[0] for row in table[1:]] == ["winner", "95 % interval from", "to", "constant", "logistic regression"]
+    facts = Outbox(next(sweeps.directory.rglob("outbox.jsonl"))).last_finish()
+    for column, score in enumerate(facts.scores, start=1):
+        shown = [score.value, score.low, score.high, *score.baselines.values()]
+        assert [row[column] for row in table[1:]] == [f"{value:.4g}" for value in shown]
 
 
 # --- bad input: exit 2, one message, nothing written ---

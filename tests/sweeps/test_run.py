@@ -4,13 +4,16 @@ import errno
 import json
 import os
 import signal
+import threading
 import tomllib
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import count
 
 import numpy as np
 import pytest
 from optuna.trial import TrialState
+from sklearn.linear_model import LogisticRegression
 
 from engine import TrainingData, advance, finish, load_weights, start
 from engine.remote import software
@@ -205,12 +208,14 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert set(document) == {
         "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "n_configurations", "best", "test",
-        "model", "report", "mlflow", "elapsed_seconds", "exit_code",
+        "out_of_fold", "baselines_out_of_fold", "ensemble", "model", "report", "mlflow", "elapsed_seconds", "exit_code",
     }  # fmt: skip
     assert document["best"]["value"] == result.winner.trial.value
     low, high = document["test"]["ci95"]["accuracy"]
     assert low <= document["test"]["metrics"]["accuracy"] <= high
+    assert list(document["test"]["metrics"]) == list(document["test"]["ci95"]) == ["accuracy", "log_loss"]
     assert set(document["test"]["baselines"]) == {"constant", "logistic regression"}
+    assert set(document["baselines_out_of_fold"]) == {"constant", "logistic regression"}
     assert {"tracking_uri", "experiment_id", "run_id"} <= set(document["mlflow"])
 
 
@@ -415,6 +420,8 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
     assert progress.said == [f"Continuing {name}."]
     assert continued.rows == result.rows
     assert continued.winner.test_scores == result.winner.test_scores
+    assert list(continued.winner.baselines_out_of_fold) == ["constant", "logistic regression"]
+    assert continued.winner.baselines_out_of_fold == result.winner.baselines_out_of_fold
     assert study_statuses(Workspace(folder), None)[0].state == "FINISHED"
 
 
@@ -673,6 +680,24 @@ def test_when_time_is_up_the_best_so_far_is_refitted(folder):
     assert all(trial.state.is_finished() for trial in study_of(folder).trials)
     statuses = {status for _, status, of in mlflow_runs(folder / "mlflow.db") if of is not None}
     assert statuses == {"KILLED"}
+
+
+def test_when_time_is_short_nobody_waits_for_the_baselines_on_each_fold(folder, monkeypatch):
+    fit, is_over, n_fits = LogisticRegression.fit, threading.Event(), count(1)
+
+    def slow_on_folds(model, X, y):
+        if next(n_fits) > 1:
+            assert is_over.wait(60)
+        return fit(model, X, y)
+
+    monkeypatch.setattr(LogisticRegression, "fit", slow_on_folds)
+    try:
+        result = run_sweep(iris(sweep={"n_trials": 2, "timeout_seconds": 1000}), directory=folder)
+    finally:
+        is_over.set()
+    assert set(result.winner.scores[0].baselines) == {"constant", "logistic regression"}
+    assert "logistic regression" not in result.to_dict()["baselines_out_of_fold"]
+    assert "out of fold (" not in summary(result)
 
 
 def test_a_hold_out_split_is_a_stack_of_one(folder):

@@ -216,6 +216,15 @@ def test_while_a_sweep_runs_the_page_shows_what_leads_and_leaves_the_test_set_se
     assert "test accuracy" not in page.text
 
 
+def test_a_winner_that_loses_to_the_linear_model_out_of_fold_is_told_before_any_number(page, tmp_path):
+    workspace = WrittenStudy(tmp_path, 40, linear_out_of_fold=0.001).write()
+    report(workspace, None, html=tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    said = text.index("No better than logistic regression out of fold (0.")
+    assert said < text.index("trials complete")
+    assert "take the simpler model" not in page.text
+
+
 def test_a_regression_shows_rmse_and_r2(tmp_path):
     workspace = WrittenStudy(tmp_path, 40, is_regression=True).write()
     report(workspace, None, html=tmp_path / "report.html")

@@ -43,6 +43,7 @@ class WrittenStudy:
     Attributes:
         states: Shares of complete, pruned and failed trials.
         class_names, reason, config_toml, source: Texts of a user's, which must reach no page unescaped.
+        linear_out_of_fold: What the linear model's cost is.
         has_outbox: Without it, only the journal is written.
     """
 
@@ -54,6 +55,7 @@ class WrittenStudy:
     reason: str = "cost is nan at iteration 340 (learning_rate = 4.2, relu, float32)."
     config_toml: str = '[sweep]\nname = "made"\n'
     source: str = "sklearn:breast_cancer"
+    linear_out_of_fold: float = 0.5
     has_outbox: bool = True
     is_regression: bool = False
     has_ended: bool = True
@@ -178,5 +180,17 @@ class WrittenStudy:
         names = ("rmse", "r2") if self.is_regression else ("accuracy",)
         metrics = {"value": min(t.value for t in self.trials if t.value is not None)}
         beside = {"constant": 0.6, "logistic regression": 0.94}
+        simple = {"constant": 0.7, "logistic regression": self.linear_out_of_fold}
         scores = [Score(name, 0.95, 0.9, 0.98, beside) for name in names]
-        return SweepFinished(self.name, "FINISHED", BEGAN_AT + 3725, metrics, {}, "", {}, None, scores=scores)
+        return SweepFinished(
+            self.name,
+            "FINISHED",
+            BEGAN_AT + 3725,
+            metrics,
+            {},
+            "",
+            {},
+            None,
+            scores=scores,
+            baselines_out_of_fold=simple,
+        )
