@@ -48,12 +48,16 @@ class Minibatches:
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
+        which = self.examples(iteration)
+        for source, buffer in zip(self._sources, self._buffers, strict=True):
+            source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
+
+    def examples(self, iteration: int) -> IndexArray:
+        """(F, size): which examples those are."""
         epoch, position = divmod(iteration, self.n_in_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._order_of(epoch)
-        which = self._order[:, position * self.size : (position + 1) * self.size]
-        for source, buffer in zip(self._sources, self._buffers, strict=True):
-            source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
+        return self._order[:, position * self.size : (position + 1) * self.size]
 
     def _order_of(self, epoch: int) -> IndexArray:
         """(F, n_in_epoch * size): each network's own examples in the order of an epoch."""

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.bench_training [--quick] [--append] [--only WORD] [--sample N] [--peers WORD,WORD]
 
 Every contender starts from the same initial parameters and does the same number of iterations at the same learning
-rate; its trained networks are judged by one function, in float64. Then all are timed in turns. Peers use all cores.
+rate; its trained networks are judged by one function, in float64. Then all are timed in turns. Peers use all cores,
+but for AdamW on minibatches, where PyTorch has one thread: products of 128 examples are too small to share.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from engine.heads import HEADS
 from tests.benchmarks import results
 from tests.benchmarks.contenders import Contender, Engine, Layers, Limit, Products
 from tests.benchmarks.timing import OtherLoad, in_turns, seconds_of, with_blas_threads
-from tests.benchmarks.workloads import DATA_SETS, TOLERANCES, Workload, random_sample, textbook
+from tests.benchmarks.workloads import DATA_SETS, TOLERANCES, Workload, minibatches, random_sample, textbook
 
 OURS_ONE, OURS_ALL = "ours 1 thread", "ours all cores"
 CORES = os.cpu_count() or 1
@@ -34,6 +35,12 @@ PEERS = {  # name: (module, class for F = 1, classes for F > 1)
     "PyTorch compiled": ("peer_pytorch", ("PyTorchCompiled",), ("PyTorchStackedCompiled",)),
     "JAX": ("peer_jax", ("Jax",), ("Jax", "JaxVmap")),
 }
+
+PEERS_ON_MINIBATCHES = {
+    "PyTorch": ("peer_pytorch", ("PyTorchMinibatches",), ("PyTorchMinibatches", "PyTorchStackedMinibatches")),
+    "JAX": ("peer_jax", ("JaxMinibatches",), ("JaxMinibatches", "JaxVmapMinibatches")),
+}
+STACKED = ("PyTorchStacked", "JaxVmap", "PyTorchStackedMinibatches", "JaxVmapMinibatches")
 
 
 @dataclass
@@ -84,9 +91,11 @@ def measure(workload: Workload, peers: list[str], n_rounds: int) -> Outcome:
             timed[f"{name} {n_threads}"] = with_blas_threads(n_threads, _bare(control, n_iterations))
 
     for peer in peers:
-        module, single, stacked = PEERS[peer]
+        if workload.minibatch_size > 0 and peer not in PEERS_ON_MINIBATCHES:
+            continue
+        module, single, stacked = (PEERS_ON_MINIBATCHES if workload.minibatch_size > 0 else PEERS)[peer]
         for class_name in single if workload.n_networks == 1 else stacked:
-            name = peer + (" stacked" if class_name in ("PyTorchStacked", "JaxVmap") else "")
+            name = peer + (" stacked" if class_name in STACKED else "")
             try:
                 peer_class = getattr(importlib.import_module(f"tests.benchmarks.{module}"), class_name)
                 contender = _set_up(outcome, name, lambda peer_class=peer_class: peer_class(workload))
@@ -266,7 +275,7 @@ def main() -> None:
     rows, sample_rows = [], []
 
     with OtherLoad() as other:
-        for workload in textbook():
+        for workload in textbook() + minibatches():
             if options.only not in workload.name:
                 continue
             for dtype in dtypes:

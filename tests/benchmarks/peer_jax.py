@@ -38,6 +38,24 @@ def train(parameters, X, Y, weights, n_iterations, *, activation, is_binary, lea
     return jax.lax.fori_loop(0, n_iterations, update, parameters)
 
 
+def train_on_minibatches(parameters, moments, X, Y, examples, n_iterations, *, activation, is_binary, learning_rate):
+    """AdamW on rows[examples[t]] for t = 0, 1, ...; examples is (T, size)."""
+    weights = jnp.full(examples.shape[1], 1 / examples.shape[1], X.dtype)
+
+    def update(t, state):
+        parameters, m, s = state
+        which = examples[t]
+        g = jax.grad(cost)(parameters, X[which], Y[which], weights, activation, is_binary)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        s = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, s, g)
+        step, root = (learning_rate / (1 - 0.9 ** (t + 1.0))).astype(X.dtype), jnp.sqrt(1 - 0.999 ** (t + 1.0))
+        root = root.astype(X.dtype)  # in float32, 1 - 0.999 would have four digits
+        parameters = jax.tree.map(lambda p, m, s: p - step * m / (jnp.sqrt(s) / root + 1e-8), parameters, m, s)
+        return parameters, m, s
+
+    return jax.lax.fori_loop(0, n_iterations, update, (parameters, *moments))[0]
+
+
 class Jax:
     """Each fold trains on its own rows, one after the other."""
 
@@ -98,3 +116,40 @@ class JaxVmap(Jax):
     def networks(self) -> list[Layers]:
         arrays = [(np.asarray(W), np.asarray(b)) for W, b in self.parameters]
         return [[(W[f].T, b[f][:, None]) for W, b in arrays] for f in range(self.workload.n_networks)]
+
+
+class JaxMinibatches(Jax):
+    """AdamW; each fold gathers its minibatches from all rows, one after the other."""
+
+    def _compile(self) -> None:
+        keywords = self.one_training.keywords
+        self.one_training = functools.partial(train_on_minibatches, **keywords)
+        self.training = jax.jit(self.one_training)
+        workload = self.workload
+        X, Y = jnp.asarray(workload.X.T), jnp.asarray(workload.Y.T)
+        examples = workload.examples(workload.n_iterations)
+        self.rows = [(X, Y, jnp.asarray(examples[:, fold])) for fold in range(workload.n_networks)]
+
+    def iterate(self, n_iterations: int) -> None:
+        zeros = [jax.tree.map(jnp.zeros_like, parameters) for parameters in self.parameters]
+        trained = [
+            self.training(parameters, (zero, zero), *rows, n_iterations)
+            for parameters, zero, rows in zip(self.parameters, zeros, self.rows, strict=True)
+        ]
+        self.parameters = jax.block_until_ready(trained)
+
+
+class JaxVmapMinibatches(JaxVmap):
+    """AdamW; all folds under vmap."""
+
+    def _compile(self) -> None:
+        one_training = functools.partial(train_on_minibatches, **self.one_training.keywords)
+        self.training = jax.jit(jax.vmap(one_training, in_axes=(0, 0, None, None, 0, None)))
+        workload = self.workload
+        examples = workload.examples(workload.n_iterations).transpose(1, 0, 2)
+        self.rows = (jnp.asarray(workload.X.T), jnp.asarray(workload.Y.T), jnp.asarray(examples))
+
+    def iterate(self, n_iterations: int) -> None:
+        zeros = jax.tree.map(jnp.zeros_like, self.parameters)
+        trained = self.training(self.parameters, (zeros, zeros), *self.rows, n_iterations)
+        self.parameters = jax.block_until_ready(trained)

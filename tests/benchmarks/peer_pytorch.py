@@ -117,3 +117,53 @@ class PyTorchStackedCompiled(PyTorchStacked):
     """The same through torch.compile."""
 
     is_compiled = True
+
+
+def adamw(parameters: list[torch.Tensor], learning_rate: float) -> torch.optim.AdamW:
+    """Its own optimizer in its fastest form: all arrays in one call."""
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0, fused=True)
+
+
+class PyTorchMinibatches(PyTorch):
+    """AdamW; each fold gathers its minibatches from all rows, one after the other."""
+
+    def _load(self) -> None:
+        workload = self.workload
+        torch.set_num_threads(1)
+        self.X, self.Y = torch.from_numpy(workload.X.T.copy()), self._targets(workload.Y)
+        self.rows = [(self.X, self.Y)] * workload.n_networks
+        self.examples = torch.from_numpy(workload.examples(workload.n_iterations))
+
+    def start(self) -> None:
+        super().start()
+        self.optimizers = [adamw(parameters, self.workload.learning_rate) for parameters in self.parameters]
+
+    def iterate(self, n_iterations: int) -> None:
+        for fold, (parameters, optimizer) in enumerate(zip(self.parameters, self.optimizers, strict=True)):
+            for which in self.examples[:n_iterations, fold]:
+                gradients = torch.autograd.grad(self.cost(parameters, self.X[which], self.Y[which]), parameters)
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.grad = gradient
+                optimizer.step()
+
+
+class PyTorchStackedMinibatches(PyTorchStacked):
+    """AdamW; all folds gather their minibatches together, (F, size, n)."""
+
+    def _load(self) -> None:
+        super()._load()
+        torch.set_num_threads(1)
+        self.rows, self.targets = self.X[0], self.Y[0]
+        self.examples = torch.from_numpy(self.workload.examples(self.workload.n_iterations))
+        self.weights = torch.full_like(self.rows[0, 0], 1 / self.workload.minibatch_size)
+
+    def start(self) -> None:
+        super().start()
+        self.optimizer = adamw(self.parameters, self.workload.learning_rate)
+
+    def iterate(self, n_iterations: int) -> None:
+        for which in self.examples[:n_iterations]:
+            cost = self.cost(self.parameters, self.rows[which], self.targets[which])
+            for parameter, gradient in zip(self.parameters, torch.autograd.grad(cost, self.parameters), strict=True):
+                parameter.grad = gradient
+            self.optimizer.step()

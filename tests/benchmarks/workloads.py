@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from engine import Architecture, Parameters, initialize
+from engine import Architecture, Hyperparameters, Parameters, TrainingData, initialize
+from engine.data import IndexArray
+from engine.minibatches import Minibatches
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats" / "train_catvnoncat.h5"
 TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
@@ -27,6 +29,7 @@ class Workload:
 
     Attributes:
         X, Y: (n[0], m) and (n[L], m), already of the dtype.
+        optimizer, minibatch_size: As in `Hyperparameters`; 0 examples are a full batch.
         held_out: (F, m); all False for F = 1, one fold a row for F = 5.
     """
 
@@ -38,6 +41,19 @@ class Workload:
     initial: Parameters
     learning_rate: float
     n_iterations: int
+    optimizer: str = "gradient_descent"
+    minibatch_size: int = 0
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Ours."""
+        return Hyperparameters(self.architecture, self.learning_rate, self.optimizer, self.minibatch_size, seed=(1,))
+
+    def examples(self, n_iterations: int) -> IndexArray:
+        """(n_iterations, F, size): which examples each network trains on in each iteration."""
+        data = TrainingData.of(self.X, self.Y, self.held_out, self.dtype, reduce=False)
+        minibatches = Minibatches(data, data.targets, self.minibatch_size, (1,))
+        return np.stack([minibatches.examples(iteration) for iteration in range(n_iterations)])
 
     @property
     def n_networks(self) -> int:
@@ -105,6 +121,13 @@ def textbook() -> list[Workload]:
         _workload("digits", (64, 32), "relu", 0.1),
         _workload("large_digits", (256, 128), "relu", 0.02),
     ]
+
+
+def minibatches() -> list[Workload]:
+    """AdamW on minibatches, F = 1, float64."""
+    digits = _workload("digits", (64, 32), "relu", 0.001)
+    name = f"{digits.name}, AdamW, minibatch 128"
+    return [replace(digits, name=name, optimizer="adamw", minibatch_size=128)]
 
 
 def random_sample(n: int, data_set: str, seed: int = 0) -> list[Workload]:
