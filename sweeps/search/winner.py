@@ -75,7 +75,7 @@ def crown(
         model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem.seed)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
     estimate = corrected_cost(best, kept, data, problem.head, problem.seed)
-    return Winner(best, scores_of_winner, model, ensemble, estimate)
+    return Winner(best, scores_of_winner, model, ensemble, estimate=estimate)
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:
