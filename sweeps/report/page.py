@@ -120,10 +120,11 @@ def _ensemble(study: ReportedStudy) -> Section | None:
         return None
     steps = finished.ensemble_steps
     use = "It is" if finished.recommended == "ensemble" else "The winner, not the ensemble, is"
+    n_trials = len(finished.ensemble_shares)
     note = (
-        f"Fold models of {len(finished.ensemble_shares)} trials, whose answers are averaged. Each step added the trial "
-        "that made the mean cost least on the examples its fold models held out; one that was added twice weighs "
-        f"double. Test scores stand beside the winner's above. {use} the recommended model of this sweep."
+        f"Fold models of {n_trials} trial{'' if n_trials == 1 else 's'}, whose answers are averaged. Each step added "
+        "the trial that made the mean cost least on the examples its fold models held out; one that was added twice "
+        f"weighs double. Test scores stand beside the winner's above. {use} the recommended model of this sweep."
     )
     figure = Figure("Cost out of fold after each step", cost_of_steps(steps), 280)
     html = tables.beside(_share_table(study, finished), _step_table(steps))

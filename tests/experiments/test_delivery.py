@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from experiments.delivery import Delivery, deliver
+from experiments.facts import CorrectedCost
 from experiments.mlflow_connection import prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 from tests.experiments.support.delivery import Killed, tags_of
@@ -259,6 +260,23 @@ def test_a_continued_study_is_running_again_and_its_last_end_wins(uri: str, outb
         "ensemble_value": 0.2,
         "baseline_constant_value": 0.65,
         "baseline_logistic_regression_value": 0.54,
+    }
+
+
+def test_the_corrected_cost_stands_beside_the_winners_value(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    outbox.append(finished(corrected=CorrectedCost(0.3, 0.2, 0.45)))
+    deliver(outbox, uri)
+    rows = query(
+        uri,
+        f"SELECT key, value FROM latest_metrics JOIN runs USING (run_uuid) WHERE name = '{STUDY}' "  # noqa: S608
+        "AND key LIKE 'value%'",
+    )
+    assert dict(rows) == {
+        "value": 0.25,
+        "value_corrected": 0.3,
+        "value_corrected_ci95_low": 0.2,
+        "value_corrected_ci95_high": 0.45,
     }
 
 

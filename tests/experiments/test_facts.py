@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.facts import (
+    CorrectedCost,
     DataFact,
     Fact,
     Score,
@@ -29,6 +30,7 @@ CURVES = st.dictionaries(TEXT, st.lists(st.tuples(st.integers(0, 3000), FLOATS),
 DATA = st.builds(
     DataFact, TEXT, TEXT, TEXT, st.integers(), st.integers(), st.integers(), TEXT, st.dictionaries(TEXT, st.integers())
 )
+PAIRS = st.lists(st.tuples(st.integers(0, 99), FLOATS), max_size=3)
 SCORES = st.builds(Score, TEXT, FLOATS, FLOATS, FLOATS, METRICS)
 FACTS = st.one_of(
     st.builds(SweepStarted, TEXT, TEXT, TIMES, PARAMS, TAGS, TEXT, TEXT, DATA),
@@ -61,8 +63,10 @@ FACTS = st.one_of(
         st.none() | TEXT,
         st.lists(SCORES, max_size=2),
         st.sampled_from(["ensemble", "winner"]),
+        PAIRS,
+        PAIRS,
+        st.none() | st.builds(CorrectedCost, FLOATS, FLOATS, FLOATS),
         METRICS,
-        st.none() | FLOATS,
     ),
 )
 
@@ -179,6 +183,7 @@ def test_the_end_of_a_study_from_before_there_were_ensembles_recommends_its_winn
     fact = from_json(line)
     assert isinstance(fact, SweepFinished)
     assert (fact.ensemble_file, fact.ensemble_scores, fact.recommended) == (None, [], "winner")
+    assert (fact.ensemble_shares, fact.ensemble_steps, fact.corrected) == ([], [], None)
     assert fact.scores[0].baselines == {"constant": 0.9}
     assert from_json(to_json(fact)).key == "finished-2"
 

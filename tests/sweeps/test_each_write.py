@@ -38,7 +38,6 @@ WRITES: dict[str, dict[str, str]] = {
     "the kept trials' folder": {"operation": "mkdir", "file": "/kept$"},
     "a kept trial": {"operation": "write", "file": r"/kept/\.trial-\d+\.h5\."},
     "a kept trial, renamed": {"operation": "replace", "file": r"/kept/\.trial-\d+\.h5\."},
-    "a kept trial, deleted": {"operation": "unlink", "file": r"/kept/trial-\d+\.h5$"},
     "the ensemble": {"operation": "write", "file": r"/\.ensemble\.h5\."},
     "the model": {"operation": "write", "file": r"/\.model\.h5\."},
     "the model, renamed": {"operation": "replace", "file": r"/\.model\.h5\."},
@@ -63,6 +62,17 @@ def test_a_kill_at_a_write_leaves_the_result_of_the_undisturbed_sweep(
     first, last = live_through(template, make_folder(shelf / "short"), [death], undisturbed)
     assert first.is_killed
     assert last.exit_code == 0, last.err
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_a_kill_while_the_kept_trials_are_deleted_finds_the_sweep_finished(
+    template: Template, undisturbed: Undisturbed, shelf: Path, phase: Any
+):
+    """Or it would go on, and select an ensemble from those that are left."""
+    fault = Fault("signal", phase=phase, operation="unlink", file=r"/kept/trial-\d+\.h5$")
+    assert sum(map(fault.is_at, undisturbed.events)) > 3
+    (life,) = live_through(template, make_folder(shelf / "short"), [{"fault": fault}], undisturbed)
+    assert life.is_killed
 
 
 @pytest.mark.parametrize("phase", ["torn", *(pytest.param(name, marks=SLOW) for name in ("before", "after"))])

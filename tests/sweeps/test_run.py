@@ -32,7 +32,6 @@ from sweeps.results.progress import SilentProgress
 from sweeps.results.status import all_studies, find_study, study_statuses, sync_all
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
-from sweeps.search.winner import Ensemble, crown
 from sweeps.storage.workspace import LeaseHeldError, Workspace
 from tests.experiments.support.models import houses as table_with_text_and_missing_values
 from tests.support.sql import query
@@ -186,7 +185,16 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
             name: str(value) for name, value in row.params.items()
         }
     metrics = {name.removeprefix("metrics.").split("_")[0] for name in runs if name.startswith("metrics.")}
-    assert metrics == {"train", "training", "validation", "value", "best", "test", "baseline"}  # they sort into groups
+    assert metrics == {
+        "train",
+        "training",
+        "validation",
+        "value",
+        "best",
+        "test",
+        "baseline",
+        "ensemble",
+    }  # they sort into groups
 
 
 def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
@@ -371,32 +379,82 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(folder, monkeypatch):
-    """Who is in it is not decided here: two halves of the winner and of an untrained network."""
-
-    def with_ensemble(leaderboard, problem, data, prepared, study):
-        winner = crown(leaderboard, problem, data, prepared, study)
-        (trained,) = winner.model.members
-        other = initial_parameters(trained.architecture, 1, np.dtype(np.float32))
-        halves = [replace(trained, weight=0.5), replace(trained, parameters=other, weight=0.5)]
-        model = Model.ensemble(prepared, halves, study)
-        return replace(winner, ensemble=Ensemble(winner.scores, model, is_recommended=True))
-
-    monkeypatch.setattr("sweeps.run.crown", with_ensemble)
-    config = iris(sweep={"n_trials": 3})
-    result = run_sweep(config, directory=folder)
-    assert result.delivery.n_pending == 0
+def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(finished):
+    result, config, directory = finished
+    ensemble = result.ensemble
     end = Outbox(result.folder / "outbox.jsonl").last_finish()
     assert (end.model_file, end.ensemble_file, end.recommended) == ("model.h5", "ensemble.h5", "ensemble")
-    assert end.ensemble_scores == result.winner.scores
+    assert end.ensemble_scores == ensemble.scores
+    assert end.ensemble_shares == [(share.number, share.weight) for share in ensemble.shares]
+    assert end.ensemble_steps == list(ensemble.steps)
     X = load_data(config).dataset.X_test
     for name, model in (
-        ("small@candidate", result.winner.ensemble.model),
-        ("small", result.winner.ensemble.model),
+        ("small@candidate", ensemble.model),
+        (result.model_name, ensemble.model),
+        ("small", ensemble.model),
         ("small@winner", result.winner.model),
+        (str(directory / result.ensemble_file), ensemble.model),
     ):
-        found = find_model(name, Workspace(folder)).predict_proba(X)
+        found = find_model(name, Workspace(directory)).predict_proba(X)
         np.testing.assert_array_equal(found, model.predict_proba(X))
+
+
+def test_the_ensemble_of_the_json_document_is_that_of_the_result(finished):
+    result, _, directory = finished
+    document = json.loads(json.dumps(result.to_dict()["ensemble"], allow_nan=False))
+    assert set(document) == {"trials", "out_of_fold_cost", "metrics", "ci95", "model"}
+    assert document["trials"] == [{"number": s.number, "weight": s.weight} for s in result.ensemble.shares]
+    assert document["out_of_fold_cost"] == result.ensemble.out_of_fold_cost <= result.ensemble.steps[0][1]
+    assert document["metrics"] == {score.name: score.value for score in result.ensemble.scores}
+    assert document["ci95"] == {score.name: [score.low, score.high] for score in result.ensemble.scores}
+    assert (directory / document["model"]).is_file()
+    alone = replace(result, winner=replace(result.winner, ensemble=None), ensemble_file=None)
+    assert alone.to_dict()["ensemble"] is None
+    assert (alone.ensemble, alone.is_ensemble_recommended) == (None, False)
+
+
+def test_where_delivery_is_pending_the_recommended_models_file_is_what_to_predict_with(finished):
+    result, _, _ = finished
+    lost = replace(result, delivery=replace(result.delivery, n_pending=1))
+    not_recommended = replace(result.winner, ensemble=replace(result.ensemble, is_recommended=False))
+    for one, what, name in (
+        (result, "ensemble", "small@candidate"),
+        (lost, "ensemble", result.ensemble_file),
+        (replace(lost, winner=not_recommended), "winner", result.model_file),
+        (replace(lost, winner=replace(result.winner, ensemble=None), ensemble_file=None), "winner", result.model_file),
+    ):
+        label = f"Predict with the {what}:"
+        assert one.model_name == name
+        assert f"{label:<33}python -m sweeps predict {name} INPUT" in summary(one)
+
+
+def test_the_corrected_cost_stands_beside_the_winners_value_wherever_that_is_shown(finished):
+    result, _, directory = finished
+    estimate, value = result.winner.estimate, result.winner.trial.value
+    low, high = estimate.interval
+    assert estimate.uncorrected == pytest.approx(value, rel=1e-5)
+    assert low < estimate.value < high
+    assert result.to_dict()["out_of_fold"] == {"value": value, "corrected": estimate.value, "ci95": [low, high]}
+    said = " ".join(summary(result).split())
+    numbers = f"Cost out of fold {value:.4g}, and {estimate.value:.4g} (95 % interval {low:.4g} to {high:.4g})"
+    assert f"{numbers} corrected for having chosen the best of 8 trials." in said
+    first = next(i for i, line in enumerate(summary(result).splitlines()) if line.startswith("Cost out of fold"))
+    assert max(map(len, summary(result).splitlines()[first : first + 2])) <= 79
+    run, _ = parent_run(directory, result)
+    assert run.data.metrics["value_corrected"] == estimate.value
+    assert run.data.metrics["value_corrected_ci95_high"] == high
+    assert f"**{estimate.value:.4g}**, 95 % interval" in run.data.tags["mlflow.note.content"]
+    page = (directory / result.report_file).read_text()
+    assert f"<strong>{estimate.value:.4g}</strong>" in page
+    assert f"corrected for being the best of 8 trials; 95 % interval {low:.4g} to {high:.4g}" in page
+    assert '<section id="ensemble">' in page
+
+
+def test_without_an_estimate_nothing_is_said_of_it(finished):
+    result, _, _ = finished
+    silent = replace(result, winner=replace(result.winner, estimate=None))
+    assert silent.to_dict()["out_of_fold"] is None
+    assert "Cost out of fold" not in summary(silent)
 
 
 def test_a_finished_sweep_is_not_continued_a_second_run_is_a_new_study(folder):
@@ -422,6 +480,8 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
     assert continued.winner.test_scores == result.winner.test_scores
     assert list(continued.winner.baselines_out_of_fold) == ["constant", "logistic regression"]
     assert continued.winner.baselines_out_of_fold == result.winner.baselines_out_of_fold
+    assert continued.winner.estimate == result.winner.estimate
+    assert continued.ensemble.steps == result.ensemble.steps
     assert study_statuses(Workspace(folder), None)[0].state == "FINISHED"
 
 

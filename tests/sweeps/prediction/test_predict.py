@@ -396,12 +396,12 @@ def finished(tmp_path_factory):
 def test_what_the_summary_of_a_sweep_says_to_type_predicts(finished):
     here, run = finished
     assert run.returncode == 0, run.stderr
-    (line,) = [line for line in run.stdout.splitlines() if line.startswith("Predict with the winner:")]
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith("Predict with the ensemble:")]
     words = line.partition("python -m sweeps ")[2].replace("INPUT", "new.csv").split()
     assert words == ["predict", "houses@candidate", "new.csv"]
     done = here.run(*words)
     assert (done.returncode, done.stderr) == (0, "")
-    (file,) = here.directory.glob(".sweeps/houses/*/model.h5")
+    (file,) = here.directory.glob(".sweeps/houses/*/ensemble.h5")
     with one_blas_thread():
         expected = Model.load(file).predict(pd.read_csv(here.directory / "new.csv"))
     np.testing.assert_array_equal(pd.read_csv(StringIO(done.stdout))["prediction"], expected)

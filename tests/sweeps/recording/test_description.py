@@ -6,8 +6,10 @@ import numpy as np
 from optuna.trial import TrialState
 
 from engine import Weights
+from experiments.estimate import Estimate
 from experiments.facts import DataFact, Score
 from sweeps.recording.description import searched, won
+from sweeps.search.ensemble import Ensemble, Share
 from sweeps.search.winner import Winner
 from sweeps.trials.space import Candidate
 from tests.sweeps.support.small_sweep import small_config, trial_of
@@ -56,6 +58,28 @@ def test_what_won_begins_with_the_scores_beside_the_baselines():
     assert "| `learning_rate` | 0.01235 |\n| `n_iterations` | 500 |" in text
     assert "0.1235 at iteration 340" in text
     assert "report.html" not in won(winner(), TRIALS, 30, has_report=False)
+
+
+def test_the_corrected_cost_and_the_ensemble_are_named_where_they_are_known():
+    ensemble = Ensemble(
+        shares=(Share(3, 0.75), Share(1, 0.25)),
+        steps=((3, 0.1234), (1, 0.1111), (3, 0.1012)),
+        scores=[Score("accuracy", 0.96, 0.91, 0.99, {"constant": 0.33})],
+        model=Weights.__new__(Weights),
+        is_recommended=True,
+    )
+    known = replace(winner(), estimate=Estimate(0, 0.123456, 0.1357, (0.08, 0.21)), ensemble=ensemble)
+    text = won(known, TRIALS, 30, has_report=True)
+    assert (
+        "- cost out of fold 0.1235; **0.1357**, 95 % interval 0.08 to 0.21, corrected for being the best of 4 trials\n"
+    ) in text
+    assert (
+        "\n\n**Ensemble** of the fold models of trials 3 (75%), 1 (25%): cost out of fold 0.1012, of the best trial "
+        "alone 0.1234; accuracy **0.96**, 95 % interval 0.91 to 0.99.\n\n"
+    ) in text
+    unknown = won(winner(), TRIALS, 30, has_report=True)
+    assert "corrected" not in unknown
+    assert "Ensemble" not in unknown
 
 
 def test_without_a_winner_the_counts_are_told():

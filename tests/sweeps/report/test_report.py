@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from experiments.errors import InputError
+from experiments.facts import CorrectedCost, Score, from_json, to_json
 from experiments.outbox import Outbox
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
@@ -336,3 +338,63 @@ def test_a_report_that_fails_half_way_leaves_the_last_one_as_it_was(study, tmp_p
 def test_an_empty_folder_says_what_to_type(tmp_path):
     with pytest.raises(InputError, match=r"no study here.*python -m sweeps run"):
         report(Workspace(tmp_path), None)
+
+
+# --- the ensemble, and the corrected cost ---
+
+
+def with_end(directory, **changes):
+    """The page of a study whose last fact says something more."""
+    written = WrittenStudy(directory / "study", 30)
+    written.directory.mkdir()
+    workspace = written.write()
+    outbox = workspace.study_folder(written.name).outbox
+    *lines, last = outbox.read_text().splitlines()
+    outbox.write_text("".join(f"{line}\n" for line in [*lines, to_json(replace(from_json(last), **changes))]))
+    report(workspace, None, html=directory / "report.html")
+    return Reader((directory / "report.html").read_text())
+
+
+ENSEMBLE = {
+    "ensemble_file": "ensemble.h5",
+    "ensemble_scores": [Score("accuracy", 0.97, 0.93, 0.99, {"constant": 0.6})],
+    "ensemble_shares": [(4, 0.75), (7, 0.25)],
+    "ensemble_steps": [(4, 0.125), (7, 0.11), (4, 0.1075), (4, 0.1062)],
+}
+
+
+@pytest.mark.parametrize(
+    ("recommended", "said"),
+    [
+        ("ensemble", "It is the recommended model of this sweep."),
+        ("winner", "The winner, not the ensemble, is the recommended model of this sweep."),
+    ],
+)
+def test_the_page_shows_an_ensembles_members_what_each_step_adds_and_its_scores(tmp_path, recommended, said):
+    page = with_end(tmp_path, **ENSEMBLE, recommended=recommended)
+    assert [value for name, value in page.attributes if name == "id"][:3] == ["winner", "ensemble", "leaderboard"]
+    assert "Fold models of 2 trials" in page.text
+    assert said in page.text
+    assert "winner 0.95 0.9 to 0.98 ensemble 0.97 0.93 to 0.99 constant 0.6" in page.text
+    assert re.search(r"trial weight validation cost 4 75.0% 0\.\d+ 7 25.0% 0\.\d+ ", page.text)
+    steps = "step adds trial cost out of fold gain 1 4 0.125 2 7 0.11 0.015 3 4 0.1075 0.0025 4 4 0.1062 0.0013 "
+    assert steps in page.text
+    (line,) = [figure["data"][0] for figure in page.figures if figure["data"][0].get("customdata") == [4, 7, 4, 4]]
+    assert (line["x"], line["y"]) == ([1, 2, 3, 4], [0.125, 0.11, 0.1075, 0.1062])
+
+
+def test_an_ensemble_of_one_step_has_a_table_without_gains(tmp_path):
+    page = with_end(tmp_path, **ENSEMBLE | {"ensemble_shares": [(4, 1.0)], "ensemble_steps": [(4, 0.125)]})
+    assert "Fold models of 1 trial," in page.text
+    assert "step adds trial cost out of fold gain 1 4 0.125 Cost" in page.text
+
+
+def test_a_page_without_an_ensemble_or_a_corrected_cost_says_nothing_of_them(page):
+    assert "nsemble" not in page.text
+    assert "corrected" not in page.text
+
+
+def test_the_corrected_cost_is_on_the_first_screen(tmp_path):
+    page = with_end(tmp_path, corrected=CorrectedCost(0.0791, 0.051, 0.112))
+    tiles, _, _ = page.text.partition("What won")
+    assert "0.0791 that cost, corrected for being the best of 30 trials; 95 % interval 0.051 to 0.112" in tiles
