@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -119,7 +120,7 @@ class SweepResult:
             "test": winner
             and {
                 "metrics": winner.test_scores,
-                "ci95": {score.name: [score.low, score.high] for score in winner.scores},
+                "ci95": {score.name: [_number(score.low), _number(score.high)] for score in winner.scores},
                 "baselines": {
                     model: {score.name: score.baselines[model] for score in winner.scores}
                     for model in winner.scores[0].baselines
@@ -139,3 +140,8 @@ class SweepResult:
             "elapsed_seconds": self.elapsed_seconds,
             "exit_code": self.exit_code,
         }
+
+
+def _number(value: float) -> float | None:
+    """For JSON, which has no nan."""
+    return None if math.isnan(value) else value
