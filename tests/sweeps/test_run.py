@@ -32,7 +32,6 @@ from sweeps.results.progress import SilentProgress
 from sweeps.results.status import all_studies, find_study, study_statuses, sync_all
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
-from sweeps.search.winner import Ensemble, crown
 from sweeps.storage.workspace import LeaseHeldError, Workspace
 from tests.experiments.support.models import houses as table_with_text_and_missing_values
 from tests.support.sql import query
@@ -380,24 +379,14 @@ def test_processes_give_the_leaderboard_of_the_serial_executor(finished, folder,
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(folder, monkeypatch):
-    """Who is in it is not decided here: two halves of the winner and of an untrained network."""
-
-    def with_ensemble(leaderboard, problem, data, prepared, study):
-        winner = crown(leaderboard, problem, data, prepared, study)
-        (trained,) = winner.model.members
-        other = initial_parameters(trained.architecture, 1, np.dtype(np.float32))
-        halves = [replace(trained, weight=0.5), replace(trained, parameters=other, weight=0.5)]
-        model = Model.ensemble(prepared, halves, study)
-        return replace(winner, ensemble=Ensemble(winner.scores, model, is_recommended=True))
-
-    monkeypatch.setattr("sweeps.run.crown", with_ensemble)
+def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(folder):
     config = iris(sweep={"n_trials": 3})
     result = run_sweep(config, directory=folder)
     assert result.delivery.n_pending == 0
     end = Outbox(result.folder / "outbox.jsonl").last_finish()
     assert (end.model_file, end.ensemble_file, end.recommended) == ("model.h5", "ensemble.h5", "ensemble")
-    assert end.ensemble_scores == result.winner.scores
+    assert end.ensemble_scores == result.winner.ensemble.scores
+    assert end.ensemble_out_of_fold == result.winner.ensemble.out_of_fold_cost
     X = load_data(config).dataset.X_test
     for name, model in (
         ("small@candidate", result.winner.ensemble.model),
