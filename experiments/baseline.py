@@ -51,9 +51,9 @@ class BaselineFits:
     main thread found when it entered `fitted_meanwhile` is put back at its end.
     """
 
-    def __init__(self, prepared: PreparedData, seed: int) -> None:
+    def __init__(self, prepared: PreparedData, seed: int, threshold: float | None) -> None:
         self._n_folds = len(prepared.held_out)
-        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed)]
+        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold)]
         for held_out in prepared.held_out:  # of the constant, then of the linear model
             self._fits += [partial(_cost_of_fold, prepared, held_out, model) for model in _models(prepared, seed)]
         self._results: list[Any] = []  # of the first so many fits
@@ -99,13 +99,19 @@ class BaselineFits:
 
 
 @contextmanager
-def fitted_meanwhile(prepared: PreparedData, seed: int) -> Iterator[BaselineFits]:
-    """Fit scikit-learn's constant and linear models while the block is at work; leaving it waits for nothing."""
+def fitted_meanwhile(prepared: PreparedData, seed: int, threshold: float | None = None) -> Iterator[BaselineFits]:
+    """Fit scikit-learn's constant and linear models while the block is at work; leaving it waits for nothing.
+
+    Args:
+        prepared: The same columns, folds and test set as the trials'.
+        seed: Of models that draw something.
+        threshold: As in `experiments.scores.scores`: all models of a sweep decide alike.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
         warnings.simplefilter("ignore", ConvergenceWarning)  # the name says it instead
-        fits = BaselineFits(prepared, seed)
+        fits = BaselineFits(prepared, seed, threshold)
         try:
             yield fits
         finally:
@@ -122,7 +128,7 @@ def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
     return DummyClassifier(strategy="prior"), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
 
 
-def _scored(prepared: PreparedData, seed: int) -> list[Baseline]:
+def _scored(prepared: PreparedData, seed: int, threshold: float | None) -> list[Baseline]:
     dataset = prepared.dataset
     constant, linear = (model.fit(prepared.X.T, _targets(prepared)) for model in _models(prepared, seed))
     name = "ridge regression"
@@ -131,7 +137,7 @@ def _scored(prepared: PreparedData, seed: int) -> list[Baseline]:
         name = "logistic regression" if has_converged else "logistic regression (not converged)"
     outputs = [prepared.target_scaling.to_original(_outputs(model, prepared.X_test.T)) for model in (constant, linear)]
     return [
-        Baseline(label, scores(dataset.task, dataset.y_test, predictions))
+        Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold))
         for label, predictions in zip(("constant", name), outputs, strict=True)
     ]
 

@@ -118,22 +118,23 @@ def _predicted(
 
 def _has_an_order(task: Task, y_true: NDArray[Any]) -> bool:
     """Whether there are two classes to tell apart."""
-    n_of_class_1 = int(np.count_nonzero(y_true == 1))
-    return task == "binary" and 0 < n_of_class_1 < len(y_true)
+    return task == "binary" and 0 < int((y_true == 1).sum()) < len(y_true)
 
 
 def _of_each_class(predictions: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Probabilities (C, m); a weighted mean of probabilities may be above 1 in its last bit."""
-    clipped = np.clip(predictions, 0, 1)
-    return clipped if len(clipped) > 1 else np.vstack([1 - clipped, clipped])
+    """Probabilities (C, m) whose sums are 1 to their last bits: of an ensemble's, that is not so."""
+    if len(predictions) == 1:
+        of_one = np.clip(predictions, 0, 1)
+        return np.vstack([1 - of_one, of_one])
+    shares: NDArray[np.floating] = predictions / predictions.sum(axis=0)
+    return shares
 
 
 def _of_true_class(y_true: NDArray[Any], predictions: NDArray[np.floating]) -> NDArray[np.float64]:
     """What the true class of each example was given, (m,); clipped as scikit-learn does."""
     given = _of_each_class(predictions)[y_true, np.arange(len(y_true))]
     eps = np.finfo(given.dtype).eps
-    clipped: NDArray[np.float64] = np.clip(given, eps, 1 - eps).astype(np.float64)
-    return clipped
+    return np.asarray(np.clip(given, eps, 1 - eps), dtype=np.float64)
 
 
 def _wilson(n_right: int, n: int) -> tuple[float, float]:

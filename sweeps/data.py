@@ -1,6 +1,7 @@
 """The data of a configuration, split and scaled, and the problem they pose to every trial."""
 
 from experiments.dataset import load_dataset
+from experiments.errors import InputError
 from experiments.preparation import PreparedData, prepare
 from sweeps.configuration.config import Config
 from sweeps.trials.problem import Problem
@@ -38,7 +39,11 @@ def unseen_in_test(prepared: PreparedData) -> list[str]:
 
 
 def problem_of(config: Config, prepared: PreparedData) -> Problem:
-    """What every trial of the sweep is built for."""
+    """What every trial of the sweep is built for.
+
+    Raises:
+        InputError: A decision is configured, and there are not two classes.
+    """
     is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
     return Problem(
         n_features=prepared.X.shape[0],
@@ -48,4 +53,21 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
         head="nonnegative_regression" if is_price else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
+        threshold=_threshold(config, prepared),
     )
+
+
+def _threshold(config: Config, prepared: PreparedData) -> float | None:
+    """The probability from which on class 1 of two is predicted; None is one half."""
+    decision, task = config.study.decision, prepared.dataset.task
+    if decision == 0.5:
+        return None
+    if task != "binary":
+        shown = f'"{decision}"' if decision == "prior" else decision
+        raise InputError(
+            f"{config.source} [study] decision = {shown}, and {config.data.train} is a {task} task.",
+            "Only a decision between two classes has a threshold.",
+            "Remove it.",
+        )
+    threshold = float((prepared.dataset.y_train == 1).mean()) if decision == "prior" else decision
+    return None if threshold == 0.5 else threshold

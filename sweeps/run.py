@@ -76,7 +76,7 @@ def run_sweep(
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
-            fits = run.enter_context(fitted_meanwhile(prepared, config.sweep.seed))
+            fits = run.enter_context(fitted_meanwhile(prepared, sweep.problem.seed, sweep.problem.threshold))
             _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
         leaderboard, winner, has_report = _end(sweep, fits)
 

@@ -248,20 +248,36 @@ SamplerName = Annotated[
 ]
 
 
+def _check_decision(value: object) -> object:
+    if value == "prior" or (isinstance(value, float) and 0 < value < 1):
+        return value
+    raise InputError(
+        f"{value!r} is not allowed.",
+        "It is a probability between 0 and 1, from which on class 1 of two is predicted, or "
+        '"prior", the share of class 1 among the training examples.',
+        "Write decision = 0.5, which is the default.",
+    )
+
+
+Decision = Annotated[float | Literal["prior"], BeforeValidator(_check_decision)]
+
+
 class StudySection(Section):
-    """How Optuna searches and where it remembers.
+    """How Optuna searches, where it remembers, and what becomes of it in the end.
 
     `trials_in_flight` is part of the result, not of the machine: the sampler knows all but that many trials. It bounds
     the number of workers that can be busy, and does not depend on how many there are. None is 16, and fewer where a
     sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
 
-    `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble.
+    `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble. `decision` is the
+    probability from which on the models predict class 1 of two. Neither changes a trial.
     """
 
     sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
     ensemble: NaturalInt = 8
+    decision: Decision = 0.5
     storage: URI | None = None
 
     @property
@@ -471,7 +487,7 @@ class Config(Section):
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage", "ensemble"}),  # chosen when all trials have ended
+            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision"}),  # two come after the trials
             "dtype": self.execution.dtype,
         }
         if self.enqueue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,5 +171,10 @@ class SweepResult:
 def _measured(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
     return {
         "metrics": {score.name: score.value for score in scores},
-        "ci95": {score.name: [score.low, score.high] for score in scores},
+        "ci95": {score.name: [_number(score.low), _number(score.high)] for score in scores},
     }
+
+
+def _number(value: float) -> float | None:
+    """For JSON, which has no nan."""
+    return None if math.isnan(value) else value

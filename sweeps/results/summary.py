@@ -109,10 +109,9 @@ def _winner(result: SweepResult) -> str:
             points = 50 * (score.high - score.low)
             lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
     model = winner.model
-    remarks = [
-        beside_constant(winner.scores),
-        of_shares(result.share_shift, model.threshold, len(model.class_names)),
-    ]
+    if model.threshold is not None:
+        lines.append(f"  [study] decision: '{model.class_names[1]}' from a probability of {model.threshold:.4g} on.")
+    remarks = (beside_constant(winner.scores), of_shares(result.share_shift, model.threshold, len(model.class_names)))
     lines += [f"  {remark}" for remark in remarks if remark]
     if winner.estimate is not None:
         low, high = winner.estimate.interval

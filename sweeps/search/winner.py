@@ -71,12 +71,12 @@ def crown(
     best = best_trial(leaderboard)
     if best is None:
         return None
-    model, scores_of_winner = _scored(refit(best, problem, data, prepared, study), simple, prepared, problem.seed)
+    model, scores_of_winner = _scored(refit(best, problem, data, prepared, study), simple, prepared, problem)
     ensemble = None
     if config.study.ensemble > 0:
         ensemble = select(kept, problem, data, prepared, study, config.study.ensemble)
     if ensemble is not None:
-        model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem.seed)
+        model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
     estimate = corrected_cost(best, kept, data, problem.head, problem.seed)
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
@@ -94,13 +94,15 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
     return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)
 
 
-def _scored(model: Model, simple: list[Baseline], prepared: PreparedData, seed: int) -> tuple[Model, list[Score]]:
-    """The model with its scores on the test set, and these beside their intervals and the simple models' scores."""
+def _scored(
+    model: Model, simple: list[Baseline], prepared: PreparedData, problem: Problem
+) -> tuple[Model, list[Score]]:
+    """The model with its threshold and test scores, and these beside their intervals and those of simple models."""
     dataset = prepared.dataset
     predictions = model.outputs(prepared.X_test)
-    test = scores(dataset.task, dataset.y_test, predictions)
-    interval = interval_95(dataset.task, dataset.y_test, predictions, seed)
-    return replace(model, test_scores=test), [
+    test = scores(dataset.task, dataset.y_test, predictions, problem.threshold)
+    interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold)
+    return replace(model, test_scores=test, threshold=problem.threshold), [
         Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
         for name, value in test.items()
     ]

@@ -12,7 +12,11 @@ SHARE_OF_POINTS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The sizes and the head that every candidate's network is built for, and the trials' common seed."""
+    """The sizes and the head that every candidate's network is built for, and the trials' common seed.
+
+    `threshold` is for what comes after the trials: the probability from which on a model predicts class 1 of two; None
+    is one half.
+    """
 
     n_features: int
     n_outputs: int
@@ -21,6 +25,7 @@ class Problem:
     head: str
     dtype: str
     seed: int
+    threshold: float | None = None
 
     def hyperparameters(self, candidate: Candidate, number: int) -> Hyperparameters:
         """What the engine trains for the candidate of a trial."""

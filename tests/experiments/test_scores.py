@@ -58,6 +58,14 @@ def test_a_class_that_the_test_set_lacks_has_its_probability_all_the_same() -> N
     assert list(interval_95("binary", one_class, P[:1], seed=0)) == ["accuracy", "log_loss"]
 
 
+def test_an_ensembles_probabilities_which_sum_to_one_in_float32_only_are_scored_all_the_same() -> None:
+    P = np.random.default_rng(0).dirichlet([1, 1, 1], size=50).astype(np.float32)
+    assert abs(P.astype(np.float64).sum(axis=1) - 1).max() > 3e-8, "scikit-learn warns of this"
+    y = np.arange(50) % 3
+    found = scores("multiclass", y, P.astype(np.float64).T)
+    assert found["log_loss"] == pytest.approx(log_loss(y, P), rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_network_that_is_sure_and_wrong_has_a_finite_log_loss(dtype: type) -> None:
     y, p = np.array([0, 1]), np.array([[1.0, 1.0 + np.finfo(dtype).eps]], dtype)  # so may a weighted mean end

@@ -170,6 +170,42 @@ def test_the_summary_for_people_names_the_winner_its_intervals_the_baselines_and
         assert [row[column] for row in table[1:]] == [f"{value:.4g}" for value in shown]
 
 
+def test_a_winner_that_a_linear_model_beats_and_a_test_set_of_another_mixture_are_told(sweeps):
+    for name, n_ones in (("train", 30), ("test", 70)):
+        answers = ["yes"] * n_ones + ["no"] * (100 - n_ones)
+        rows = [f"{i % 10 + (answer == 'yes') * 5},{answer}\n" for i, answer in enumerate(answers)]
+        (sweeps.directory / f"{name}.csv").write_text("size,answer\n" + "".join(rows))
+    data = {"train": "train.csv", "test": "test.csv", "target": "answer"}
+    search = {"learning_rate": 0.001, "n_iterations": 2, "depth": 0, "activation": "tanh"}
+    file = sweeps.write("t.toml", {**changed(IRIS, sweep={"n_trials": 1}), "data": data, "search": search})
+    done = sweeps.run("run", file)
+    assert done.returncode == 0, done.stderr
+    (row,) = sweeps.trials()
+    end = Outbox(next(sweeps.directory.rglob("outbox.jsonl"))).last_finish()
+    linear = end.baselines_out_of_fold["logistic regression"]
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("flowers/")
+    assert lines[1] == (
+        f"No better than logistic regression out of fold ({row['value']:.4g} beside {linear:.4g}): "
+        "take the simpler model."
+    )
+    assert (
+        "  Class 'yes' is 30 % of the training examples and 70 % of the test examples: probabilities are for the "
+        'training shares; [study] decision = "prior" or a number sets another threshold than 0.5.'
+    ) in lines
+    table = [line for line in lines if re.match(r" +(on 100 test|winner|95 %|to|ensemble|constant|logistic)", line)]
+    assert len(table) == 9
+    assert max(map(len, table)) <= 79
+
+
+def test_a_decision_for_more_than_two_classes_is_refused_when_the_data_are_known(bare):
+    file = bare.write(values=changed(IRIS, study={"decision": "prior"}))
+    told = r'flowers.toml \[study\] decision = "prior", and sklearn:iris is a multiclass task\. Only .* Remove it\.'
+    for command in ("validate", "run"):
+        assert_message(bare.run(command, file), told)
+    assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
+
+
 # --- bad input: exit 2, one message, nothing written ---
 
 

@@ -185,16 +185,8 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
             name: str(value) for name, value in row.params.items()
         }
     metrics = {name.removeprefix("metrics.").split("_")[0] for name in runs if name.startswith("metrics.")}
-    assert metrics == {
-        "train",
-        "training",
-        "validation",
-        "value",
-        "best",
-        "test",
-        "baseline",
-        "ensemble",
-    }  # they sort into groups
+    groups = {"train", "training", "validation", "value", "best", "test", "baseline", "ensemble"}
+    assert metrics == groups, "they sort into groups"
 
 
 def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
@@ -225,6 +217,14 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     assert set(document["test"]["baselines"]) == {"constant", "logistic regression"}
     assert set(document["baselines_out_of_fold"]) == {"constant", "logistic regression"}
     assert {"tracking_uri", "experiment_id", "run_id"} <= set(document["mlflow"])
+
+
+def test_an_interval_that_is_not_known_is_null(finished):
+    result, _, _ = finished
+    (accuracy, cost) = result.winner.scores
+    unknown = replace(cost, low=float("nan"), high=float("nan"))
+    document = replace(result, winner=replace(result.winner, scores=[accuracy, unknown])).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False))["test"]["ci95"]["log_loss"] == [None, None]
 
 
 def test_how_long_a_trial_took_is_missing_where_only_the_storage_knows_the_trial(folder):
@@ -387,6 +387,7 @@ def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(fini
     assert end.ensemble_scores == ensemble.scores
     assert end.ensemble_shares == [(share.number, share.weight) for share in ensemble.shares]
     assert end.ensemble_steps == list(ensemble.steps)
+    assert end.ensemble_out_of_fold == ensemble.out_of_fold_cost
     X = load_data(config).dataset.X_test
     for name, model in (
         ("small@candidate", ensemble.model),
@@ -731,6 +732,41 @@ def replace_search(config, **search):
         search=search,
         study={"pruner": "none"},
     )
+
+
+def cancer(**sections):
+    return iris(data={"train": "sklearn:breast_cancer"}, sweep={"name": "small", "n_trials": 4}, **sections)
+
+
+def test_a_decision_is_that_of_all_models_and_scores_and_of_no_trial(folder):
+    as_usual, config = cancer(), cancer(study={"decision": "prior", "ensemble": 3})
+    name = interrupted(as_usual, folder, after=2)
+    result = run_sweep(config, directory=folder)
+    assert result.study == name, "a decision comes after the trials, so the sweep is continued"
+    before = run_sweep(as_usual, directory=folder)
+    assert before.rows == result.rows
+    prepared = load_data(config)
+    dataset = prepared.dataset
+    prior = np.mean(dataset.y_train == 1)
+    assert f"[study] decision: 'benign' from a probability of {prior:.4g} on." in summary(result)
+    assert "[study] decision" not in summary(before)
+    assert before.winner.model.threshold is None
+    truth = np.array(dataset.class_names)[dataset.y_test]
+    winner = result.winner
+    for alias, its_scores in (("winner", winner.scores), ("candidate", winner.ensemble.scores)):
+        model = find_model(f"small/{1 if alias == 'winner' else 2}", Workspace(folder))
+        assert model.threshold == prior
+        predicted = model.predict(dataset.X_test)
+        p = model.predict_proba(dataset.X_test)[:, 1]
+        np.testing.assert_array_equal(predicted, np.where(p >= prior, "benign", "malignant"))
+        accuracy = its_scores[0]
+        assert accuracy.value == (predicted == truth).mean()
+        assert accuracy.low < accuracy.value < accuracy.high or accuracy.value == accuracy.high
+    X, y = prepared.X.T, dataset.y_train
+    linear = LogisticRegression(max_iter=10_000).fit(X, y).predict_proba(prepared.X_test.T)[:, 1]
+    beside = winner.scores[0].baselines
+    assert beside["logistic regression"] == ((linear >= prior) == dataset.y_test).mean()
+    assert beside["constant"] == dataset.y_test.mean(), "its probability is the prior, from which on class 1 is said"
 
 
 def test_when_time_is_up_the_best_so_far_is_refitted(folder):

@@ -332,6 +332,7 @@ FINGERPRINT = parsed().fingerprint("digest")
         {"sweep": {"timeout_seconds": 5}},
         {"tracking": {"uri": "http://127.0.0.1:5000"}},
         {"study": {"storage": "sqlite:///elsewhere.db"}},
+        {"study": {"decision": "prior"}},
         {"data": {"train": "moved/cats.h5"}},
         {"data": {"test": "moved/cats.h5"}},
     ],
@@ -363,6 +364,16 @@ def test_the_fingerprint_ignores_what_cannot_change_a_trial(sections):
 )
 def test_the_fingerprint_changes_with_what_decides_the_trials(sections):
     assert parsed(**sections).fingerprint("digest") != FINGERPRINT
+
+
+@pytest.mark.parametrize("decision", [0, 0.0, 1, 1.0, 1.5, True, "half", "0.5", [0.5]])
+def test_a_decision_is_a_probability_or_the_prior(decision):
+    with pytest.raises(
+        InputError, match=r"\[study\] decision: .* is not allowed\. It is a probability between 0 and 1"
+    ):
+        parsed(study={"decision": decision})
+    assert parsed(study={"decision": 0.34}).study.decision == 0.34
+    assert parsed(study={"decision": "prior"}).study.decision == "prior"
 
 
 def test_the_fingerprint_changes_with_the_data():
