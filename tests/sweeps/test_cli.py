@@ -161,12 +161,17 @@ def test_the_summary_for_people_names_the_winner_its_intervals_the_baselines_and
     assert f"{N_TRIALS} of {N_TRIALS} trials" in done.stderr
     lines = done.stdout.splitlines()
     first = next(number for number, line in enumerate(lines) if "30 test examples" in line)
-    table = [re.split(r"  +", line.strip()) for line in lines[first : first + 6]]
+    table = [re.split(r"  +", line.strip()) for line in lines[first : first + 9]]
+    interval = ["95 % interval from", "to"]
     assert table[0][1:] == ["accuracy", "log_loss"]
-    assert [row[0] for row in table[1:]] == ["winner", "95 % interval from", "to", "constant", "logistic regression"]
-    facts = Outbox(next(sweeps.directory.rglob("outbox.jsonl"))).last_finish()
-    for column, score in enumerate(facts.scores, start=1):
-        shown = [score.value, score.low, score.high, *score.baselines.values()]
+    assert [row[0] for row in table[1:]] == [
+        *("winner", *interval),
+        *("ensemble", *interval),
+        *("constant", "logistic regression"),
+    ]
+    end = Outbox(next(sweeps.directory.rglob("outbox.jsonl"))).last_finish()
+    for column, (score, beside) in enumerate(zip(end.scores, end.ensemble_scores, strict=True), start=1):
+        shown = [score.value, score.low, score.high, beside.value, beside.low, beside.high, *score.baselines.values()]
         assert [row[column] for row in table[1:]] == [f"{value:.4g}" for value in shown]
 
 
