@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -99,18 +99,26 @@ class BaselineFits:
 
 
 @contextmanager
-def fitted_meanwhile(prepared: PreparedData, seed: int, threshold: float | None = None) -> Iterator[BaselineFits]:
+def fitted_meanwhile(
+    prepared: PreparedData,
+    seed: int,
+    threshold: float | None = None,
+    ignored: Sequence[type[Warning]] = (),
+) -> Iterator[BaselineFits]:
     """Fit scikit-learn's constant and linear models while the block is at work; leaving it waits for nothing.
 
     Args:
         prepared: The same columns, folds and test set as the trials'.
         seed: Of models that draw something.
         threshold: As in `experiments.scores.scores`: all models of a sweep decide alike.
+        ignored: Warnings that the block itself ignores now and then. scikit-learn changes the filters in the thread,
+            for microseconds, and may undo that of the block; what is ignored all the while stays so.
     """
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the name says it instead
+        for category in (ConvergenceWarning, *ignored):  # a baseline's name says the first instead
+            warnings.simplefilter("ignore", category)
         fits = BaselineFits(prepared, seed, threshold)
         try:
             yield fits

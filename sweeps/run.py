@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from optuna.exceptions import ExperimentalWarning
 
 from engine import TrainingData
 from engine.threads import one_blas_thread
@@ -76,7 +77,8 @@ def run_sweep(
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
-            fits = run.enter_context(fitted_meanwhile(prepared, sweep.problem.seed, sweep.problem.threshold))
+            problem, quiet = sweep.problem, (ExperimentalWarning,)
+            fits = run.enter_context(fitted_meanwhile(prepared, problem.seed, problem.threshold, ignored=quiet))
             _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
         leaderboard, winner, has_report = _end(sweep, fits)
 

@@ -145,6 +145,17 @@ def test_who_cannot_wait_gets_the_test_scores_and_only_the_costs_that_are_there(
         assert fits.wait() == whole
 
 
+def test_what_the_block_ignores_stays_ignored_when_the_thread_puts_back_the_filters_it_has_found() -> None:
+    with fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0, ignored=(ImportWarning,)) as fits:
+        fits.wait()
+        of_thread = warnings.catch_warnings()
+        of_thread.__enter__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)
+            of_thread.__exit__(None, None, None)
+            warnings.warn("would be an error in these tests", ImportWarning, stacklevel=1)
+
+
 def test_an_interrupt_ends_the_wait_and_no_further_fit_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch, n_free=0)
 
