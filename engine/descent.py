@@ -48,19 +48,13 @@ class Descent:
         optimizer = OPTIMIZERS[hyperparameters.optimizer]
         shape = (optimizer.n_moments, *theta.shape)
         self.moments = full(shape, 0, theta.dtype) if moments is None else copied(moments)
-        self._hyperparameters = hyperparameters
         self._textbook = step(np.subtract, theta, dtheta, out=theta) if hyperparameters.is_textbook else None
-        self._optimizer = optimizer(theta, dtheta, self.moments)
+        self._optimizer = optimizer(hyperparameters.learning_rate, theta, dtheta, self.moments)
 
-        self._lost: FloatArray = np.zeros((), theta.dtype)  # alpha lambda
         self._decay: list[Step] = []
         if hyperparameters.weight_decay > 0:
-            kept = np.empty_like(is_weight)
-            self._decay = [
-                step(np.multiply, is_weight, self._lost, out=kept),
-                step(np.subtract, np.array(1, theta.dtype), kept, out=kept),
-                step(np.multiply, theta, kept, out=theta),
-            ]
+            lost = np.array(hyperparameters.learning_rate * hyperparameters.weight_decay, theta.dtype)
+            self._decay = [step(np.multiply, theta, 1 - is_weight * lost, out=theta)]
         self._share: FloatArray = np.zeros((), theta.dtype)  # (eta + 1) / (t + eta)
         self._averaging: list[Step] = []
         if average is not None:
@@ -75,9 +69,7 @@ class Descent:
         if self._textbook is not None:
             self._textbook()
             return
-        learning_rate = self._hyperparameters.learning_rate_at(iteration)
-        self._lost[...] = learning_rate * self._hyperparameters.weight_decay
         self._share[...] = (ETA + 1) / (iteration + ETA)
         run(self._decay)
-        self._optimizer.update(iteration, learning_rate)
+        self._optimizer.update(iteration)
         run(self._averaging)

@@ -21,8 +21,6 @@ class Hyperparameters:
         weight_decay: lambda; each update also takes alpha lambda W from W[l].
         label_smoothing: Share of each target that goes to all classes alike, in training only; not for regressions.
         is_averaged: Whether what is validated and returned is a mean of the iterates (`engine.descent`).
-        horizon: The update at which a cosine schedule has brought the learning rate to 0; 0 is a constant rate. A
-            training is then the first part of a longer one only if both have the same horizon.
         seed: Decides the order of the minibatches.
     """
 
@@ -33,7 +31,6 @@ class Hyperparameters:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     is_averaged: bool = False
-    horizon: int = 0
     seed: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -54,18 +51,11 @@ class Hyperparameters:
             raise EngineError(
                 f"label_smoothing = {self.label_smoothing}. 0 <= label_smoothing < 1 must hold; 0 is none."
             )
-        if self.horizon < 0:
-            raise EngineError(f"horizon = {self.horizon}. It must be 0 or more; 0 is a constant learning rate.")
 
     @property
     def is_textbook(self) -> bool:
         """Whether an update is theta -= alpha dJ/dtheta and nothing else."""
-        return (
-            self.optimizer == "gradient_descent"
-            and self.weight_decay == 0
-            and not self.is_averaged
-            and self.horizon == 0
-        )
+        return self.optimizer == "gradient_descent" and self.weight_decay == 0 and not self.is_averaged
 
     def fits(self, data: TrainingData) -> bool:
         """Whether the form of the data allows this training: that of a reduced first layer stays in their span."""
@@ -85,10 +75,3 @@ class Hyperparameters:
         """Examples that each network trains on in one iteration; None is all."""
         n_fewest = int((~data.held_out).sum(axis=1).min())
         return self.minibatch_size if 0 < self.minibatch_size < n_fewest else None
-
-    def learning_rate_at(self, iteration: int) -> float:
-        """alpha of the `iteration`-th update, counted from 1."""
-        if self.horizon == 0:
-            return self.learning_rate
-        done = min(1.0, (iteration - 1) / self.horizon)
-        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2

@@ -36,6 +36,7 @@ class Optimizer(ABC):
     """One optimizer at work on the parameters of a stack.
 
     Args:
+        learning_rate: alpha.
         theta: All parameters, (F, P); changed in place by `update`.
         gradient: Where the gradient is when `update` is called, (F, P); used as scratch memory.
         moments: (n_moments, F, P), a mean of the gradients first; changed in place.
@@ -48,20 +49,16 @@ class Optimizer(ABC):
     n_moments: ClassVar[int]
     stays_in_span: ClassVar[bool]
 
-    def __init__(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
-        self._learning_rate: FloatArray = np.zeros((), theta.dtype)
+    def __init__(self, learning_rate: float, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
+        self._learning_rate = np.array(learning_rate, theta.dtype)
         self._means = moments[:1]
         self._steps = self._update(theta, gradient, moments)
 
-    def update(self, iteration: int, learning_rate: float) -> None:
+    def update(self, iteration: int) -> None:
         """Update theta for the `iteration`-th time, counted from 1."""
-        self._set(iteration, learning_rate)
         run(self._steps)
         if iteration % CLEAR_EVERY == 0:
             self._clear()
-
-    def _set(self, iteration: int, learning_rate: float) -> None:
-        self._learning_rate[...] = learning_rate
 
     def _clear(self) -> None:
         """Set means to 0 whose square underflows; CLEAR_EVERY iterations take the others nowhere near subnormals."""
@@ -115,14 +112,17 @@ class AdamW(Optimizer):
     n_moments = 2
     stays_in_span = False
 
-    def __init__(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
+    def __init__(self, learning_rate: float, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> None:
+        self._alpha = learning_rate
         self._epsilon = np.zeros((), theta.dtype)
-        super().__init__(theta, gradient, moments)
+        super().__init__(learning_rate, theta, gradient, moments)
 
-    def _set(self, iteration: int, learning_rate: float) -> None:
+    def update(self, iteration: int) -> None:
+        """The same, with the factors and corrections of this iteration."""
         root = math.sqrt((1 - BETA_2**iteration) / (1 - BETA_2))
         self._epsilon[...] = EPSILON * root
-        self._learning_rate[...] = learning_rate * (1 - BETA_1) / (1 - BETA_1**iteration) * root
+        self._learning_rate[...] = self._alpha * (1 - BETA_1) / (1 - BETA_1**iteration) * root
+        super().update(iteration)
 
     def _update(self, theta: FloatArray, gradient: FloatArray, moments: FloatArray) -> list[Step]:
         m, s = moments

@@ -29,7 +29,7 @@ from experiments.preprocessing import FloatArray, standardization
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "identity"]
 
 Optimizer = Literal["gradient_descent", "momentum", "adamw"]
-Schedule = Literal["constant", "averaged", "cosine"]
+Schedule = Literal["constant", "averaged"]
 
 N_POINTS = 100
 """The largest number of points in `cost_curve_`."""
@@ -86,7 +86,6 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             is_averaged=self.learning_rate_schedule == "averaged",
-            horizon=self.n_iterations if self.learning_rate_schedule == "cosine" else 0,
             seed=(seed, 1),
         )
         no_folds = np.zeros((1, m), np.bool_)
@@ -170,7 +169,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise _not_allowed("minibatch_size", self.minibatch_size, "a whole number, 0 for all examples", "128")
         for name, allowed in (
             ("optimizer", tuple(OPTIMIZERS)),
-            ("learning_rate_schedule", ("constant", "averaged", "cosine")),
+            ("learning_rate_schedule", ("constant", "averaged")),
             ("scaling", ("standardize", "none")),
             ("dtype", ("float32", "float64")),
         ):
@@ -203,9 +202,8 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
         Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
     label_smoothing : float, default=0.0
         Share of each target that goes to all classes alike in training; a regression has none.
-    learning_rate_schedule : {"constant", "averaged", "cosine"}, default="constant"
+    learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
-        "cosine": the rate falls to 0 by the last update.
     scaling : {"standardize", "none"}, default="standardize"
         "standardize" brings each feature to mean 0 and deviation 1; "none" leaves inputs as they are, such as pixels
         between 0 and 1.
@@ -294,9 +292,8 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
     label_smoothing : float, default=0.0
         Share of each target that goes to all classes alike in training; a regression has none.
-    learning_rate_schedule : {"constant", "averaged", "cosine"}, default="constant"
+    learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
-        "cosine": the rate falls to 0 by the last update.
     scaling : {"standardize", "none"}, default="standardize"
         For inputs: "standardize" brings each feature to mean 0 and deviation 1; "none" leaves them as they are.
     nonnegative_target : bool, default=False

@@ -24,7 +24,7 @@ from experiments.errors import InputError
 
 ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 OptimizerName = Literal["gradient_descent", "momentum", "adamw"]
-ScheduleName = Literal["constant", "averaged", "cosine"]
+ScheduleName = Literal["constant", "averaged"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NaturalInt = Annotated[int, Field(ge=0, strict=True)]

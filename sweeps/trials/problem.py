@@ -37,7 +37,6 @@ class Problem:
             weight_decay=candidate.weight_decay,
             label_smoothing=candidate.label_smoothing,
             is_averaged=candidate.learning_rate_schedule == "averaged",
-            horizon=candidate.n_iterations if candidate.learning_rate_schedule == "cosine" else 0,
             seed=(self.seed, number, 1),  # other numbers than those of the initial weights
         )
 

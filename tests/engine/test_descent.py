@@ -31,17 +31,6 @@ def test_weights_decay_by_alpha_lambda_an_update_whatever_the_optimizer_and_bias
         np.testing.assert_array_equal(found[:, :, -1], initial[:, :, -1])
 
 
-def test_decay_follows_the_learning_rate_of_the_schedule():
-    theta, gradient = np.ones((1, 1)), np.zeros((1, 1))
-    hyperparameters = Hyperparameters(random_problem(0).architecture, 0.1, weight_decay=0.5, horizon=4)
-    descent = Descent(hyperparameters, theta, gradient, np.ones(1), None, None)
-    expected = 1.0
-    for iteration in range(1, 7):
-        descent.step(iteration)
-        expected *= 1 - hyperparameters.learning_rate_at(iteration) * 0.5
-    assert theta.item() == pytest.approx(expected, rel=1e-14)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_mean_of_iterates_that_do_not_move_is_where_they_are(dtype):
     theta = np.random.default_rng(0).standard_normal((2, 5)).astype(dtype)

@@ -1,5 +1,4 @@
 import re
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ LEAVES_SPAN = [
 STAYS_IN_SPAN = [
     {},
     {"optimizer": "momentum"},
-    {"horizon": 50},
     {"label_smoothing": 0.1},
     {"minibatch_size": 10},  # one network trains on 10 examples: that is all of them
 ]
@@ -49,7 +47,6 @@ def wide_data(dtype=np.float64):
         ({"label_smoothing": 1.0}, "label_smoothing = 1.0. 0 <= label_smoothing < 1 must hold; 0 is none."),
         ({"label_smoothing": -0.1}, "label_smoothing = -0.1. 0 <= label_smoothing < 1 must hold"),
         ({"label_smoothing": float("nan")}, "label_smoothing = nan. 0 <= label_smoothing < 1 must hold"),
-        ({"horizon": -1}, "horizon = -1. It must be 0 or more; 0 is a constant learning rate."),
     ],
 )
 def test_a_value_that_no_training_can_have_is_refused(settings, message):
@@ -105,26 +102,11 @@ def test_a_full_batch_by_its_size_gives_the_bits_of_one_without(optimizer, size)
     np.testing.assert_array_equal(without.theta, by_size.theta)
 
 
-def test_the_learning_rate_is_constant_without_a_horizon():
-    hyperparameters = Hyperparameters(ARCHITECTURE, 0.3)
-    assert {hyperparameters.learning_rate_at(iteration) for iteration in (1, 2, 1000, 10**9)} == {0.3}
-
-
-def test_the_learning_rate_falls_along_half_a_cosine_to_zero_at_the_horizon_and_stays_there():
-    hyperparameters = Hyperparameters(ARCHITECTURE, 0.4, horizon=100)
-    rates = [hyperparameters.learning_rate_at(iteration) for iteration in range(1, 202)]
-    assert rates[0] == 0.4
-    assert rates[25] == pytest.approx(0.2 * (1 + np.sqrt(0.5)), rel=1e-14)
-    assert rates[50] == pytest.approx(0.2, rel=1e-14)
-    assert all(later < earlier for earlier, later in pairwise(rates[:101]))
-    assert rates[100:] == [0] * 101
-
-
 @pytest.mark.parametrize(
     ("settings", "is_textbook"),
     [({}, True), ({"minibatch_size": 4}, True), ({"label_smoothing": 0.1}, True)]
     + [({name: value}, False) for name, value in [("optimizer", "momentum"), ("optimizer", "adamw")]]
-    + [({name: value}, False) for name, value in [("weight_decay", 0.1), ("is_averaged", True), ("horizon", 9)]],
+    + [({name: value}, False) for name, value in [("weight_decay", 0.1), ("is_averaged", True)]],
 )
 def test_an_update_is_the_textbooks_where_nothing_but_the_gradient_comes_into_it(settings, is_textbook):
     assert Hyperparameters(ARCHITECTURE, 0.1, **settings).is_textbook is is_textbook

@@ -83,7 +83,7 @@ def test_no_iterations_give_back_the_initial_weights_bit_for_bit(way):
 
 
 @pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("settings", [{}, {"optimizer": "momentum"}, {"label_smoothing": 0.2, "horizon": 80}])
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "momentum"}, {"label_smoothing": 0.2}])
 def test_a_training_in_the_span_is_the_same_algorithm_reduced_rotated_and_plain(settings, head):
     problem = wide_problem(head)
     hyperparameters = Hyperparameters(problem.architecture, 0.05, **settings)

@@ -103,6 +103,10 @@ BAD = {
         r"'tan' is unknown. Did you",
     ),
     "no activation": ({"search": {"activation": []}}, r"\[search\] activation: \[\] is not allowed. .*at least 1 item"),
+    "a learning rate that would have to know the end": (
+        {"training": {"learning_rate_schedule": "cosine"}},
+        r"\[training\] learning_rate_schedule.*: 'cosine' is unknown.*It must be one of constant, averaged",
+    ),
     "an unknown sampler": (
         {"study": {"sampler": "tpee"}},
         r"\[study\] sampler: 'tpee' is unknown. Did you mean 'tpe'\?",
