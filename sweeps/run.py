@@ -50,8 +50,9 @@ from sweeps.trials.rungs import Rungs
 from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
 
-SHARE_OF_THE_END = 0.05
-"""Part of a limit of time that is left for scores, report and record, beside the winner's refit."""
+END_SECONDS = 4.0
+"""How much of a limit of time is left for ensemble, scores, report and record, beside the winner's refit; of short
+limits a third."""
 
 
 def run_sweep(
@@ -211,4 +212,4 @@ def _ends_at(timeout_seconds: float | None, began_at: float) -> float:
     """Unix time at which the winner must have been refitted; inf without a limit."""
     if timeout_seconds is None:
         return math.inf
-    return time.time() + timeout_seconds * (1 - SHARE_OF_THE_END) - (time.monotonic() - began_at)
+    return time.time() + timeout_seconds - min(END_SECONDS, timeout_seconds / 3) - (time.monotonic() - began_at)

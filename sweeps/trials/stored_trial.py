@@ -112,15 +112,20 @@ class StoredTrial:
 
 
 def ranked(trials: Iterable[StoredTrial]) -> list[StoredTrial]:
-    """Best first: complete ones by value, then pruned ones by value, then the others."""
+    """Best first: complete ones by value, then pruned ones by value, then the others.
+
+    A trial that the sweep's time ended counts as complete: nobody has judged it, and it may be the best there is.
+    """
 
     def rank(trial: StoredTrial) -> tuple[int, float, int]:
         value = trial.value if trial.value is not None else float("inf")
-        return _RANK.get(trial.state, len(_RANK)), value, trial.number
+        was_ended_by_time = trial.notes.is_interrupted and trial.value is not None
+        state = TrialState.COMPLETE if was_ended_by_time else trial.state
+        return _RANK.get(state, len(_RANK)), value, trial.number
 
     return sorted(trials, key=rank)
 
 
 def best_trial(leaderboard: list[StoredTrial]) -> StoredTrial | None:
-    """The first of `ranked` trials that has a value: a pruned one only where none is complete; None without one."""
+    """The first of `ranked` trials that has a value: one that the pruner ended only where there is no other."""
     return next((trial for trial in leaderboard if trial.value is not None), None)
