@@ -46,7 +46,7 @@ class TrainingData:
         basis: Q, (n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then, (r + 1, m), where
             X = Q R has rank r. Else None.
         unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
-            or R if there are more features than examples. Else None.
+            or R if there are more features than examples. Else None, and where no training leaves it.
     """
 
     inputs: FloatArray
@@ -69,6 +69,7 @@ class TrainingData:
         dtype: npt.DTypeLike = np.float64,
         *,
         reduce: bool | None = None,
+        leaves_span: bool = True,
     ) -> "TrainingData":
         """Prepare arrays for training.
 
@@ -78,6 +79,8 @@ class TrainingData:
             held_out: (F, m).
             dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
+            leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
+                and the memory of `unreduced`; such a training is then refused.
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
@@ -98,7 +101,7 @@ class TrainingData:
         gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
         data = cls._divided(copied(inputs, dtype), Y, held_out, gram)
-        if not is_reduced:
+        if not is_reduced or not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:

@@ -57,15 +57,18 @@ class Hyperparameters:
         """Whether an update is theta -= alpha dJ/dtheta and nothing else."""
         return self.optimizer == "gradient_descent" and self.weight_decay == 0 and not self.is_averaged
 
+    def leaves_span(self, n_examples: int) -> bool:
+        """Whether theta[1] leaves the span of so many training examples, so that it cannot be trained in it."""
+        return (
+            not OPTIMIZERS[self.optimizer].stays_in_span
+            or self.weight_decay > 0
+            or self.is_averaged
+            or 0 < self.minibatch_size < n_examples
+        )
+
     def fits(self, data: TrainingData) -> bool:
         """Whether the form of the data allows this training: that of a reduced first layer stays in their span."""
-        stays_in_span = (
-            OPTIMIZERS[self.optimizer].stays_in_span
-            and self.weight_decay == 0
-            and not self.is_averaged
-            and self.minibatch_of(data) is None
-        )
-        return stays_in_span or data.gram is None
+        return data.gram is None or not self.leaves_span(_n_fewest(data))
 
     def form_of(self, data: TrainingData) -> TrainingData:
         """The form of the data to train on: `data.unreduced` for a training that leaves the span of the examples."""
@@ -73,5 +76,9 @@ class Hyperparameters:
 
     def minibatch_of(self, data: TrainingData) -> int | None:
         """Examples that each network trains on in one iteration; None is all."""
-        n_fewest = int((~data.held_out).sum(axis=1).min())
-        return self.minibatch_size if 0 < self.minibatch_size < n_fewest else None
+        return self.minibatch_size if 0 < self.minibatch_size < _n_fewest(data) else None
+
+
+def _n_fewest(data: TrainingData) -> int:
+    """Examples in the smallest training set of a network."""
+    return int((~data.held_out).sum(axis=1).min())

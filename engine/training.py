@@ -122,7 +122,7 @@ def advance(
         raise EngineError(
             f"data: their first layer is reduced, which {hyperparameters.optimizer} with these minibatches, decay and "
             "averaging would not compute. Only a training in the span of the examples fits; pass "
-            "hyperparameters.form_of(data)."
+            "hyperparameters.form_of(data), of data prepared with leaves_span = True."
         )
     theta = copied(state.theta)
     settled = None if state.settled is None else state.settled.copy()

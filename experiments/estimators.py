@@ -89,7 +89,9 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             seed=(seed, 1),
         )
         no_folds = np.zeros((1, m), np.bool_)
-        data = hyperparameters.form_of(TrainingData.of(self._columns(X), Y, no_folds, self.dtype))
+        leaves_span = hyperparameters.leaves_span(m)
+        data = TrainingData.of(self._columns(X), Y, no_folds, self.dtype, leaves_span=leaves_span)
+        data = hyperparameters.form_of(data)
         initial = initialize(architecture, np.random.default_rng(seed), data.dtype)
 
         state = start(initial, data, architecture)

@@ -134,7 +134,8 @@ def _begun(
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
+    dtype, leaves_span = np.dtype(config.execution.dtype), problem.leaves_span(config.space)
+    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, dtype, leaves_span=leaves_span)
     digest = prepared.dataset.digest
     workspace.create()
     with (

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from engine import Hyperparameters
+from engine.optimizers import OPTIMIZERS
+from sweeps.configuration.config import SearchSpace
 from sweeps.trials.space import Candidate
 
 SHARE_OF_POINTS = 0.25
@@ -38,6 +40,15 @@ class Problem:
             label_smoothing=candidate.label_smoothing,
             is_averaged=candidate.learning_rate_schedule == "averaged",
             seed=(self.seed, number, 1),  # other numbers than those of the initial weights
+        )
+
+    def leaves_span(self, space: SearchSpace) -> bool:
+        """Whether a trial of the space, or its refit, may leave the span of the examples: see `Hyperparameters`."""
+        return (
+            not all(OPTIMIZERS[optimizer].stays_in_span for optimizer in space.optimizer)
+            or space.weight_decay != 0
+            or "averaged" in space.learning_rate_schedule
+            or any(0 < size < self.n_examples for size in space.minibatch_size)
         )
 
     @property

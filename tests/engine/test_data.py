@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,28 @@ def test_saved_data_load_bit_for_bit_and_read_only(tmp_path, n_features, dtype, 
         assert not other.flags.writeable
         assert type(other) is np.ndarray, "np.memmap would cost Python time in every ufunc"
         assert not other.flags.owndata, "one copy for all processes: mapped, not read"
+
+
+@pytest.mark.parametrize("n_features", [4, 9], ids=["reduced", "rotated"])
+def test_data_for_trainings_in_the_span_lack_the_unreduced_form_and_nothing_else(tmp_path, n_features):
+    both, one = data(n_features)[0], data(n_features, leaves_span=False)[0]
+    assert both.unreduced is not None
+    one.save(tmp_path)
+    for found, expected in (
+        (one, both),
+        (TrainingData.load(tmp_path), both),
+        (one.of_all_examples(), both.of_all_examples()),
+    ):
+        assert found.unreduced is None
+        pairs = zip(arrays_of(found), arrays_of(replace(expected, unreduced=None)), strict=True)
+        for array, its_equal in pairs:
+            np.testing.assert_array_equal(array, its_equal)
+
+
+def test_plain_data_are_the_same_whatever_is_trained_on_them():
+    (plain, _), (expected, _) = (data(leaves_span=leaves_span) for leaves_span in (False, True))
+    for one, other in zip(arrays_of(plain), arrays_of(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_preparing_does_not_change_the_callers_arrays():

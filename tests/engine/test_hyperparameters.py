@@ -6,8 +6,8 @@ import pytest
 from engine.data import TrainingData
 from engine.errors import EngineError
 from engine.hyperparameters import Hyperparameters
-from engine.training import advance, start
-from tests.engine.support.problem import random_problem
+from engine.training import advance, finish, start
+from tests.engine.support.problem import assert_same_bits, flatten, random_problem
 
 ARCHITECTURE = random_problem(0).architecture
 LEAVES_SPAN = [
@@ -25,11 +25,11 @@ STAYS_IN_SPAN = [
 ]
 
 
-def wide_data(dtype=np.float64):
+def wide_data(dtype=np.float64, **options):
     """12 examples, of which the second network trains on 10."""
     held_out = np.arange(12) < np.array([[0], [2]])
     X = np.random.default_rng(0).standard_normal((20, 12))
-    return TrainingData.of(X, np.ones((1, 12)), held_out, dtype)
+    return TrainingData.of(X, np.ones((1, 12)), held_out, dtype, **options)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,13 @@ def test_a_training_that_leaves_the_span_is_given_the_unreduced_form(settings):
     assert hyperparameters.form_of(form) is form
 
 
+@pytest.mark.parametrize("settings", STAYS_IN_SPAN + LEAVES_SPAN)
+def test_hyperparameters_say_whether_they_leave_the_span_of_so_many_examples(settings):
+    hyperparameters = Hyperparameters(ARCHITECTURE, 0.1, **settings)
+    assert hyperparameters.leaves_span(10) is (settings in LEAVES_SPAN)
+    assert hyperparameters.leaves_span(11) is (settings in [*LEAVES_SPAN, {"minibatch_size": 10}])
+
+
 @pytest.mark.parametrize("settings", LEAVES_SPAN)
 def test_data_that_are_plain_have_one_form(settings):
     data = random_problem(0, m=20).data(reduced=False)
@@ -82,6 +89,29 @@ def test_advance_refuses_the_reduced_form_for_a_training_that_leaves_the_span(se
     state = start(problem.initial, data, problem.architecture)
     with pytest.raises(EngineError, match=r"first layer is reduced.*pass hyperparameters.form_of\(data\)"):
         advance(state, data, Hyperparameters(problem.architecture, 0.1, **settings), 1)
+
+
+def test_data_prepared_for_trainings_in_the_span_are_refused_to_one_that_leaves_it():
+    data = wide_data(leaves_span=False)
+    problem = random_problem(0, n_features=20, n_networks=2)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1, "adamw")
+    state = start(problem.initial, hyperparameters.form_of(data), problem.architecture)
+    with pytest.raises(EngineError, match=r"which adamw with .*of data prepared with leaves_span = True"):
+        advance(state, data, hyperparameters, 1)
+
+
+@pytest.mark.parametrize("settings", STAYS_IN_SPAN)
+def test_a_training_in_the_span_needs_no_unreduced_form(settings):
+    problem = random_problem(0, n_features=20, n_networks=2)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1, **settings)
+    trained = []
+    for data in (wide_data(), wide_data(leaves_span=False)):
+        form = hyperparameters.form_of(data)
+        state, _ = advance(start(problem.initial, form, problem.architecture), form, hyperparameters, 60, [60])
+        trained.append((state, finish(state, problem.initial, form, problem.architecture)))
+    (with_it, expected), (without, found) = trained
+    assert_same_bits(with_it, without)
+    np.testing.assert_array_equal(flatten(found), flatten(expected))
 
 
 @pytest.mark.parametrize(("size", "expected"), [(0, None), (1, 1), (9, 9), (10, None), (11, None), (1000, None)])

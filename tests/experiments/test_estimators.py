@@ -92,6 +92,17 @@ def test_what_is_fitted_is_what_the_engine_trains_bit_for_bit(dtype):
     assert network.cost_curve_[[0, -1]].tolist() == curve.train_cost[:, 0].tolist()
 
 
+@pytest.mark.parametrize(
+    ("settings", "n_svds"), [({}, 0), ({"optimizer": "momentum", "minibatch_size": 30}, 0), ({"minibatch_size": 29}, 1)]
+)
+def test_wide_examples_are_rotated_only_for_a_training_that_leaves_their_span(settings, n_svds, monkeypatch):
+    svds, svd = [], np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *args, **options: svds.append(1) or svd(*args, **options))
+    X, y = make_regression(30, 50, random_state=1)
+    DeepNetworkRegressor((), learning_rate=0.01, n_iterations=5, random_state=0, **settings).fit(X, y)
+    assert len(svds) == n_svds
+
+
 def test_without_hidden_layers_it_is_the_logistic_regression_of_scikit_learn():
     X, y = make_classification(300, 5, flip_y=0.2, random_state=1)
     network = DeepNetworkClassifier((), learning_rate=1, n_iterations=3000, dtype="float64").fit(X, y)

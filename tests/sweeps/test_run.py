@@ -33,6 +33,7 @@ from sweeps.results.status import all_studies, find_study, study_statuses, sync_
 from sweeps.results.summary import summary
 from sweeps.run import run_sweep
 from sweeps.storage.workspace import LeaseHeldError, Workspace
+from sweeps.trials.problem import Problem
 from tests.experiments.support.models import houses as table_with_text_and_missing_values
 from tests.support.sql import query
 from tests.sweeps.support.command_line import mlflow_runs
@@ -314,6 +315,50 @@ def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served
     (saved,) = load_weights(directory / result.model_file).members
     for expected, found in zip(finish(state, initial, everything, architecture).W, saved.parameters.W, strict=True):
         np.testing.assert_array_equal(expected, found)
+
+
+def counted_svds(monkeypatch):
+    """A list that grows with every SVD from here on."""
+    svds, svd = [], np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *args, **options: svds.append(1) or svd(*args, **options))
+    return svds
+
+
+def wide(directory, **training):
+    """A regression of 24 examples by 40 features, in two folds."""
+    rows = np.random.default_rng(0).standard_normal((34, 40))
+    rows = np.column_stack([rows, rows[:, :3].sum(axis=1)])
+    names = ",".join([*(f"x{i}" for i in range(40)), "y"])
+    np.savetxt(directory / "wide.csv", rows, delimiter=",", header=names, comments="")
+    search = {"learning_rate": {"low": 1e-3, "high": 3e-2}, "n_iterations": 40, "depth": 1, "hidden_units": 4}
+    data = {"train": "wide.csv", "target": "y", "test_fraction": 0.3}
+    return small_config(directory, sweep={"n_trials": 3}, data=data, search=search, training=training)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "momentum"])
+def test_a_sweep_whose_trials_stay_in_the_span_of_wide_data_does_not_rotate_them(
+    optimizer, tmp_path, with_store, monkeypatch
+):
+    svds, tables, networks = counted_svds(monkeypatch), [], []
+    for n_svds in (0, 1):
+        folder = with_store(tmp_path / str(n_svds))
+        result = run_sweep(wide(folder, optimizer=optimizer), directory=folder)
+        assert len(svds) == n_svds
+        tables.append(table(study_of(folder)))
+        (saved,) = load_weights(folder / result.model_file).members
+        networks.append(saved.parameters)
+        monkeypatch.setattr(Problem, "leaves_span", lambda *_: True)  # once more, with the form that is not needed
+    assert tables[0] == tables[1]
+    for one, other in zip(networks[0].W + networks[0].b, networks[1].W + networks[1].b, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_sweep_that_leaves_the_span_of_wide_data_rotates_them_once(folder, monkeypatch):
+    svds = counted_svds(monkeypatch)
+    result = run_sweep(wide(folder, optimizer="adamw"), directory=folder)
+    assert len(svds) == 1
+    assert result.winner is not None
+    assert {trial.state for trial in result.rows} <= {TrialState.COMPLETE, TrialState.PRUNED}
 
 
 def test_mlflow_has_the_study_and_one_run_for_each_trial(finished):

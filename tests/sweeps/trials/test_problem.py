@@ -1,6 +1,12 @@
 """What is the same for every trial of a sweep, and the little that is a trial's own."""
 
+from itertools import product
+
+import pytest
+
+from engine.optimizers import OPTIMIZERS
 from engine.worker import initial_parameters
+from sweeps.configuration.config import FloatRange, SearchSpace
 from sweeps.trials.problem import Problem
 from sweeps.trials.space import Candidate
 from tests.sweeps.support.small_sweep import small_problem
@@ -35,3 +41,31 @@ def test_points_of_a_curve_are_further_apart_where_a_look_at_all_examples_costs_
     assert spacing(0) == spacing(9000) == spacing(20_000) == 1
     assert spacing(128) == 19  # 9000 examples forward, or 5 x 128 forward and back at three times the price: 4.7
     assert spacing(32) == 75
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "size", "decay", "schedule"),
+    list(product(OPTIMIZERS, (0, 99, 100), (0.0, 0.1), ("constant", "averaged"))),
+)
+def test_a_space_leaves_the_span_of_the_examples_if_a_candidate_of_it_does(optimizer, size, decay, schedule):
+    problem = Problem(200, 1, 100, 5, "binary", "float32", 1)
+    candidate = Candidate(0.1, 100, (), "relu", optimizer, size, decay, learning_rate_schedule=schedule)
+    leaves_span = problem.hyperparameters(candidate, 0).leaves_span(100)
+    fixed = {"minibatch_size": size, "learning_rate_schedule": schedule}
+    assert problem.leaves_span(SearchSpace(optimizer=optimizer, weight_decay=decay, **fixed)) is leaves_span
+    searched = {name: (value,) * 2 for name, value in fixed.items()}
+    decays = FloatRange(low=decay / 2, high=decay) if decay else 0.0
+    assert problem.leaves_span(SearchSpace(optimizer=[optimizer] * 2, weight_decay=decays, **searched)) is leaves_span
+
+
+@pytest.mark.parametrize(
+    "one_of_two",
+    [
+        {"optimizer": ["gradient_descent", "adamw"]},
+        {"minibatch_size": [0, 32]},
+        {"learning_rate_schedule": ["constant", "averaged"]},
+    ],
+)
+def test_one_choice_that_leaves_the_span_is_enough(one_of_two):
+    assert Problem(200, 1, 100, 5, "binary", "float32", 1).leaves_span(SearchSpace(**one_of_two))
+    assert not Problem(200, 1, 100, 5, "binary", "float32", 1).leaves_span(SearchSpace())
