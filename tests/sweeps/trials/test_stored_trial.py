@@ -139,8 +139,6 @@ def test_trials_that_differ_only_in_their_times_are_equal():
 def test_a_trial_that_the_sweeps_time_ended_ranks_with_complete_ones_unless_it_has_no_value():
     by_time = [trial_of(1, PRUNED, 0.2), trial_of(2, PRUNED, None)]
     by_time = [replace(trial, notes=TrialNotes(9, "", is_interrupted=True)) for trial in by_time]
-        replace(trial_of(n, TrialState.PRUNED, v), notes=TrialNotes(9, "", True)) for n, v in ((1, 0.2), (2, None))
-    ]
     trials = [trial_of(0, value=0.5), *by_time, trial_of(3, PRUNED, 0.1), trial_of(4, value=0.1)]
     assert numbers(ranked(trials)) == [4, 1, 0, 3, 2]
     assert best_trial(ranked(trials[:4])).number == 1
