@@ -377,6 +377,12 @@ class EnqueuedConfiguration(Section):
             if value is not None
         ]
 
+    def within(self, space: SearchSpace) -> Self:
+        """Without what the space does not hold; the sampler chooses that."""
+        outside = {name for name, key, value in self.checked if not _is_in(value, getattr(space, key))}
+        names = {"hidden_units" if name == "the number of hidden_units" else name for name in outside}
+        return self.model_copy(update=dict.fromkeys(names))
+
 
 def _is_in(value: object, searched: object) -> bool:
     if isinstance(searched, FloatRange | IntRange | DepthRange):
@@ -472,6 +478,12 @@ class Config(Section):
         copy = self.model_copy(update={"search": search, "training": training})
         copy._as_written = self.as_written
         copy._check_enqueued(set(SearchSpace.model_fields))
+        return copy
+
+    def with_first(self, enqueue: tuple[EnqueuedConfiguration, ...]) -> Self:
+        """A copy in which these configurations are tried first."""
+        copy = self.model_copy(update={"enqueue": enqueue})
+        copy._as_written = self.as_written
         return copy
 
     @property

@@ -7,11 +7,13 @@
 |          | any other                   | AdamW on minibatches and a mean of its iterates, in wider layers       |
 
 `auto` was chosen by measurement (README, decisions). The range of learning rates follows the optimizer and the task.
+It also has two configurations tried first, unless the user has some: the linear model, which a network must beat, and a
+network that does well on most tables. A sampler that knows nothing yet draws its first trials at random.
 """
 
 from typing import Any
 
-from sweeps.configuration.config import Config, FloatRange, IntRange, SearchSection, SearchSpace
+from sweeps.configuration.config import Config, EnqueuedConfiguration, FloatRange, IntRange, SearchSection, SearchSpace
 from sweeps.trials.problem import Problem
 
 ADAMW = FloatRange(low=5e-4, high=3e-2, log=True)
@@ -25,7 +27,10 @@ def with_recipe(config: Config, problem: Problem) -> Config:
     chosen = dict(SearchSpace()) | (_auto(config, problem) if config.training.recipe == "auto" else {})
     search = {key: chosen[key] for key in SearchSection.model_fields if key not in config.search.model_fields_set}
     training = {key: chosen[key] for key, value in config.training if key != "recipe" and value is None}
-    return config.filled_in(config.search.model_copy(update=search), config.training.model_copy(update=training))
+    filled_in = config.filled_in(config.search.model_copy(update=search), config.training.model_copy(update=training))
+    if config.enqueue or config.training.recipe != "auto":
+        return filled_in
+    return filled_in.with_first(_first(filled_in.space, problem))
 
 
 def _auto(config: Config, problem: Problem) -> dict[str, Any]:
@@ -42,3 +47,13 @@ def _auto(config: Config, problem: Problem) -> dict[str, Any]:
         "minibatch_size": (32, 128, 512),
         "learning_rate_schedule": ("averaged",),
     }
+
+
+def _first(space: SearchSpace, problem: Problem) -> tuple[EnqueuedConfiguration, ...]:
+    """The configurations to begin with, as far as the space holds them; what it does not hold is the sampler's."""
+    tables: list[dict[str, Any]] = [{"hidden_units": ()}]
+    if not problem.is_wide:
+        tables.append({"hidden_units": (128, 64)})
+    common = {"learning_rate": 0.005, "n_iterations": space.max_iterations, "minibatch_size": 128, "activation": "relu"}
+    wanted = (EnqueuedConfiguration.model_validate(common | table) for table in tables)
+    return tuple(dict.fromkeys(table.within(space) for table in wanted))

@@ -85,3 +85,32 @@ def test_the_fingerprint_is_that_of_what_the_configuration_comes_to():
     assert with_recipe(auto, TABLE).fingerprint("d") != with_recipe(textbook, TABLE).fingerprint("d")
     spelt_out = config(training={"recipe": "auto", "optimizer": "adamw"})
     assert with_recipe(auto, TABLE).fingerprint("d") == with_recipe(spelt_out, TABLE).fingerprint("d")
+
+
+def first(problem=TABLE, **sections):
+    return [table.model_dump(exclude_none=True) for table in with_recipe(config(**sections), problem).enqueue]
+
+
+def test_a_linear_model_and_a_network_are_tried_first_on_tables_and_a_linear_model_alone_on_pictures():
+    assert [table["hidden_units"] for table in first()] == [(), (128, 64)]
+    assert [table["hidden_units"] for table in first(PICTURES)] == [()]
+    assert all(table["n_iterations"] == 3000 for table in first())
+
+
+def test_of_the_first_configurations_only_what_the_space_holds_is_said():
+    assert first(search={"depth": 1, "activation": "tanh"}) == [
+        {"learning_rate": 0.005, "n_iterations": 3000, "minibatch_size": 128}
+    ]
+    narrow = first(search={"hidden_units": {"low": 2, "high": 64}, "n_iterations": {"low": 5, "high": 40}})
+    assert [(table["n_iterations"], table.get("hidden_units")) for table in narrow] == [(40, ()), (40, None)]
+
+
+def test_the_textbook_has_none_and_the_users_own_replace_them():
+    assert first(training={"recipe": "textbook"}) == []
+    assert first(enqueue=[{"depth": 3}]) == [{"depth": 3}]
+
+
+def test_what_is_tried_first_is_part_of_the_fingerprint_and_not_of_the_recorded_file():
+    resolved = with_recipe(config(), TABLE)
+    assert resolved.fingerprint("d") != resolved.with_first(()).fingerprint("d")
+    assert "enqueue" not in as_toml(resolved)
