@@ -13,6 +13,7 @@ from experiments.report.figures import cost_of_steps, winner_beside_baselines
 from sweeps.report import figures
 from sweeps.report.reported_study import ReportedStudy
 from sweeps.results.verdict import beside_constant, beside_linear
+from sweeps.trials.space import Candidate
 
 N_BEST = 30
 N_FAILURES = 20
@@ -79,6 +80,7 @@ def _what_won(study: ReportedStudy) -> Section:
         "learning rate": f"{best.candidate.learning_rate:.4g}",
         "hidden units": best.candidate.widths,
         "activation": best.candidate.activation,
+        "trained by": _training(best.candidate),
     }
     scores = _scores(study)
     if not scores:
@@ -145,6 +147,12 @@ def _step_table(steps: Sequence[tuple[int, float]]) -> str:
     return tables.table(frame, {"cost out of fold": "{:.6g}".format, "gain": "{:.2g}".format})
 
 
+def _training(candidate: Candidate) -> str:
+    """The optimizer, and what an update is made from."""
+    examples = f"minibatches of {candidate.minibatch_size}" if candidate.minibatch_size else "all examples"
+    return f"{candidate.optimizer}, {examples}"
+
+
 def _leaderboard(study: ReportedStudy) -> Section:
     shown = study.ranked.head(N_BEST)
     frame = pd.DataFrame(
@@ -157,6 +165,7 @@ def _leaderboard(study: ReportedStudy) -> Section:
             "learning rate": shown["learning_rate"],
             "hidden units": [trial.candidate.widths for trial in study.leaderboard[:N_BEST]],
             "activation": shown["activation"],
+            "trained by": [_training(trial.candidate) for trial in study.leaderboard[:N_BEST]],
             "training, s": shown["training_seconds"],
         }
     )
