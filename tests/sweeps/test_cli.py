@@ -449,6 +449,7 @@ def test_exit_3_when_every_trial_diverges(sweeps):
         "sweep": {"name": "wild", "n_trials": 2},
         "data": {"train": "t.csv", "target": "y", "folds": 2, "task": "regression"},
         "search": {"learning_rate": 1e9, "n_iterations": 60, "depth": 0},
+        "training": {"recipe": "textbook"},  # AdamW's steps have the same length whatever the gradient
         "study": {"pruner": "none"},
         "execution": {"executor": "serial"},
     }
