@@ -132,6 +132,6 @@ def _ensemble(ensemble: Ensemble) -> list[str]:
     shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
     return [
         "",
-        f"Ensemble of the fold models of trials {shares}:",
+        *textwrap.wrap(f"Ensemble of the fold models of trials {shares}:", 79),
         f"  cost out of fold {cost:.4g}, of the best trial alone {best:.4g}.",
     ]

@@ -200,7 +200,10 @@ def test_a_winner_that_a_linear_model_beats_and_a_test_set_of_another_mixture_ar
     ) in lines
     table = [line for line in lines if re.match(r" +(on 100 test|winner|95 %|to|ensemble|constant|logistic)", line)]
     assert len(table) == 9
-    assert max(map(len, table)) <= 79
+    first = next(i for i, line in enumerate(lines) if line.startswith("Ensemble of the fold models of trials "))
+    of_ensemble = lines[first : lines.index("", first)]
+    assert of_ensemble[-1].startswith("  cost out of fold ")
+    assert max(map(len, table + of_ensemble)) <= 79
 
 
 def test_a_decision_for_more_than_two_classes_is_refused_when_the_data_are_known(bare):
