@@ -9,31 +9,28 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
     PrivateAttr,
-    Tag,
     model_validator,
 )
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-
-ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
-OptimizerName = Literal["gradient_descent", "momentum", "adamw"]
-ScheduleName = Literal["constant", "averaged"]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
-NaturalInt = Annotated[int, Field(ge=0, strict=True)]
-Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
-Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
-
-
-NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
+from sweeps.configuration.search_space import (
+    EnqueuedConfiguration,
+    FloatRange,
+    Fraction,
+    NaturalInt,
+    PositiveFloat,
+    PositiveInt,
+    SearchSection,
+    SearchSpace,
+    Section,
+    TrainingSection,
+    in_words,
+    is_in,
+)
 
 
 def _check_name(name: str) -> str:
@@ -44,78 +41,6 @@ def _check_name(name: str) -> str:
             "Rename it.",
         )
     return name
-
-
-def _value_or_range(value: object) -> str:
-    return "range" if isinstance(value, dict | Range) else "value"
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str | int) else value
-
-
-class Section(BaseModel):
-    """A table of the file; keys it does not know are errors, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Range(Section):
-    """An interval to search, both ends included; `log` samples its logarithm uniformly."""
-
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _low_below_high(self) -> Self:
-        low, high = self.low, self.high  # type: ignore[attr-defined]  # each kind of range declares its own
-        if low > high:
-            raise InputError(f"low = {low} is above high = {high}.", "low <= high must hold;", "swap them.")
-        if self.log and low <= 0:
-            raise InputError(f"low = {low} with log = true.", "A logarithmic range must start above 0;", "raise low.")
-        return self
-
-
-class FloatRange(Range):
-    """A range of positive reals."""
-
-    low: PositiveFloat
-    high: PositiveFloat
-
-
-class IntRange(Range):
-    """A range of positive integers."""
-
-    low: PositiveInt
-    high: PositiveInt
-
-
-class DepthRange(Range):
-    """A range of numbers of hidden layers; 0 is logistic (or linear) regression."""
-
-    low: Depth
-    high: Depth
-
-
-SearchedFloat = Annotated[
-    Annotated[FloatRange, Tag("range")] | Annotated[PositiveFloat, Tag("value")], Discriminator(_value_or_range)
-]
-SearchedInt = Annotated[
-    Annotated[IntRange, Tag("range")] | Annotated[PositiveInt, Tag("value")], Discriminator(_value_or_range)
-]
-SearchedDepth = Annotated[
-    Annotated[DepthRange, Tag("range")] | Annotated[Depth, Tag("value")], Discriminator(_value_or_range)
-]
-
-
-SearchedDecay = Annotated[
-    Annotated[FloatRange, Tag("range")] | Annotated[NonnegativeFloat, Tag("value")], Discriminator(_value_or_range)
-]
-SearchedShare = Annotated[
-    Annotated[FloatRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
-]
-Optimizers = Annotated[tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-MinibatchSizes = Annotated[tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 class SweepSection(Section):
@@ -158,53 +83,6 @@ class DataSection(Section):
     def n_folds(self) -> int | None:
         """Number of folds; None with a hold-out split."""
         return None if self.validation_fraction is not None else self.folds or 5
-
-
-class SearchSection(Section):
-    """The search space. A plain value fixes a hyperparameter."""
-
-    learning_rate: SearchedFloat = FloatRange(low=1e-3, high=1.0, log=True)
-    n_iterations: SearchedInt = IntRange(low=100, high=3000, log=True)
-    depth: SearchedDepth = DepthRange(low=0, high=4)
-    hidden_units: SearchedInt = IntRange(low=4, high=64, log=True)
-    activation: Annotated[tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1)] = (
-        "relu",
-        "leaky_relu",
-        "tanh",
-        "sigmoid",
-    )
-
-    @property
-    def max_iterations(self) -> int:
-        """The largest number of iterations that a trial may be given."""
-        return self.n_iterations.high if isinstance(self.n_iterations, IntRange) else self.n_iterations
-
-
-class TrainingSection(Section):
-    """How a trial is trained. What is not said here is the recipe's: see `sweeps.trials.recipe`.
-
-    A plain value fixes a key; a list or a range is searched, as in `[search]`.
-    """
-
-    recipe: Literal["auto", "textbook"] = "auto"
-    optimizer: Optimizers | None = None
-    minibatch_size: MinibatchSizes | None = None
-    weight_decay: SearchedDecay | None = None
-    label_smoothing: SearchedShare | None = None
-    learning_rate_schedule: Schedules | None = None
-
-
-class SearchSpace(SearchSection):
-    """All that is searched or fixed in a study's trials: `[search]` and `[training]`, with the recipe's choices.
-
-    The defaults are the textbook's: what a study from before there were recipes was trained with.
-    """
-
-    optimizer: Optimizers = ("gradient_descent",)
-    minibatch_size: MinibatchSizes = (0,)
-    weight_decay: SearchedDecay = 0.0
-    label_smoothing: SearchedShare = 0.0
-    learning_rate_schedule: Schedules = ("constant",)
 
 
 def _check_no_password(uri: str) -> str:
@@ -336,66 +214,6 @@ class ExecutionSection(Section):
         return self
 
 
-class EnqueuedConfiguration(Section):
-    """One `[[enqueue]]` table: hyperparameters to try before the sampler is asked; it chooses those left out."""
-
-    learning_rate: PositiveFloat | None = None
-    n_iterations: PositiveInt | None = None
-    depth: Depth | None = None
-    hidden_units: tuple[PositiveInt, ...] | None = None
-    activation: ActivationName | None = None
-    optimizer: OptimizerName | None = None
-    minibatch_size: NaturalInt | None = None
-    weight_decay: NonnegativeFloat | None = None
-    label_smoothing: Share | None = None
-    learning_rate_schedule: ScheduleName | None = None
-
-    @model_validator(mode="after")
-    def _depth_is_that_of_the_widths(self) -> Self:
-        if self.hidden_units is not None and self.depth not in (None, len(self.hidden_units)):
-            raise InputError(
-                f"depth = {self.depth} with hidden_units = {list(self.hidden_units)}.",
-                "A network has as many hidden layers as widths;",
-                "remove depth.",
-            )
-        return self
-
-    @property
-    def checked(self) -> list[tuple[str, str, object]]:
-        """What is given: its name here, the key of `[search]` that it must agree with, its value."""
-        depth = len(self.hidden_units) if self.hidden_units is not None else self.depth
-        widths = self.hidden_units or ()
-        names = ("learning_rate", "n_iterations", "activation", *TrainingSection.model_fields)
-        plain = [(name, name, getattr(self, name)) for name in names if name != "recipe"]
-        return [
-            (name, key, value)
-            for name, key, value in (
-                *plain,
-                ("depth" if self.hidden_units is None else "the number of hidden_units", "depth", depth),
-                *(("hidden_units", "hidden_units", width) for width in widths),
-            )
-            if value is not None
-        ]
-
-    def within(self, space: SearchSpace) -> Self:
-        """Without what the space does not hold; the sampler chooses that."""
-        outside = {name for name, key, value in self.checked if not _is_in(value, getattr(space, key))}
-        names = {"hidden_units" if name == "the number of hidden_units" else name for name in outside}
-        return self.model_copy(update=dict.fromkeys(names))
-
-
-def _is_in(value: object, searched: object) -> bool:
-    if isinstance(searched, FloatRange | IntRange | DepthRange):
-        return isinstance(value, int | float) and searched.low <= value <= searched.high
-    return value in searched if isinstance(searched, tuple) else value == searched
-
-
-def _in_words(searched: object) -> str:
-    if isinstance(searched, FloatRange | IntRange | DepthRange):
-        return f"from {searched.low} to {searched.high}"
-    return f"one of {', '.join(map(str, searched))}" if isinstance(searched, tuple) else f"{searched}"
-
-
 class Config(Section):
     """The whole configuration, with the place its relative paths start from."""
 
@@ -423,10 +241,10 @@ class Config(Section):
             for name, key, value in table.checked:
                 table_of_key = "training" if key in TrainingSection.model_fields else "search"
                 searched = getattr(self.space, key)
-                if key in keys and not _is_in(value, searched):
+                if key in keys and not is_in(value, searched):
                     raise InputError(
                         f"[[enqueue]] table {number}, {name}: {value!r} is outside [{table_of_key}] {key}.",
-                        f"It must be {_in_words(searched)}.",
+                        f"It must be {in_words(searched)}.",
                         f"Change it, or widen [{table_of_key}] {key}.",
                     )
 
@@ -437,7 +255,7 @@ class Config(Section):
                 if isinstance(searched, FloatRange) and searched.low < searched.high:
                     table = "training" if key in TrainingSection.model_fields else "search"
                     raise InputError(
-                        f'[study] sampler: "brute_force" with [{table}] {key} {_in_words(searched)}.',
+                        f'[study] sampler: "brute_force" with [{table}] {key} {in_words(searched)}.',
                         "It tries every configuration there is, and there are infinitely many reals.",
                         f"Give {key} a plain value ({key} = {searched.low}), or choose another sampler.",
                     )

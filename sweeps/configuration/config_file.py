@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
-from sweeps.configuration.config import Config, EnqueuedConfiguration
+from sweeps.configuration.config import Config
+from sweeps.configuration.search_space import EnqueuedConfiguration
 
 DEFAULT_CONFIG = "breast_cancer"
 

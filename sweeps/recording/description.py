@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from experiments.errors import listed
 from experiments.facts import DataFact
-from sweeps.configuration.config import Config, DepthRange, FloatRange, IntRange
+from sweeps.configuration.config import Config
+from sweeps.configuration.search_space import DepthRange, FloatRange, IntRange
 from sweeps.search.winner import Winner
 from sweeps.trials.configurations import n_trials_of
 from sweeps.trials.stored_trial import StoredTrial

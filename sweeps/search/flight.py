@@ -7,7 +7,8 @@ number it began with.
 """
 
 from engine import Hyperparameters
-from sweeps.configuration.config import Config, DepthRange, IntRange
+from sweeps.configuration.config import Config
+from sweeps.configuration.search_space import DepthRange, IntRange
 from sweeps.execution.contract import n_cores
 from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.space import Candidate

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 
 _PREFIX = "sweeps."
 

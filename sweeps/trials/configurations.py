@@ -8,7 +8,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
-from sweeps.configuration.config import Config, SearchSpace
+from sweeps.configuration.config import Config
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import suggest
 
 Values = Callable[[str, BaseDistribution], Sequence[Any]]

@@ -1,6 +1,6 @@
 """An `[[enqueue]]` table as Optuna takes it."""
 
-from sweeps.configuration.config import EnqueuedConfiguration, TrainingSection
+from sweeps.configuration.search_space import EnqueuedConfiguration, TrainingSection
 from sweeps.trials.space import hidden_units_name
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from engine import Hyperparameters
 from engine.optimizers import OPTIMIZERS
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import Candidate
 
 SHARE_OF_POINTS = 0.25

@@ -13,7 +13,8 @@ network that does well on most tables. A sampler that knows nothing yet draws it
 
 from typing import Any
 
-from sweeps.configuration.config import Config, EnqueuedConfiguration, FloatRange, IntRange, SearchSection, SearchSpace
+from sweeps.configuration.config import Config
+from sweeps.configuration.search_space import EnqueuedConfiguration, FloatRange, IntRange, SearchSection, SearchSpace
 from sweeps.trials.problem import Problem
 
 ADAMW = FloatRange(low=5e-4, high=3e-2, log=True)

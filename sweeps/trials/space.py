@@ -6,7 +6,7 @@ from typing import TypeVar
 from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
 from engine import Architecture
-from sweeps.configuration.config import DepthRange, FloatRange, IntRange, SearchSpace
+from sweeps.configuration.search_space import DepthRange, FloatRange, IntRange, SearchSpace
 
 _Choice = TypeVar("_Choice", str, int)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import Candidate, recall
 
 _RANK = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from sweeps.configuration.config import Config, FloatRange, IntRange
+from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import parse_config
+from sweeps.configuration.search_space import FloatRange, IntRange
 from tests.sweeps.support.small_sweep import small_config
 
 BASE = {"sweep": {"name": "cats"}, "data": {"train": "cats.h5"}}

@@ -12,7 +12,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished, to_json
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace

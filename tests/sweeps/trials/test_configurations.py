@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.samplers import BruteForceSampler, RandomSampler
 
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.configurations import n_configurations, n_trials_of, space_of
 from sweeps.trials.space import suggest
 from tests.sweeps.support.small_sweep import small_config

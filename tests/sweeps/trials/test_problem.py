@@ -6,7 +6,7 @@ import pytest
 
 from engine.optimizers import OPTIMIZERS
 from engine.worker import initial_parameters
-from sweeps.configuration.config import FloatRange, SearchSpace
+from sweeps.configuration.search_space import FloatRange, SearchSpace
 from sweeps.trials.problem import Problem
 from sweeps.trials.space import Candidate
 from tests.sweeps.support.small_sweep import small_problem

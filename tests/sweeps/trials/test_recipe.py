@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.configuration.config import FloatRange, SearchSpace
 from sweeps.configuration.config_file import as_toml, override, parse_config
+from sweeps.configuration.search_space import FloatRange, SearchSpace
 from sweeps.trials.problem import Problem
 from sweeps.trials.recipe import with_recipe
 

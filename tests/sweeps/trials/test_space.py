@@ -5,7 +5,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial
 
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import Candidate, recall, suggest
 
 

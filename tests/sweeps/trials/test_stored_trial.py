@@ -9,7 +9,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState, create_trial
 
-from sweeps.configuration.config import SearchSpace
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import suggest
 from sweeps.trials.stored_trial import StoredTrial, TrialNotes, best_trial, ranked
 from tests.sweeps.support.small_sweep import trial_of
