@@ -112,7 +112,11 @@ def run_sweep(
 
 @dataclass(frozen=True, slots=True)
 class _Sweep:
-    """What a sweep that has begun works with."""
+    """What a sweep that has begun works with.
+
+    Attributes:
+        ended: Trials that ended in an earlier process, best first.
+    """
 
     config: Config
     workspace: Workspace
@@ -120,6 +124,7 @@ class _Sweep:
     problem: Problem
     data: TrainingData
     stored: StoredStudy
+    ended: list[StoredTrial]
     folder: StudyFolder
     record: Record
     kept: KeptTrials
@@ -152,15 +157,19 @@ def _begun(
             interrupts.also(record.look)  # says, once, that MLflow refuses the record
             ended = [trial for trial in stored.leaderboard() if trial.has_ended]
             kept = KeptTrials(folder.kept_trials, ended)
-            yield _Sweep(config, workspace, prepared, problem, data, stored, folder, record, kept, interrupts, progress)
+            yield _Sweep(
+                config, workspace, prepared, problem, data, stored, ended, folder, record, kept, interrupts, progress
+            )
         stored.set_attribute("state", record.state)
         kept.remove()  # now that no other process will have to select from them
 
 
 def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
     config, stored = sweep.config, sweep.stored
-    n_in_flight = stored.attributes.trials_in_flight or trials_in_flight(config, sweep.problem)
-    stored.set_attribute("trials_in_flight", n_in_flight)
+    n_in_flight = stored.attributes.trials_in_flight
+    if n_in_flight == 0:
+        n_in_flight = trials_in_flight(config, sweep.problem)
+        stored.set_attribute("trials_in_flight", n_in_flight)
     rungs, n_trials = Rungs(config.search.max_iterations), stored.attributes.n_trials
 
     def trial_ended(result: TrialResult) -> None:
@@ -169,7 +178,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
-    sweep.progress.begin(n_trials, [trial for trial in stored.leaderboard() if trial.has_ended])
+    sweep.progress.begin(n_trials, sweep.ended)
     executor, run_rung = workers.train_on(
         sweep.data,
         folder=sweep.folder.path,

@@ -22,8 +22,6 @@ PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NaturalInt = Annotated[int, Field(ge=0, strict=True)]
 Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
-
-
 NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
@@ -87,8 +85,6 @@ SearchedInt = Annotated[
 SearchedDepth = Annotated[
     Annotated[DepthRange, Tag("range")] | Annotated[Depth, Tag("value")], Discriminator(_value_or_range)
 ]
-
-
 SearchedDecay = Annotated[
     Annotated[FloatRange, Tag("range")] | Annotated[NonnegativeFloat, Tag("value")], Discriminator(_value_or_range)
 ]

@@ -38,7 +38,7 @@ def corrected_cost(
     n_examples = int(is_held_out.sum())
     if not kept or kept[0].trial.number != winner.number or not 2 <= n_examples <= MAX_EXAMPLES:
         return None
-    could_win = [one for one in kept if one.trial.state == winner.state or one.best.cost >= kept[0].best.cost]
+    could_win = [one for one in kept if one.best.cost >= kept[0].best.cost]  # a lower one was pruned
     candidates = [logits for one in could_win for logits in (one.best.logits, *one.rung_ends)]
     losses = losses_of_folds(candidates, data, head)
     is_finite = np.all([np.isfinite(of_fold).all(axis=1) for of_fold in losses], axis=0)
