@@ -134,6 +134,16 @@ def test_a_pruned_trial_that_is_better_could_not_be_chosen_and_a_worse_one_could
     assert corrected_cost(winner.trial, [winner, worse], data, "binary", 1) != alone
 
 
+def test_beside_a_winner_that_the_time_ended_a_better_one_that_the_pruner_ended_does_not_count_either(
+    data: TrainingData,
+) -> None:
+    stopped = made(0, 0.5, TrialState.PRUNED)
+    notes = replace(stopped.trial.notes, is_interrupted=True)
+    winner = replace(stopped, trial=replace(stopped.trial, notes=notes))
+    alone = corrected_cost(winner.trial, [winner], data, "binary", 1)
+    assert corrected_cost(winner.trial, [winner, made(1, 0.4, TrialState.PRUNED)], data, "binary", 1) == alone
+
+
 def test_where_no_trial_is_complete_the_pruned_ones_are_the_candidates(data: TrainingData) -> None:
     kept = [made(number, 0.5, TrialState.PRUNED) for number in range(3)]
     assert corrected_cost(kept[0].trial, kept, data, "binary", 1) is not None
