@@ -1,5 +1,6 @@
 """The examples a stack of networks trains on, prepared once and shared by all trials and workers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.errors import ShapeError
+from engine.heads import Head
 from engine.memory import copied, empty, whole_cache_lines
 
 IndexArray = npt.NDArray[np.intp]
@@ -45,6 +47,8 @@ class TrainingData:
         rows: [X; 1]^T, (m, n[0] + 1), from which minibatches are gathered; None where the first layer is reduced.
         basis: Q, (n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then, (r + 1, m), where
             X = Q R has rank r. Else None.
+        weights: (2, m): how much an example counts in the cost that is trained, and in what networks are validated by.
+            None is 1 for each.
         unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
             or R if there are more features than examples. Else None, and where no training leaves it.
     """
@@ -58,6 +62,7 @@ class TrainingData:
     validation_inputs: FloatArray
     rows: FloatArray | None = None
     basis: FloatArray | None = None
+    weights: Float64Array | None = None
     unreduced: "TrainingData | None" = None
 
     @classmethod
@@ -68,6 +73,7 @@ class TrainingData:
         held_out: BoolArray,
         dtype: npt.DTypeLike = np.float64,
         *,
+        weights: Float64Array | None = None,
         reduce: bool | None = None,
         leaves_span: bool = True,
     ) -> "TrainingData":
@@ -78,6 +84,8 @@ class TrainingData:
             Y: (n[L], m).
             held_out: (F, m).
             dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
+            weights: (2, m), see `weights`; 0 or more, and above 0 for one that each network trains on at least. The first
+                row is brought to a mean of 1, so that the size of a step does not depend on its unit.
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
             leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
                 and the memory of `unreduced`; such a training is then refused.
@@ -101,6 +109,8 @@ class TrainingData:
         gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
         data = cls._divided(copied(inputs, dtype), Y, held_out, gram)
+        if weights is not None:
+            data = replace(data, weights=np.stack([weights[0] / weights[0].mean(), weights[1]]))
         if not is_reduced or not leaves_span:
             return data
         basis = None
@@ -108,14 +118,15 @@ class TrainingData:
             basis, coordinates = _rotated(X.astype(np.float64, copy=False))
             inputs = np.vstack([coordinates, np.ones((1, m))])
         unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None)
-        return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
+        basis = None if basis is None else basis.astype(dtype)
+        return replace(data, unreduced=replace(unreduced, basis=basis, weights=data.weights))
 
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them."""
         nothing = np.zeros((1, self.n_examples), np.bool_)
         data = self._divided(self.inputs, self.targets, nothing, self.gram)
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
-        return replace(data, basis=self.basis, unreduced=unreduced)
+        return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
 
     @classmethod
     def _divided(
@@ -154,6 +165,19 @@ class TrainingData:
     def validation_columns(self) -> IndexArray:
         """(F, m_v): the example that each column of `validation_inputs` holds."""
         return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
+
+    def answers(self, logits: FloatArray, head: Head) -> Iterator[tuple[FloatArray, FloatArray, Float64Array | None]]:
+        """What each network says of the columns that it holds out, in float64: A[L] (n[L], m_f), Y, their weights.
+
+        Args:
+            logits: Z[L] of the validation columns, (F, n[L], m_v).
+            head: Makes A[L] of it.
+        """
+        for Z, columns, held_out in zip(logits, self.validation_columns, self.held_out, strict=True):
+            is_own = held_out[columns]  # where folds differ in size, columns that another network holds out fill up
+            own = columns[is_own]
+            weights = None if self.weights is None else self.weights[1, own]
+            yield head.outputs(Z[:, is_own].astype(np.float64)), self.targets[:, own], weights
 
     def spread(self, C: FloatArray) -> FloatArray:
         """Spread C (F, n, m_t), one column per training example, over all m examples: (F, n, m), 0 elsewhere."""
@@ -215,6 +239,7 @@ class TrainingData:
             validation_inputs=mapped("validation_inputs"),
             rows=mapped_if_there("rows"),
             basis=mapped_if_there("basis"),
+            weights=mapped_if_there("weights"),
             unreduced=cls.load(unreduced) if unreduced.exists() else None,
         )
 

@@ -43,8 +43,12 @@ class Head(ABC):
         """What `backward` needs of the targets, as Y in shape; step_size is (F, 1, m), called s below."""
 
     @abstractmethod
-    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
-        """Steps that write step_size * dL/dZ[L] of every example into dZ; step_size is as `goal` was given it."""
+    def scale(self, step_size: FloatArray) -> FloatArray:
+        """What `backward` needs of the step sizes, as these in shape."""
+
+    @abstractmethod
+    def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
+        """Steps that write s dL/dZ[L] of every example into dZ; `goal` and `scale` are of the same s, and may change."""
 
     def smoothed(self, Y: FloatArray, label_smoothing: float) -> FloatArray:
         """Targets between the true class and all classes alike (Szegedy et al. 2016); Y itself for a regression."""
@@ -85,13 +89,16 @@ class Binary(Head):
         goal: FloatArray = step_size * (Y - np.array(0.5, Y.dtype))
         return goal
 
-    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def scale(self, step_size: FloatArray) -> FloatArray:
+        """s / 2."""
+        return step_size / 2
+
+    def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
         """s (A - Y), where A = (1 + tanh(Z / 2)) / 2; so s / 2 tanh(Z / 2) - s (Y - 1 / 2)."""
-        half = np.array(0.5, Z.dtype)
         return [
-            step(np.multiply, Z, half, out=dZ),
+            step(np.multiply, Z, np.array(0.5, Z.dtype), out=dZ),
             step(np.tanh, dZ, out=dZ),
-            step(np.multiply, dZ, step_size * half, out=dZ),
+            step(np.multiply, dZ, scale, out=dZ),
             step(np.subtract, dZ, goal, out=dZ),
         ]
 
@@ -123,16 +130,20 @@ class Multiclass(Head):
         """s Y."""
         return step_size * Y
 
-    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def scale(self, step_size: FloatArray) -> FloatArray:
+        """s."""
+        return step_size
+
+    def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
         """s (A - Y), as E (s / sum E) - s Y, where E = exp(Z - max Z)."""
-        largest, scale = np.empty_like(step_size), np.empty_like(step_size)
+        largest, share = np.empty_like(scale), np.empty_like(scale)
         return [
             partial(np.maximum.reduce, Z, axis=-2, keepdims=True, out=largest),
             step(np.subtract, Z, largest, out=dZ),
             step(np.exp, dZ, out=dZ),
-            partial(np.add.reduce, dZ, axis=-2, keepdims=True, out=scale),
-            step(np.divide, step_size, scale, out=scale),
-            step(np.multiply, dZ, scale, out=dZ),
+            partial(np.add.reduce, dZ, axis=-2, keepdims=True, out=share),
+            step(np.divide, scale, share, out=share),
+            step(np.multiply, dZ, share, out=dZ),
             step(np.subtract, dZ, goal, out=dZ),
         ]
 
@@ -161,9 +172,13 @@ class Regression(Head):
         """Y."""
         return Y
 
-    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def scale(self, step_size: FloatArray) -> FloatArray:
+        """2 s."""
+        return 2 * step_size
+
+    def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
         """2 s (A - Y)."""
-        return [step(np.subtract, Z, goal, out=dZ), step(np.multiply, dZ, 2 * step_size, out=dZ)]
+        return [step(np.subtract, Z, goal, out=dZ), step(np.multiply, dZ, scale, out=dZ)]
 
 
 class NonnegativeRegression(Regression):
@@ -176,11 +191,11 @@ class NonnegativeRegression(Regression):
         A: FloatArray = np.maximum(Z, 0)
         return A
 
-    def backward(self, Z: FloatArray, goal: FloatArray, step_size: FloatArray, dZ: FloatArray) -> list[Step]:
+    def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
         """2 s (A - Y) where Z > 0, and A = Z there; else 0."""
         is_above: BoolArray = np.empty(Z.shape, np.bool_)
         return [
-            *super().backward(Z, goal, step_size, dZ),
+            *super().backward(Z, goal, scale, dZ),
             step(np.greater, Z, np.array(0, Z.dtype), out=is_above),
             step(np.multiply, dZ, is_above, out=dZ),
         ]

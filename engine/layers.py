@@ -37,24 +37,24 @@ class Columns:
         offset: theta_0 [X; 1], (F, n[1], m), for a reduced first layer; else None.
         Y: Targets, (F, n[L], m).
         goal: What the head's backward pass needs of them, as Y; None if there is no backward pass.
-        step_size: alpha / m_f, (F, 1, m), and 0 where network f does not train on the column. It is multiplied into
-            dZ[L], the smallest array of the backward pass, so that the result is the step alpha dJ/dtheta itself. None
-            if there is no backward pass.
+        scale: What it needs of the step sizes: alpha / m_f, (F, 1, m), and 0 where network f does not train on the
+            column. They are multiplied into dZ[L], the smallest array of the backward pass, so that the result is the
+            step alpha dJ/dtheta itself. None if there is no backward pass.
     """
 
     inputs: FloatArray
     offset: FloatArray | None
     Y: FloatArray
     goal: FloatArray | None = None
-    step_size: FloatArray | None = None
+    scale: FloatArray | None = None
 
     def at(self, networks: slice, columns: slice) -> "Columns":
         """Views of the given columns of the given networks."""
         here = (networks, slice(None), columns)
         offset = None if self.offset is None else self.offset[here]
         goal = None if self.goal is None else self.goal[here]
-        step_size = None if self.step_size is None else self.step_size[here]
-        return Columns(self.inputs[here], offset, self.Y[here], goal, step_size)
+        scale = None if self.scale is None else self.scale[here]
+        return Columns(self.inputs[here], offset, self.Y[here], goal, scale)
 
 
 class Layers:
@@ -105,9 +105,9 @@ class Layers:
             dtheta: Arrays to write to; for a reduced first layer (F, n[1], m), the step of these columns' coefficients.
         """
         assert columns.goal is not None
-        assert columns.step_size is not None
+        assert columns.scale is not None
         dZ = self.dZ
-        steps = self.head.backward(self.Z[-1], columns.goal, columns.step_size, dZ[-1])
+        steps = self.head.backward(self.Z[-1], columns.goal, columns.scale, dZ[-1])
         for layer in range(self.L - 1, 0, -1):
             W = theta[layer][:, :, :-1]
             steps += product_over_examples(dZ[layer], self.A_and_ones[layer - 1], out=dtheta[layer])

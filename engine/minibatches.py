@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.activations import FloatArray
 from engine.data import IndexArray, TrainingData
-from engine.memory import empty
+from engine.memory import empty, full
 
 
 class Minibatches:
@@ -19,16 +19,20 @@ class Minibatches:
 
     Args:
         data: Examples, targets and folds, with `rows`.
-        goal: What the head's backward pass needs of the targets, (n[L], m).
+        goal, scale: What the head's backward pass needs of targets and step sizes, (n[L], m) and (1, m).
         size: Examples a network and iteration, at most as many as every network trains on.
         seed: Decides the order of the examples in every epoch.
 
     Attributes:
         inputs: [X; 1] of the minibatch, (F, n[0] + 1, size), a transposed view.
         Y, goal: Targets and what backward needs of them, (F, n[L], size).
+        scale: (F, 1, size).
+        weights: How much each example counts in the cost that is trained, (F, size); None is 1.
     """
 
-    def __init__(self, data: TrainingData, goal: FloatArray, size: int, seed: tuple[int, ...]) -> None:
+    def __init__(
+        self, data: TrainingData, goal: FloatArray, scale: FloatArray, size: int, seed: tuple[int, ...]
+    ) -> None:
         assert data.rows is not None, "minibatches train on X or its coordinates, not on a Gram matrix"
         self.size = size
         self._seed = seed
@@ -37,14 +41,17 @@ class Minibatches:
         self.n_in_epoch = int(n_own.min()) // size
         before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
         self._chosen = before + np.arange(self.n_in_epoch * size)
-        n_networks, n_outputs = data.n_networks, len(data.targets)
         self._epoch = -1
-        self._order = np.empty((n_networks, 0), np.intp)
-        self._sources = (data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T))
-        self._buffers = tuple(
-            empty((n_networks, size, n), data.dtype) for n in (len(data.inputs), n_outputs, n_outputs)
-        )
-        self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers)
+        self._order = np.empty((data.n_networks, 0), np.intp)
+        self._sources = [data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T)]
+        if data.weights is not None:  # else all have the same
+            self._sources += [np.ascontiguousarray(scale.T), data.weights[:1].T.astype(data.dtype)]
+        self._buffers = [empty((data.n_networks, size, source.shape[1]), data.dtype) for source in self._sources]
+        self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers[:3])
+        self.scale = full((data.n_networks, 1, size), scale[0, 0], data.dtype)
+        self.weights: FloatArray | None = None
+        if data.weights is not None:
+            self.scale, self.weights = self._buffers[3].mT, self._buffers[4][:, :, 0]
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""

@@ -23,7 +23,7 @@ from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import IndexArray, TrainingData
 from engine.heads import HEADS
 from engine.layers import Columns, Layers
-from engine.memory import empty, full
+from engine.memory import empty
 from engine.minibatches import Minibatches
 from engine.network import Architecture
 from engine.parts import divide
@@ -44,6 +44,7 @@ class Part:
         Y: Targets, (F, n[L], m').
         is_own: (F, m'): False where a column is only padding, in a network that has fewer columns of the part's kind
             (trained on or held out) than others; None if there is no padding.
+        weights: (F, m'): how much each column counts; None is 1.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class Part:
         Z: FloatArray,
         Y: FloatArray,
         is_own: BoolArray,
+        weights: Float64Array | FloatArray | None,
         forward: list[Step],
         backward: list[Step],
     ) -> None:
         self.networks, self.columns = networks, columns
-        self.Z, self.Y = Z, Y
+        self.Z, self.Y, self.weights = Z, Y, weights
         self.is_own = None if is_own.all() else is_own
         self._forward, self._backward = forward, backward
 
@@ -70,8 +72,9 @@ class Part:
         run(self._backward)
 
     def sums(self, amounts: FloatArray | BoolArray) -> Float64Array:
-        """Sum of `amounts` (F, m') over each network's own columns: (F,), in float64."""
-        own = amounts if self.is_own is None else np.where(self.is_own, amounts, 0)
+        """Sum of `amounts` (F, m') over each network's own columns, by their weights: (F,), in float64."""
+        weighted = amounts if self.weights is None else amounts * self.weights
+        own = weighted if self.is_own is None else np.where(self.is_own, weighted, 0)
         sums: Float64Array = own.sum(axis=1, dtype=np.float64)
         return sums
 
@@ -116,13 +119,17 @@ class Stack:
         self._offset = self._offset_of_all_examples()
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
-        n_examples = np.array([(~data.held_out).sum(axis=1), data.held_out.sum(axis=1)], np.float64)
+        weights = np.ones((2, data.n_examples)) if data.weights is None else data.weights
+        n_examples = np.stack([~data.held_out @ weights[0], data.held_out @ weights[1]])
         self.minibatches: Minibatches | None = None
         if minibatch_size is None:
             self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
         else:
-            goal = self._head.goal(self._head.smoothed(data.targets, label_smoothing), learning_rate / minibatch_size)
-            self.minibatches = Minibatches(data, goal, minibatch_size, seed)
+            step_size = np.full((1, data.n_examples), learning_rate / minibatch_size, data.dtype)
+            if data.weights is not None:
+                step_size = (step_size * weights[0]).astype(data.dtype)
+            goal = self._head.goal(self._head.smoothed(data.targets, label_smoothing), step_size)
+            self.minibatches = Minibatches(data, goal, self._head.scale(step_size), minibatch_size, seed)
             self.training = self._parts_of_minibatch(self.minibatches)
             n_examples[0] = minibatch_size
         self.n_examples = np.where(n_examples > 0, n_examples, np.nan)
@@ -186,21 +193,23 @@ class Stack:
         is_own = np.take_along_axis(is_own, which, axis=1)
         is_own[:, self.data.n_examples :] = False  # padding: the first example again
         Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
+        weights = None if self.data.weights is None else self.data.weights[0 if is_trained else 1][which]
         if not is_trained:
-            return self._divided(Columns(inputs, offset, Y), is_own)
-        step_size = self._step_size(is_own)
+            return self._divided(Columns(inputs, offset, Y), is_own, weights)
+        step_size = self._step_size(is_own if weights is None else is_own * weights)
         goal = self._head.goal(self._head.smoothed(Y, self._label_smoothing), step_size)
-        return self._divided(Columns(inputs, offset, Y, goal, step_size), is_own)
+        return self._divided(Columns(inputs, offset, Y, goal, self._head.scale(step_size)), is_own, weights)
 
     def _parts_of_minibatch(self, minibatches: Minibatches) -> list[Part]:
         """The parts of all networks on the columns that `load` brings."""
-        shape = (self.data.n_networks, 1, minibatches.size)
-        step_size = full(shape, self.learning_rate / minibatches.size, self.data.dtype)
-        columns = Columns(minibatches.inputs, None, minibatches.Y, minibatches.goal, step_size)
-        return self._divided(columns, np.ones((self.data.n_networks, minibatches.size), np.bool_))
+        columns = Columns(minibatches.inputs, None, minibatches.Y, minibatches.goal, minibatches.scale)
+        is_own = np.ones((self.data.n_networks, minibatches.size), np.bool_)
+        return self._divided(columns, is_own, minibatches.weights)
 
-    def _divided(self, columns: Columns, is_own: BoolArray) -> list[Part]:
-        is_trained = columns.step_size is not None
+    def _divided(
+        self, columns: Columns, is_own: BoolArray, weights: Float64Array | FloatArray | None = None
+    ) -> list[Part]:
+        is_trained = columns.scale is not None
         n_networks, _, m = columns.inputs.shape
         bytes_of_a_column = sum(self.architecture.layer_sizes[1:]) * columns.inputs.itemsize
         parts = []
@@ -211,11 +220,13 @@ class Stack:
             layers = self._layers_of(n_here, m_here)
             steps = layers.forward(theta, here)
             steps_back = self._backward(layers, theta, here, networks, where) if is_trained else []
-            parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], steps, steps_back))
+            count = None if weights is None else weights[networks, where]
+            parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], count, steps, steps_back))
         return parts
 
-    def _step_size(self, is_trained_on: BoolArray) -> FloatArray:
-        step_size = self.learning_rate * is_trained_on / is_trained_on.sum(axis=1, keepdims=True)
+    def _step_size(self, counts: BoolArray | Float64Array) -> FloatArray:
+        """alpha times each column's share of what its network trains on, (F, 1, m'); `counts` is (F, m')."""
+        step_size = self.learning_rate * counts / counts.sum(axis=1, keepdims=True)
         rounded: FloatArray = step_size[:, np.newaxis, :].astype(self.theta[0].dtype)
         return rounded
 

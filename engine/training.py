@@ -22,6 +22,7 @@ from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
 from engine.memory import copied
 from engine.network import Architecture, Parameters
+from engine.objectives import COST, Objective
 from engine.stack import SETTLE_EVERY, Stack, n_parameters, split
 
 UFUNC_BUFFER = 256
@@ -41,8 +42,8 @@ class State:
             None.
         moments: What the optimizer remembers of earlier gradients, (n_moments, F, P); None before the first iteration.
         average: Mean of the iterates, (F, P), if they are averaged; else None.
-        best: The networks where their mean validation cost was lowest; None before a point of the curve was recorded,
-            or if a network holds out nothing.
+        best: The networks where their mean value was best; None before a point of the curve was recorded, or if a
+            network holds out nothing.
     """
 
     iteration: int
@@ -97,6 +98,7 @@ def advance(
     hyperparameters: Hyperparameters,
     n_iterations: int,
     record_at: Collection[int] = (),
+    objective: Objective = COST,
 ) -> tuple[State, Curve]:
     """Continue training until `n_iterations` updates have been done in total.
 
@@ -106,6 +108,7 @@ def advance(
         hyperparameters: The same as in the calls before.
         n_iterations: Total number of updates after this call.
         record_at: Iterations at which costs are recorded; those outside [state.iteration, n_iterations] are ignored.
+        objective: Decides which recorded iteration is the best; training does not depend on it.
     Returns:
         The new state, and the costs at the recorded iterations. Training that diverges stops there: the state's
         iteration is then `curve.diverged_at`.
@@ -146,7 +149,7 @@ def advance(
             seed=hyperparameters.seed,
         )
         descent = Descent(hyperparameters, theta, stack.flat_dtheta, stack.is_weight, state.moments, average)
-        recorder = Recorder(stack, HEADS[hyperparameters.architecture.head], state.best)
+        recorder = Recorder(stack, HEADS[hyperparameters.architecture.head], state.best, objective)
         for iteration in range(state.iteration, n_iterations + 1):
             is_last, is_recorded = iteration == n_iterations, iteration in record_at
             if is_last and not is_recorded:

@@ -21,6 +21,7 @@ from engine.data import TrainingData
 from engine.hyperparameters import Hyperparameters
 from engine.initialization import initialize
 from engine.network import Architecture, Parameters
+from engine.objectives import COST, Objective
 from engine.threads import one_blas_thread
 from engine.training import State, advance, start
 
@@ -40,6 +41,7 @@ class Rung:
         state: State at the end of the previous rung; None for the first rung.
         n_iterations: Total number of updates after this rung.
         record_at: Iterations at which costs are recorded.
+        objective: What decides which of them is the best.
         deadline: Unix time after which training stops where it is; None lets it come to its end.
     """
 
@@ -48,6 +50,7 @@ class Rung:
     state: State | None
     n_iterations: int
     record_at: tuple[int, ...]
+    objective: Objective = COST
     deadline: float | None = None
 
 
@@ -83,7 +86,7 @@ def run_rung(rung: Rung, data: TrainingData) -> RungResult:
         architecture = rung.hyperparameters.architecture
         state = start(initial_parameters(architecture, rung.initial_seed, data.dtype), data, architecture)
     if rung.deadline is None:
-        state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at)
+        state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at, rung.objective)
     else:
         state, curve = _advance_until(rung.deadline, state, data, rung)
     return RungResult(state, curve, perf_counter() - started)
@@ -101,13 +104,13 @@ def _advance_until(deadline: float, state: State, data: TrainingData, rung: Rung
         end = min(rung.n_iterations, state.iteration + n_slice)
         record_at = [i for i in rung.record_at if i > n_done or not curves]
         n_done, is_last = end, end == rung.n_iterations
-        state, curve = advance(state, data, rung.hyperparameters, end, record_at)
+        state, curve = advance(state, data, rung.hyperparameters, end, record_at, rung.objective)
         curves.append(curve)
         if is_last or curve.diverged_at is not None:
             break
         if time.time() >= deadline:
             if end not in record_at:
-                state, curve = advance(state, data, rung.hyperparameters, end, [end])
+                state, curve = advance(state, data, rung.hyperparameters, end, [end], rung.objective)
                 curves.append(curve)
             break
         n_slice = max(1, round(n_slice * SLICE_SECONDS / max(perf_counter() - began_at, 1e-6)))

@@ -52,7 +52,7 @@ class Workload:
     def examples(self, n_iterations: int) -> IndexArray:
         """(n_iterations, F, size): which examples each network trains on in each iteration."""
         data = TrainingData.of(self.X, self.Y, self.held_out, self.dtype, reduce=False)
-        minibatches = Minibatches(data, data.targets, self.minibatch_size, (1,))
+        minibatches = Minibatches(data, data.targets, np.ones_like(data.targets[:1]), self.minibatch_size, (1,))
         return np.stack([minibatches.examples(iteration) for iteration in range(n_iterations)])
 
     @property

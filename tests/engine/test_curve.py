@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.curve import best_point
+from engine.data import TrainingData
+from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
+from engine.initialization import initialize
 from engine.minibatches import Minibatches
-from engine.network import forward
+from engine.network import Architecture, forward
+from engine.objectives import Objective
 from engine.training import advance, finish, start
 from tests.engine.support.problem import assert_same_bits, costs, in_pieces, random_problem
 
@@ -152,7 +157,42 @@ def test_the_training_cost_of_a_minibatch_is_that_of_the_next_one_by_labels_that
     state = start(problem.initial, data, problem.architecture)
     state, curve = advance(state, data, hyperparameters, 7, [7])
     there = finish(state, problem.initial, data, problem.architecture)
-    minibatches = Minibatches(data, data.targets, 5, (4,))
+    minibatches = Minibatches(data, data.targets, np.ones((1, data.n_examples)), 5, (4,))
     minibatches.load(7)
     columns = (minibatches.inputs[:, :-1, :, np.newaxis] == problem.X[:, np.newaxis]).all(axis=1).any(axis=1)
     np.testing.assert_allclose(curve.train_cost[0], costs(there, problem, columns), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "accuracy", "balanced_cost"])
+def test_the_best_networks_are_those_of_the_best_value_of_the_objective(name):
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(3, 60))
+    Y = (X[:1] + rng.normal(size=(1, 60)) > 0.8).astype(float)
+    held_out = np.arange(60) % 4 == np.arange(4)[:, np.newaxis]
+    data = TrainingData.of(X, Y, held_out, np.float64, reduce=False)
+    architecture, objective = Architecture(3, (6,), 1, "tanh", "binary"), Objective(name)
+    initial = initialize(architecture, rng, np.float64)
+    hyperparameters = Hyperparameters(architecture, 1.0)
+    state, curve = advance(start(initial, data, architecture), data, hyperparameters, 60, range(61), objective)
+    A = HEADS["binary"].outputs(state.best.logits)
+    values = [
+        objective.of(of_network[:, held[own]], Y[:, own[held[own]]])
+        for of_network, held, own in zip(A, held_out, data.validation_columns, strict=True)
+    ]
+    assert state.best.value == pytest.approx(np.mean(values), rel=1e-12)
+    means = curve.validation_value.mean(axis=1)
+    best = means.max() if objective.is_higher_better else means.min()
+    assert state.best.value == best
+    equal = np.flatnonzero(means == best)
+    lowest = equal[curve.validation_cost.mean(axis=1)[equal].argmin()]
+    assert state.best.iteration == curve.iterations[lowest] == curve.iterations[best_point(curve, objective)]
+
+
+def test_the_value_of_the_objective_cost_is_the_validation_cost():
+    data, architecture = (
+        TrainingData.of(np.eye(2), np.eye(2)[:1], np.eye(2, dtype=bool)),
+        Architecture(2, (), 1, "relu", "binary"),
+    )
+    initial = initialize(architecture, np.random.default_rng(1), np.float64)
+    _, curve = advance(start(initial, data, architecture), data, Hyperparameters(architecture, 0.1), 3, range(4))
+    np.testing.assert_array_equal(curve.validation_value, curve.validation_cost)

@@ -20,7 +20,7 @@ def outputs(name, Z):
 def gradient(name, Z, Y):
     dZ = np.empty_like(Z)
     step_size = np.ones_like(Z[:, :1])
-    run(HEADS[name].backward(Z, HEADS[name].goal(Y, step_size), step_size, dZ))
+    run(HEADS[name].backward(Z, HEADS[name].goal(Y, step_size), HEADS[name].scale(step_size), dZ))
     return dZ
 
 

@@ -29,8 +29,12 @@ def data_of(held_out=HELD_OUT, dtype=np.float64):
     return TrainingData.of(which, which, held_out, dtype, reduce=False)
 
 
+def _scale(data):
+    return np.ones((1, data.n_examples), data.dtype)
+
+
 def minibatches_of(data, size, seed=(7,)):
-    return Minibatches(data, data.targets, size, seed)
+    return Minibatches(data, data.targets, _scale(data), size, seed)
 
 
 def shown(minibatches, iteration):
@@ -104,7 +108,7 @@ def test_a_minibatch_is_a_function_of_seed_and_iteration_alone_also_in_the_middl
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_inputs_targets_and_goals_are_those_of_the_same_examples(dtype):
     data = data_of(dtype=dtype)
-    minibatches = Minibatches(data, 3 * data.targets, 4, (7,))
+    minibatches = Minibatches(data, 3 * data.targets, _scale(data), 4, (7,))
     for iteration in range(10):
         examples = shown(minibatches, iteration)
         np.testing.assert_array_equal(minibatches.Y[:, 0], examples)
@@ -112,6 +116,16 @@ def test_inputs_targets_and_goals_are_those_of_the_same_examples(dtype):
         assert (minibatches.inputs[:, 1] == 1).all()
         assert minibatches.inputs.shape == (4, 2, 4)
         assert {array.dtype for array in (minibatches.inputs, minibatches.Y, minibatches.goal)} == {np.dtype(dtype)}
+
+
+def test_scales_and_weights_are_those_of_the_same_examples_where_there_are_weights():
+    which = np.arange(23.0)[np.newaxis]
+    data = TrainingData.of(which, which, HELD_OUT, weights=np.vstack([1 + which, which]), reduce=False)
+    minibatches = Minibatches(data, data.targets, 5 * data.weights[:1], 4, (7,))
+    for iteration in range(10):
+        examples = shown(minibatches, iteration)
+        np.testing.assert_allclose(minibatches.weights, (1 + examples) / 12, rtol=1e-15)  # their mean is 1
+        np.testing.assert_array_equal(minibatches.scale[:, 0], 5 * minibatches.weights)
 
 
 def test_examples_stay_where_they_are_in_memory():
@@ -150,7 +164,7 @@ def test_the_gradient_of_a_minibatch_is_that_of_its_mean_smoothed_loss(head, is_
             label_smoothing=label_smoothing, minibatch_size=size, iteration=iteration,
         )  # fmt: skip
     data = problem.data(reduced=False)
-    minibatches = Minibatches(data, data.targets, size, (seed,))
+    minibatches = Minibatches(data, data.targets, _scale(data), size, (seed,))
     minibatches.load(iteration)
     columns = (minibatches.inputs[:, :-1, :, np.newaxis] == problem.X[:, np.newaxis]).all(axis=1).any(axis=1)
     assert columns.sum(axis=1).tolist() == [size] * 3

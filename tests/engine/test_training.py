@@ -362,3 +362,75 @@ def test_start_refuses_parameters_and_data_that_do_not_fit():
         start(problem.initial, random_problem(0).data(reduced=False), problem.architecture)
     with pytest.raises(ShapeError, match=r"W\[1\] has shape"):
         start(other.initial, problem.data(reduced=False), problem.architecture)
+
+
+@pytest.mark.parametrize("head", list(HEADS))
+@pytest.mark.parametrize("reduce", [False, True])
+def test_an_example_of_weight_2_is_two_examples(head, reduce):
+    rng = np.random.default_rng(3)
+    m, n_outputs = 12, 3 if head == "multiclass" else 1
+    X, times = rng.normal(size=(4, m)), rng.integers(1, 4, m)
+    y = rng.integers(0, 2 + (head == "multiclass"), m)
+    Y = np.eye(3)[:, y] if head == "multiclass" else (y + (0.5 if "regression" in head else 0.0))[np.newaxis]
+    held_out = (np.arange(m) % 4 == np.arange(4)[:, np.newaxis]).astype(bool)
+    architecture = Architecture(4, (5,), n_outputs, "tanh", head)
+    initial = arrays_of_initial(architecture, rng)
+    hyperparameters = Hyperparameters(architecture, 0.2)
+    repeat = np.repeat(np.arange(m), times)
+
+    def trained(data):
+        state, curve = advance(start(initial, data, architecture), data, hyperparameters, 15, range(16))
+        return finish(state, initial, data, architecture), curve
+
+    weights = np.stack([times, times]).astype(float)
+    weighted, curve = trained(TrainingData.of(X, Y, held_out, weights=weights, reduce=reduce))
+    repeated, expected = trained(TrainingData.of(X[:, repeat], Y[:, repeat], held_out[:, repeat], reduce=reduce))
+    for found, other in zip([*weighted.W, *weighted.b], [*repeated.W, *repeated.b], strict=True):
+        np.testing.assert_allclose(found, other, rtol=1e-9, atol=1e-12)
+    for name in ("train_cost", "validation_cost", "train_accuracy", "validation_accuracy"):
+        np.testing.assert_allclose(getattr(curve, name), getattr(expected, name), rtol=1e-9)
+
+
+def arrays_of_initial(architecture, rng):
+    sizes = architecture.layer_sizes
+    W = [rng.normal(size=(n, fan_in)) / np.sqrt(fan_in) for fan_in, n in itertools.pairwise(sizes)]
+    return Parameters.of_one_network(W, [np.zeros((n, 1)) for n in sizes[1:]])
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "adamw"])
+@pytest.mark.parametrize("minibatch_size", [0, 3])
+def test_equal_weights_change_no_bit(optimizer, minibatch_size):
+    rng = np.random.default_rng(4)
+    X, Y = rng.normal(size=(4, 20)), rng.integers(0, 2, (1, 20)).astype(float)
+    held_out = np.arange(20) % 5 == np.arange(5)[:, np.newaxis]
+    architecture = Architecture(4, (5,), 1, "relu", "binary")
+    initial = arrays_of_initial(architecture, rng)
+    hyperparameters = Hyperparameters(architecture, 0.01, optimizer, minibatch_size, seed=(1,))
+
+    def trained(weights):
+        data = TrainingData.of(X, Y, held_out, np.float32, weights=weights, reduce=False)
+        return advance(start(initial, data, architecture), data, hyperparameters, 12, range(13))
+
+    (plain, curve), (weighted, same_curve) = trained(None), trained(np.array([[0.5], [1.0]]) * np.ones((2, 20)))
+    np.testing.assert_array_equal(weighted.theta, plain.theta)
+    np.testing.assert_array_equal(same_curve.validation_cost, curve.validation_cost)
+    np.testing.assert_array_equal(same_curve.train_cost, curve.train_cost)
+
+
+def test_an_example_without_weight_is_not_there_for_minibatches():
+    rng = np.random.default_rng(6)
+    X, Y = rng.normal(size=(3, 16)), rng.integers(0, 2, (1, 16)).astype(float)
+    architecture = Architecture(3, (), 1, "relu", "binary")
+    initial = arrays_of_initial(architecture, rng)
+    weights = np.ones((2, 16))
+    weights[:, 5] = 0
+
+    def trained(X):
+        data = TrainingData.of(X, Y, np.zeros((1, 16), bool), weights=weights, reduce=False)
+        hyperparameters = Hyperparameters(architecture, 0.1, "momentum", 4, seed=(1,))
+        state, _ = advance(start(initial, data, architecture), data, hyperparameters, 12)
+        return state.theta
+
+    other = X.copy()
+    other[:, 5] = 77.0
+    np.testing.assert_array_equal(trained(X), trained(other))
