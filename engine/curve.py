@@ -72,9 +72,12 @@ def best_point(curve: Curve, objective: Objective) -> int:
     """Index of the recorded point where the mean value over the networks is best; of equals, where the cost is lowest.
 
     Of points that are equal in both it is the first.
+
+    Raises:
+        ValueError: The curve has no points.
     """
-    sign = -1 if objective.is_higher_better else 1
-    return int(np.lexsort([curve.validation_cost.mean(axis=1), sign * curve.validation_value.mean(axis=1)])[0])
+    values, costs = (of_networks.mean(axis=1) for of_networks in (curve.validation_value, curve.validation_cost))
+    return min(range(len(values)), key=lambda point: (objective.ordered(values[point]), costs[point]))
 
 
 class Recorder:

@@ -84,8 +84,8 @@ class TrainingData:
             Y: (n[L], m).
             held_out: (F, m).
             dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
-            weights: (2, m), see `weights`; 0 or more, and above 0 for one that each network trains on at least. The first
-                row is brought to a mean of 1, so that the size of a step does not depend on its unit.
+            weights: (2, m), see `weights`; 0 or more, and above 0 for some that each network trains on. The first row
+                is brought to a mean of 1, so that the size of a step does not depend on its unit.
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
             leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
                 and the memory of `unreduced`; such a training is then refused.

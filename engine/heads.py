@@ -48,7 +48,7 @@ class Head(ABC):
 
     @abstractmethod
     def backward(self, Z: FloatArray, goal: FloatArray, scale: FloatArray, dZ: FloatArray) -> list[Step]:
-        """Steps that write s dL/dZ[L] of every example into dZ; `goal` and `scale` are of the same s, and may change."""
+        """Steps that write s dL/dZ[L] of every example into dZ; `goal` and `scale` are of that s, and may change."""
 
     def smoothed(self, Y: FloatArray, label_smoothing: float) -> FloatArray:
         """Targets between the true class and all classes alike (Szegedy et al. 2016); Y itself for a regression."""

@@ -184,8 +184,8 @@ def _of_classes(A: Float64Array) -> Float64Array:
 
 
 def _is_correct(A: Float64Array, Y: Float64Array, objective: Objective) -> BoolArray:
-    is_correct: BoolArray = (predicted(A, objective.threshold) & (_of_classes(Y) > 0.5)).any(axis=0)
-    return is_correct
+    hits = predicted(A, objective.threshold) & (_of_classes(Y) > 0.5)
+    return np.asarray(hits.any(axis=0))
 
 
 def _mean_of_classes(amounts: Float64Array | BoolArray, Y: Float64Array, w: Float64Array) -> float:
@@ -205,8 +205,8 @@ def _of_rankings(
     of_classes = []
     for outputs, is_positive in zip(A, Y > 0.5, strict=True):
         order = np.argsort(-outputs, kind="stable")
-        is_last = np.append(np.diff(outputs[order]) != 0, True)  # of those that have the same output
-        hits, alarms = (np.cumsum((w * chosen)[order])[is_last] for chosen in (is_positive, 1.0 - is_positive))
+        is_last = np.concatenate([np.diff(outputs[order]) != 0, [True]])  # of those that have the same output
+        hits, alarms = (np.cumsum(counted[order])[is_last] for counted in (w * is_positive, w * ~is_positive))
         of_classes.append(area(hits, alarms) if hits[-1] > 0 and alarms[-1] > 0 else math.nan)
     return float(np.mean(of_classes))
 

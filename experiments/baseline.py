@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.objectives import COST, Objective
 from experiments.preparation import PreparedData
 from experiments.preprocessing import FloatArray
 from experiments.scores import scores
@@ -35,8 +36,9 @@ class Baseline:
 
     Attributes:
         name: "constant", or that of the linear model; a logistic regression that has not converged says so.
-        out_of_fold: The cost as a trial's value is: mean over the folds of the mean log-loss of what each holds out, or
-            of the squared error of scaled targets. None where it is not known (yet), or a class is in no fold's part.
+        out_of_fold: As a trial's value is: mean over the folds of the mean log-loss of what each holds out, of the
+            squared error of scaled targets, or of another objective. None where it is not known (yet), or a class is in
+            no fold's part.
     """
 
     name: str
@@ -51,11 +53,13 @@ class BaselineFits:
     main thread found when it entered `fitted_meanwhile` is put back at its end.
     """
 
-    def __init__(self, prepared: PreparedData, seed: int, threshold: float | None) -> None:
+    def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
         self._n_folds = len(prepared.held_out)
-        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold)]
+        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
         for held_out in prepared.held_out:  # of the constant, then of the linear model
-            self._fits += [partial(_cost_of_fold, prepared, held_out, model) for model in _models(prepared, seed)]
+            self._fits += [
+                partial(_value_of_fold, prepared, held_out, model, objective) for model in _models(prepared, seed)
+            ]
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
         self._is_over = threading.Event()
@@ -67,7 +71,7 @@ class BaselineFits:
 
         Args:
             check: Called now and then while waiting; what it raises ends the wait.
-            for_folds: Whether to wait for the costs out of fold too; else those that are there are given.
+            for_folds: Whether to wait for the values out of fold too; else those that are there are given.
         Raises:
             Whatever a fit raised.
         """
@@ -76,8 +80,8 @@ class BaselineFits:
             check()
         if self._error is not None:
             raise self._error
-        simple, *costs = self._results
-        return [replace(baseline, out_of_fold=self._mean(costs[number::2])) for number, baseline in enumerate(simple)]
+        simple, *values = self._results
+        return [replace(baseline, out_of_fold=self._mean(values[number::2])) for number, baseline in enumerate(simple)]
 
     def stop(self) -> None:
         """Begin no further fit."""
@@ -93,8 +97,8 @@ class BaselineFits:
                 self._error = error
                 return
 
-    def _mean(self, costs: list[float]) -> float | None:
-        mean = float(np.mean(costs)) if len(costs) == self._n_folds else math.nan
+    def _mean(self, values: list[float]) -> float | None:
+        mean = float(np.mean(values)) if len(values) == self._n_folds else math.nan
         return mean if math.isfinite(mean) else None
 
 
@@ -104,6 +108,7 @@ def fitted_meanwhile(
     seed: int,
     threshold: float | None = None,
     ignored: Sequence[type[Warning]] = (),
+    objective: Objective = COST,
 ) -> Iterator[BaselineFits]:
     """Fit scikit-learn's constant and linear models while the block is at work; leaving it waits for nothing.
 
@@ -113,13 +118,14 @@ def fitted_meanwhile(
         threshold: As in `experiments.scores.scores`: all models of a sweep decide alike.
         ignored: Warnings that the block itself ignores now and then. scikit-learn changes the filters in the thread,
             for microseconds, and may undo that of the block; what is ignored all the while stays so.
+        objective: What trials are judged by.
     """
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
         for category in (ConvergenceWarning, *ignored):  # a baseline's name says the first instead
             warnings.simplefilter("ignore", category)
-        fits = BaselineFits(prepared, seed, threshold)
+        fits = BaselineFits(prepared, seed, threshold, objective)
         try:
             yield fits
         finally:
@@ -136,32 +142,48 @@ def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
     return DummyClassifier(strategy="prior"), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
 
 
-def _scored(prepared: PreparedData, seed: int, threshold: float | None) -> list[Baseline]:
+def _scored(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> list[Baseline]:
     dataset = prepared.dataset
-    constant, linear = (model.fit(prepared.X.T, _targets(prepared)) for model in _models(prepared, seed))
+    everything = np.ones(dataset.n_train, np.bool_)
+    constant, linear = (_fitted(model, prepared, everything) for model in _models(prepared, seed))
     name = "ridge regression"
     if dataset.task != "regression":
         has_converged = linear.n_iter_.max() < MAX_ITERATIONS
         name = "logistic regression" if has_converged else "logistic regression (not converged)"
+    judged: Any = {"objective": objective, "weights": dataset.weights_test}
     outputs = [prepared.target_scaling.to_original(_outputs(model, prepared.X_test.T)) for model in (constant, linear)]
     return [
-        Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold))
+        Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold, **judged))
         for label, predictions in zip(("constant", name), outputs, strict=True)
     ]
 
 
-def _cost_of_fold(prepared: PreparedData, held_out: NDArray[np.bool_], model: Any) -> float:  # noqa: ANN401 - untyped
-    """The cost of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class."""
+def _value_of_fold(
+    prepared: PreparedData,
+    held_out: NDArray[np.bool_],
+    model: Any,  # noqa: ANN401 - untyped
+    objective: Objective,
+) -> float:
+    """The value of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class."""
     from sklearn import metrics
 
-    X, y = prepared.X.T, _targets(prepared)
-    classes = np.arange(prepared.dataset.n_classes)
-    if len(np.unique(y[~held_out])) < len(classes):
+    dataset = prepared.dataset
+    y, classes = _targets(prepared)[held_out], np.arange(dataset.n_classes)
+    if len(np.unique(_targets(prepared)[~held_out])) < len(classes):
         return math.nan
-    outputs = _outputs(model.fit(X[~held_out], y[~held_out]), X[held_out])
+    outputs = _outputs(_fitted(model, prepared, ~held_out), prepared.X.T[held_out])
+    weights = None if prepared.weights is None else prepared.weights[1, held_out]
+    if not objective.is_cost:
+        return objective.of(outputs[-len(prepared.Y) :], prepared.Y[:, held_out], weights)
     if len(classes):
-        return float(metrics.log_loss(y[held_out], outputs.T, labels=classes))
-    return float(metrics.mean_squared_error(y[held_out], outputs[0]))
+        return float(metrics.log_loss(y, outputs.T, labels=classes, sample_weight=weights))
+    return float(metrics.mean_squared_error(y, outputs[0], sample_weight=weights))
+
+
+def _fitted(model: Any, prepared: PreparedData, columns: NDArray[np.bool_]) -> Any:  # noqa: ANN401 - untyped
+    """The model, fitted to these columns, by their weights."""
+    weights = None if prepared.weights is None else prepared.weights[0, columns]
+    return model.fit(prepared.X.T[columns], _targets(prepared)[columns], sample_weight=weights)
 
 
 def _targets(prepared: PreparedData) -> NDArray[Any]:

@@ -41,6 +41,8 @@ class Dataset:
         image_shape: (h, w, c) if an example is an image, flattened or not.
         source: The path or the name in scikit-learn, as the user wrote it.
         target: The column to predict, for tables; else None.
+        sample_weight: The column of weights, for tables; None where there is none.
+        weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
         digest: SHA-256 of the content, train and test: the same for the same values from any file or format.
     """
 
@@ -55,6 +57,9 @@ class Dataset:
     image_shape: tuple[int, int, int] | None
     source: str
     target: str | None = None
+    sample_weight: str | None = None
+    weights_train: NDArray[np.float64] | None = None
+    weights_test: NDArray[np.float64] | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +93,7 @@ def load_dataset(
     target: str | None = None,
     task: Task | None = None,
     test_fraction: float = 0.2,
+    sample_weight: str | None = None,
     seed: int = 0,
     directory: Path = Path("."),
 ) -> Dataset:
@@ -100,21 +106,25 @@ def load_dataset(
         target: The column to predict; for tables only.
         task: Inferred when absent, see `labels.infer_task`.
         test_fraction: Share of the examples to seal away, 0 < test_fraction < 1.
+        sample_weight: The column that says how much each example counts; for tables only.
         seed: Decides which examples are sealed away.
         directory: Where relative paths start.
 
     Raises:
         InputError: Something is wrong with the user's files or options.
     """
-    examples, sealed = read_pair(train, test, directory, target)
+    examples, sealed = read_pair(train, test, directory, target, sample_weight)
     task = task or infer_task(examples)
     y, y_sealed, class_names = _coded(examples, sealed, task)
     if sealed is not None and y_sealed is not None:
         X_train, y_train, X_test, y_test = examples.X, y, sealed.X, y_sealed
+        weights = examples.weights, sealed.weights
     else:
         kept, held = split_off(y, test_fraction, seed, task, class_names, "test_fraction", examples.place)
         X_train, y_train = _rows(examples.X, kept), y[kept]
         X_test, y_test = _rows(examples.X, held), y[held]
+        w = examples.weights
+        weights = (None, None) if w is None else (w[kept], w[held])
     _check_enough(y_train, y_test, task, class_names, examples.y_place)
     return Dataset(
         name=train.removeprefix(SKLEARN_PREFIX) if train.startswith(SKLEARN_PREFIX) else Path(train).stem,
@@ -128,6 +138,9 @@ def load_dataset(
         image_shape=examples.image_shape,
         source=train,
         target=target,
+        sample_weight=sample_weight,
+        weights_train=weights[0],
+        weights_test=weights[1],
     )
 
 
@@ -276,4 +289,7 @@ def _digest(dataset: Dataset) -> str:
                 add(f"{role} {name}", json.dumps(texts).encode())
     add_array("y_train", dataset.y_train)
     add_array("y_test", dataset.y_test)
+    for role, weights in (("weights_train", dataset.weights_train), ("weights_test", dataset.weights_test)):
+        if weights is not None:
+            add_array(role, weights)
     return sha.hexdigest()

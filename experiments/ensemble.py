@@ -1,8 +1,9 @@
-"""An ensemble of trials that exist already, chosen greedily by the out-of-fold cost of the mean of their outputs.
+"""An ensemble of trials that exist already, chosen greedily by the out-of-fold value of the mean of their outputs.
 
 Starting from nothing, each step adds the candidate that makes the mean best; a candidate may be added again, which
 raises its weight. Of a log-loss only the probability of the true class matters, and of a squared error only the
-residual; both are linear in the outputs, so K candidates are K rows whose running mean decides.
+residual; both are linear in the outputs, so K candidates are K rows whose running mean decides. Of any other objective
+the outputs themselves are averaged.
 
 Notation: K candidates, m examples, n members so far (the same candidate twice counts twice).
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.objectives import COST, Objective
 from experiments.dataset import Task
 
 FloatArray = NDArray[np.float64]
@@ -35,10 +37,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The candidate that a step added, and the out-of-fold cost of the mean after it."""
+    """The candidate that a step added, and the objective's value of the mean after it, out of fold."""
 
     candidate: int
-    cost: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,16 @@ class Ensemble:
     steps: tuple[Step, ...]
 
 
-def select_ensemble(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task, n_steps: int) -> Ensemble:
-    """Select members greedily, with replacement, and keep the shortest beginning of the steps with the lowest cost.
+def select_ensemble(
+    outputs: NDArray[np.floating],
+    Y: NDArray[np.floating],
+    task: Task,
+    n_steps: int,
+    *,
+    objective: Objective = COST,
+    weights: FloatArray | None = None,
+) -> Ensemble:
+    """Select members greedily, with replacement, and keep the shortest beginning of the steps with the best value.
 
     The cost is the mean loss of the mean of the outputs: log-loss, or squared error. Probabilities are kept above the
     dtype's machine epsilon before the logarithm, as scikit-learn's `log_loss` does. Of candidates that are equally good
@@ -66,6 +76,8 @@ def select_ensemble(outputs: NDArray[np.floating], Y: NDArray[np.floating], task
         Y: (n[L], m), as in `PreparedData.Y`.
         task: Decides the loss.
         n_steps: The largest number of steps, and so of members.
+        objective: What decides, on all examples together.
+        weights: How much each example counts, (m,); None is 1.
 
     Raises:
         ValueError: `outputs` do not fit `Y` or are not finite, there is no candidate, or `n_steps` is below 1.
@@ -77,7 +89,8 @@ def select_ensemble(outputs: NDArray[np.floating], Y: NDArray[np.floating], task
         )
     if n_steps < 1:
         raise ValueError(f"n_steps = {n_steps}. 1 or more is allowed; select nothing where no ensemble is wanted.")
-    rows = _linear_part(outputs, Y, task)
+    w = np.ones(Y.shape[1]) if weights is None else weights
+    rows = _linear_part(outputs, Y, task) if objective.is_cost else outputs.reshape(len(outputs), -1)
     is_finite = np.isfinite(rows).all(axis=1)
     if not is_finite.all():
         raise ValueError(
@@ -88,13 +101,16 @@ def select_ensemble(outputs: NDArray[np.floating], Y: NDArray[np.floating], task
     total = np.zeros(rows.shape[1])
     steps: list[Step] = []
     for n in range(1, n_steps + 1):
-        costs = _costs_with_each(rows, total, n, task, lowest_probability) / Y.shape[1]
-        added = int(costs.argmin())
+        if objective.is_cost:
+            values = _costs_with_each(rows, total, n, task, lowest_probability, w) / w.sum()
+        else:
+            values = np.array([objective.of(((row + total) / n).reshape(Y.shape), Y, weights) for row in rows])
+        added = int(np.argmin([objective.ordered(value) for value in values]))
         total += rows[added]
-        steps.append(Step(added, float(costs[added])))
-    lowest = min(step.cost for step in steps)
-    n_kept = next(n for n, step in enumerate(steps, 1) if step.cost <= lowest * (1 + _ROUNDING))
-    return _ensemble(steps[:n_kept])
+        steps.append(Step(added, float(values[added])))
+    best = min(objective.ordered(step.value) for step in steps)
+    is_as_good = [objective.ordered(step.value) <= best + abs(best) * _ROUNDING for step in steps]
+    return _ensemble(steps[: is_as_good.index(True) + 1])
 
 
 def _linear_part(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task) -> NDArray[np.floating]:
@@ -109,18 +125,19 @@ def _linear_part(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: T
 
 
 def _costs_with_each(
-    rows: NDArray[np.floating], total: FloatArray, n: int, task: Task, lowest_probability: float
+    rows: NDArray[np.floating], total: FloatArray, n: int, task: Task, lowest_probability: float, weights: FloatArray
 ) -> FloatArray:
     """Summed loss of the mean of n members, (K,), if each candidate were the n-th beside those of `total`."""
     sums = np.zeros(len(rows))
+    of_rows = np.tile(weights, len(total) // len(weights))
     for start in range(0, len(total), _BLOCK):
         block = slice(start, start + _BLOCK)
         mean = (rows[:, block] + total[block]) / n  # float64, as total is
         if task == "regression":
-            sums += np.square(mean, out=mean).sum(axis=1)
+            sums += np.square(mean, out=mean) @ of_rows[block]
         else:
             np.maximum(mean, lowest_probability, out=mean)
-            sums -= np.log(mean, out=mean).sum(axis=1)
+            sums -= np.log(mean, out=mean) @ of_rows[block]
     return sums
 
 

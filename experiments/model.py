@@ -47,6 +47,7 @@ class Model:
         preprocessing: The map from raw inputs to the networks' columns.
         class_names: In the order of the outputs; empty for regression.
         target: Name of the predicted column of a table; None for arrays.
+        ignored: Columns of a table that are no features and may be there all the same, as its target may.
         target_scaling: Brings a regression's outputs back to original units; the identity for classes.
         image_shape: (h, w, c) if an example is an image.
         study: The study whose winner this is.
@@ -69,6 +70,7 @@ class Model:
     study: str
     test_scores: Mapping[str, float] = field(default_factory=dict)
     threshold: float | None = None
+    ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_members(self.members)
@@ -104,6 +106,7 @@ class Model:
             target_scaling=prepared.target_scaling,
             image_shape=dataset.image_shape,
             study=study,
+            ignored=() if dataset.sample_weight is None else (dataset.sample_weight,),
         )
 
     def predict(self, X_raw: Features, place: str = "input") -> NDArray[Any]:
@@ -192,6 +195,8 @@ class Model:
         }
         if self.threshold is not None:
             document["threshold"] = self.threshold
+        if self.ignored:
+            document["ignored"] = self.ignored
         save_weights(path, Weights(self.members, {_NOTE: json.dumps(document)}))
 
     @classmethod
@@ -236,6 +241,7 @@ class Model:
             study=document["study"],
             test_scores=document["test_scores"],
             threshold=document.get("threshold"),
+            ignored=tuple(document.get("ignored", ())),
         )
 
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:

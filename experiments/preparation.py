@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.dataset import Dataset, split_off
 from experiments.errors import InputError
+from experiments.example_weights import ClassWeight, example_weights
 from experiments.preprocessing import FloatArray, Preprocessing, Scaling, standardization
 
 
@@ -40,6 +41,8 @@ class PreparedData:
         X_test: (n0, m_test), sealed.
         preprocessing: The map from raw inputs to X.
         target_scaling: The map between Y and original units.
+        weights: (2, m): how much each column counts in the cost that is trained, and in what models are judged by; None
+            is 1 for each.
         dataset: The data set that all of this was made from.
     """
 
@@ -50,6 +53,7 @@ class PreparedData:
     preprocessing: Preprocessing
     target_scaling: TargetScaling
     dataset: Dataset
+    weights: FloatArray | None = None
 
 
 def prepare(
@@ -59,6 +63,7 @@ def prepare(
     folds: int | None = 5,
     validation_fraction: float | None = None,
     nonnegative_target: bool = False,
+    class_weight: ClassWeight = "none",
     seed: int = 0,
 ) -> PreparedData:
     """Scale, encode and divide a data set.
@@ -73,6 +78,7 @@ def prepare(
         validation_fraction: Share of one stratified hold-out, F = 1, or None for folds.
         nonnegative_target: Regression whose predictions cannot be negative (relu head): targets are divided
             by their deviation and not centred, so that 0 stays 0.
+        class_weight: See `example_weights`.
         seed: Decides which examples are held out.
 
     Raises:
@@ -91,6 +97,7 @@ def prepare(
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
+        weights=example_weights(dataset, class_weight),
     )
 
 

@@ -5,23 +5,56 @@ scikit-learn computes the metrics, SciPy the intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.objectives import COST, Objective
 from experiments.dataset import Task
+
+FloatArray = NDArray[np.float64]
 
 N_RESAMPLES = 2000
 MOST_RESAMPLED = 10_000
 """Examples up to which a mean's interval is bootstrapped; of 40,000 that takes 3 s, and the normal one is the same."""
 
+_DRAWS = 10_000_000  # examples drawn in all resamples together
 _BATCH_ELEMENTS = 1_000_000  # resampled values held at once, so that a large test set does not fill the memory
 
 
+LABELS = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "median_absolute_error": "median absolute error",
+    "r2": "R²",
+    "log_loss": "log-loss",
+    "roc_auc": "AUC",
+    "brier": "Brier score",
+    "f1": "F1",
+    "balanced_cost": "balanced cost",
+    "balanced_accuracy": "balanced accuracy",
+    "average_precision": "average precision",
+}
+
+
+def label(name: str) -> str:
+    """A score or an objective as people write it."""
+    return LABELS.get(name, name)
+
+
 def scores(
-    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], threshold: float | None = None
+    task: Task,
+    y_true: NDArray[Any],
+    predictions: NDArray[np.floating],
+    threshold: float | None = None,
+    *,
+    objective: Objective = COST,
+    weights: FloatArray | None = None,
 ) -> dict[str, float]:
     """Score predictions.
 
@@ -31,10 +64,13 @@ def scores(
         predictions: Columns are examples. Classification: probabilities, (1, m) of class 1 or (C, m); class 1
             is predicted from 0.5 on, else the most probable class. Regression: (1, m) in original units.
         threshold: Of two classes, the probability from which on class 1 is predicted instead; of no effect otherwise.
+        objective: What trials were judged by. Unless it is the cost, or among the others, its score is the first.
+        weights: How much each example counts, (m,); None is 1.
 
     Returns:
         {"accuracy", "log_loss"} and, of two classes that both occur, {"roc_auc"}; or {"rmse", "r2"}. All of them are
-        scikit-learn's, which clips probabilities at the resolution of their dtype before it takes logarithms.
+        scikit-learn's, which clips probabilities at the resolution of their dtype before it takes logarithms. The
+        objective's is scikit-learn's too (`engine.objectives`); missing where these examples leave it undefined.
 
     Raises:
         ValueError: `predictions` do not have m columns.
@@ -42,28 +78,42 @@ def scores(
     from sklearn import metrics
 
     predicted = _predicted(task, y_true, predictions, threshold)
+    weighted: Any = {"sample_weight": weights}
     if task == "regression":
-        return {
-            "rmse": float(metrics.root_mean_squared_error(y_true, predicted)),
-            "r2": float(metrics.r2_score(y_true, predicted)) if len(y_true) > 1 else float("nan"),
+        found = {
+            "rmse": float(metrics.root_mean_squared_error(y_true, predicted, **weighted)),
+            "r2": float(metrics.r2_score(y_true, predicted, **weighted)) if len(y_true) > 1 else float("nan"),
         }
-    probabilities = _of_each_class(predictions)
-    found = {
-        "accuracy": float(metrics.accuracy_score(y_true, predicted)),
-        "log_loss": float(metrics.log_loss(y_true, probabilities.T, labels=np.arange(len(probabilities)))),
-    }
-    if _has_an_order(task, y_true):
-        found["roc_auc"] = float(metrics.roc_auc_score(y_true, predictions[-1]))
-    return found
+    else:
+        probabilities = _of_each_class(predictions)
+        labels = np.arange(len(probabilities))
+        found = {
+            "accuracy": float(metrics.accuracy_score(y_true, predicted, **weighted)),
+            "log_loss": float(metrics.log_loss(y_true, probabilities.T, labels=labels, **weighted)),
+        }
+        if _has_an_order(task, y_true):
+            found["roc_auc"] = float(metrics.roc_auc_score(y_true, predictions[-1], **weighted))
+    if objective.is_cost or objective.name in found:
+        return found
+    value = _of_objective(objective, task, y_true, predictions)(weights)
+    return found if math.isnan(value) else {objective.name: value, **found}
 
 
 def interval_95(
-    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], seed: int, threshold: float | None = None
+    task: Task,
+    y_true: NDArray[Any],
+    predictions: NDArray[np.floating],
+    seed: int,
+    threshold: float | None = None,
+    *,
+    objective: Objective = COST,
+    weights: FloatArray | None = None,
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of each score, from the size of the test set alone.
 
     Accuracy: Wilson's interval. RMSE, R² and log-loss: percentiles of 2000 bootstrap resamples of the examples; of
-    more than 10,000, log-loss's is the normal one. ROC AUC: DeLong's, see `_interval_of_auc`.
+    more than 10,000, log-loss's is the normal one. ROC AUC: DeLong's, see `_interval_of_auc`. Any other objective's,
+    and all where examples have weights: percentiles of resamples, fewer where examples are many.
 
     Args:
         task: As in `scores`.
@@ -71,21 +121,29 @@ def interval_95(
         predictions: As in `scores`.
         seed: Decides the resamples.
         threshold: As in `scores`.
+        objective: As in `scores`.
+        weights: As in `scores`.
 
     Returns:
         (low, high) under the names of `scores`; (nan, nan) for a mean over a single example, which says nothing about
         its own spread.
     """
     predicted = _predicted(task, y_true, predictions, threshold)
+    of_own: dict[str, tuple[float, float]] = {}
+    if not objective.is_cost and objective.name not in ("accuracy", "roc_auc", "rmse", "r2"):
+        own = _of_objective(objective, task, y_true, predictions)
+        of_own[objective.name] = _of_resamples(own, len(y_true), seed, weights)
+    if weights is not None:
+        return of_own | _of_weighted(task, y_true, predictions, seed, threshold, weights)
     if task == "regression":
         arrays = (y_true, predicted)
-        return {name: _bootstrapped(of, arrays, seed) for name, of in (("rmse", _rmse), ("r2", _r2))}
+        return of_own | {name: _bootstrapped(of, arrays, seed) for name, of in (("rmse", _rmse), ("r2", _r2))}
     n_right = int((predicted == y_true).sum())
     losses = -np.log(_of_true_class(y_true, predictions))
     intervals = {"accuracy": _wilson(n_right, len(y_true)), "log_loss": _interval_of_mean(losses, seed)}
     if _has_an_order(task, y_true):
         intervals["roc_auc"] = _interval_of_auc(y_true == 1, predictions[-1])
-    return intervals
+    return of_own | intervals
 
 
 def decided(task: Task, predictions: NDArray[np.floating], threshold: float | None = None) -> NDArray[Any]:
@@ -106,6 +164,56 @@ def decided(task: Task, predictions: NDArray[np.floating], threshold: float | No
     if len(predictions) == 1:
         return np.asarray(predictions[0] >= 0.5, dtype=np.int64)
     return np.asarray(predictions.argmax(axis=0))
+
+
+def _of_objective(
+    objective: Objective, task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating]
+) -> Callable[[FloatArray | None], float]:
+    """The objective's value of these predictions as a function of the examples' weights; in original units."""
+    A, Y = predictions.astype(np.float64), y_true[np.newaxis].astype(np.float64)
+    if task == "binary":
+        A = A[-1:]
+    elif task == "multiclass":
+        Y = (y_true == np.arange(len(A))[:, np.newaxis]).astype(np.float64)
+    return partial(replace(objective, unit=1.0).of, A, Y)
+
+
+def _of_weighted(
+    task: Task,
+    y_true: NDArray[Any],
+    predictions: NDArray[np.floating],
+    seed: int,
+    threshold: float | None,
+    weights: FloatArray,
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the usual scores where examples have weights."""
+    names = ["rmse", "r2"] if task == "regression" else ["accuracy"]
+    names += ["roc_auc"] if _has_an_order(task, y_true) else []
+    statistics = {
+        name: _of_objective(Objective(name, 0.5 if threshold is None else threshold), task, y_true, predictions)
+        for name in names
+    }
+    if task != "regression":
+        losses = -np.log(_of_true_class(y_true, predictions))
+        statistics["log_loss"] = lambda w: float(np.average(losses, weights=w))
+    return {name: _of_resamples(of, len(y_true), seed, weights) for name, of in statistics.items()}
+
+
+def _of_resamples(
+    statistic: Callable[[FloatArray | None], float], m: int, seed: int, weights: FloatArray | None
+) -> tuple[float, float]:
+    """Percentiles of a statistic of weighted examples over resamples: how often each was drawn is its weight."""
+    if m < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    w = np.ones(m) if weights is None else weights
+    n_resamples = int(np.clip(_DRAWS // m, 200, N_RESAMPLES))
+    drawn = (np.bincount(rng.integers(0, m, m), minlength=m) for _ in range(n_resamples))
+    values = [value for counts in drawn if math.isfinite(value := statistic(counts * w))]
+    if not values:
+        return float("nan"), float("nan")
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _predicted(

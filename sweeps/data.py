@@ -1,7 +1,10 @@
 """The data of a configuration, split and scaled, and the problem they pose to every trial."""
 
+import math
+
+from engine.objectives import OBJECTIVES, Objective
 from experiments.dataset import load_dataset
-from experiments.errors import InputError
+from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare
 from sweeps.configuration.config import Config
 from sweeps.trials.problem import Problem
@@ -19,6 +22,7 @@ def load_data(config: Config) -> PreparedData:
         target=config.data.target,
         task=config.data.task,
         test_fraction=config.data.test_fraction,
+        sample_weight=config.data.sample_weight,
         seed=config.sweep.seed,
         directory=config.directory,
     )
@@ -28,6 +32,7 @@ def load_data(config: Config) -> PreparedData:
         folds=config.data.n_folds,
         validation_fraction=config.data.validation_fraction,
         nonnegative_target=config.data.nonnegative_target,
+        class_weight=config.training.class_weight,
         seed=config.sweep.seed,
     )
 
@@ -42,7 +47,7 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """What every trial of the sweep is built for.
 
     Raises:
-        InputError: A decision is configured, and there are not two classes.
+        InputError: A decision is configured, and there are not two classes; or the objective does not suit the data.
     """
     is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
     return Problem(
@@ -53,8 +58,36 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
         head="nonnegative_regression" if is_price else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
-        threshold=_threshold(config, prepared),
+        threshold=(threshold := _threshold(config, prepared)),
+        objective=_objective(config, prepared, threshold),
     )
+
+
+def _objective(config: Config, prepared: PreparedData, threshold: float | None) -> Objective:
+    """What trials are judged by; it has a value on every fold."""
+    dataset, name = prepared.dataset, config.study.objective
+    kind = "numbers" if dataset.task == "regression" else "classes"
+    if OBJECTIVES[name].kind not in (None, kind):
+        fitting = [other for other, definition in OBJECTIVES.items() if definition.kind in (None, kind)]
+        raise InputError(
+            f'{config.source} [study] objective = "{name}", and {config.data.train} is a {dataset.task} task.',
+            f"It has {kind} to predict: {listed(fitting, len(fitting))}.",
+            "Choose one of these.",
+        )
+    objective = Objective(name, 0.5 if threshold is None else threshold, prepared.target_scaling.scale)
+    if objective.is_cost:
+        return objective
+    for number, held_out in enumerate(prepared.held_out, start=1):
+        Y, weights = prepared.Y[:, held_out], None if prepared.weights is None else prepared.weights[1, held_out]
+        if math.isnan(objective.of(Y, Y, weights)):  # even of perfect answers
+            lacks = "targets that vary" if kind == "numbers" else "examples of every class"
+            raise InputError(
+                f'{config.source} [study] objective = "{name}" is undefined on the {held_out.sum()} examples that '
+                f"fold {number} holds out.",
+                f"It needs {lacks} in each fold.",
+                "Use fewer folds ([data] folds), add examples, or choose another objective.",
+            )
+    return objective
 
 
 def _threshold(config: Config, prepared: PreparedData) -> float | None:

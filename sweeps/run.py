@@ -79,7 +79,8 @@ def run_sweep(
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
-            fits = run.enter_context(fitted_meanwhile(prepared, problem.seed, problem.threshold, ignored=quiet))
+            meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)
+            fits = run.enter_context(meanwhile)
             _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
         leaderboard, winner, has_report = _end(sweep, fits)
 
@@ -140,7 +141,9 @@ def _begun(
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
     dtype, leaves_span = np.dtype(config.execution.dtype), problem.leaves_span(config.space)
-    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, dtype, leaves_span=leaves_span)
+    data = TrainingData.of(
+        prepared.X, prepared.Y, prepared.held_out, dtype, weights=prepared.weights, leaves_span=leaves_span
+    )
     digest = prepared.dataset.digest
     workspace.create()
     with (
@@ -156,7 +159,7 @@ def _begun(
         with Record(config, stored.name, prepared, workspace, progress.say) as record:
             interrupts.also(record.look)  # says, once, that MLflow refuses the record
             ended = [trial for trial in stored.leaderboard() if trial.has_ended]
-            kept = KeptTrials(folder.kept_trials, ended)
+            kept = KeptTrials(folder.kept_trials, ended, problem.objective)
             yield _Sweep(
                 config, workspace, prepared, problem, data, stored, ended, folder, record, kept, interrupts, progress
             )
@@ -178,7 +181,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
-    sweep.progress.begin(n_trials, sweep.ended)
+    sweep.progress.begin(n_trials, sweep.ended, sweep.problem.objective)
     executor, run_rung = workers.train_on(
         sweep.data,
         folder=sweep.folder.path,

@@ -83,6 +83,7 @@ def find_or_create(
             engine=software()["engine"],
             optuna=optuna.__version__,
             search=config.space.model_dump(mode="json"),
+            objective=config.study.objective,
             n_trials=n_trials_of(config),
             started_at=time.time(),
             lease="" if url is None else f"new 0 {place_of(workspace)}",

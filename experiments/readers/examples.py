@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Examples:
         listed_classes: The file's own names for the labels 0..C-1, if it lists any.
         feature_names: Empty where the file has none.
         image_shape: (h, w, c) if an example is an image.
+        weights: How much each example counts, (m,), 0 or more; None is 1.
     """
 
     place: str
@@ -34,6 +36,7 @@ class Examples:
     listed_classes: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

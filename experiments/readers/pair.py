@@ -11,7 +11,9 @@ from experiments.readers.examples import Examples
 from experiments.readers.source import SKLEARN_PREFIX, read_source, resolve
 
 
-def read_pair(train: str, test: str | None, directory: Path, target: str | None) -> tuple[Examples, Examples | None]:
+def read_pair(
+    train: str, test: str | None, directory: Path, target: str | None, sample_weight: str | None = None
+) -> tuple[Examples, Examples | None]:
     """Read the training examples, and the test examples if the user or the training file has any.
 
     Args:
@@ -20,6 +22,7 @@ def read_pair(train: str, test: str | None, directory: Path, target: str | None)
             training file.
         directory: Where relative paths start.
         target: The column to predict; for tables only.
+        sample_weight: The column of weights; for tables only.
 
     Returns:
         Training and test examples; a test table has the training table's columns, in their order and kinds.
@@ -27,7 +30,7 @@ def read_pair(train: str, test: str | None, directory: Path, target: str | None)
     Raises:
         InputError: One of them cannot be read, or they do not have the same features and classes.
     """
-    contents = read_source(train, directory, target)
+    contents = read_source(train, directory, target, sample_weight=sample_weight)
     if contents.train is None:
         raise InputError(
             f"{train}: holds a test set only, no training examples.",
@@ -42,7 +45,7 @@ def read_pair(train: str, test: str | None, directory: Path, target: str | None)
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
-        tested = read_source(test, directory, target, contents.train)
+        tested = read_source(test, directory, target, contents.train, sample_weight)
         sealed = tested.test or tested.train
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 
@@ -81,4 +84,4 @@ def _alike(sealed: Examples, train: Examples) -> Examples:
             f"The training set's are {listed(train.listed_classes or ('none',))}; they must be the same.",
             "Export both with the same list of classes.",
         )
-    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place)
+    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place, weights=sealed.weights)

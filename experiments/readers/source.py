@@ -21,7 +21,13 @@ _EXTENSIONS = {
 _SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet"}
 
 
-def read_source(source: str, directory: Path, target: str | None, train: Examples | None = None) -> Contents:
+def read_source(
+    source: str,
+    directory: Path,
+    target: str | None,
+    train: Examples | None = None,
+    sample_weight: str | None = None,
+) -> Contents:
     """Read the labelled examples of a file, or of a set inside scikit-learn.
 
     Args:
@@ -29,6 +35,7 @@ def read_source(source: str, directory: Path, target: str | None, train: Example
         directory: Where relative paths start.
         target: The column of labels; needed for tables, refused for everything else.
         train: The training examples, if the source holds test examples; see `read_table`.
+        sample_weight: The column of weights, likewise only of tables.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -36,7 +43,7 @@ def read_source(source: str, directory: Path, target: str | None, train: Example
     if source.startswith(SKLEARN_PREFIX):
         from experiments.readers.sklearn_sets import read_sklearn_set
 
-        _refuse_target(source, target)
+        _refuse_columns(source, target, sample_weight)
         return read_sklearn_set(source.removeprefix(SKLEARN_PREFIX))
 
     path = resolve(source, directory)
@@ -44,9 +51,9 @@ def read_source(source: str, directory: Path, target: str | None, train: Example
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_table
 
-        return read_table(path, source, file_format, target, train)
+        return read_table(path, source, file_format, target, train, sample_weight)
 
-    _refuse_target(source, target)
+    _refuse_columns(source, target, sample_weight)
     if file_format == "HDF5":
         from experiments.readers.hdf5 import read_hdf5
 
@@ -151,10 +158,11 @@ def _hdf5_behind_user_block(path: Path) -> str | None:
     return "HDF5" if h5py.is_hdf5(path) else None
 
 
-def _refuse_target(source: str, target: str | None) -> None:
-    if target is not None:
-        raise InputError(
-            f"{source}: target = '{target}' is given, but this is not a table.",
-            "Only CSV and Parquet have a target column.",
-            "Remove target.",
-        )
+def _refuse_columns(source: str, target: str | None, sample_weight: str | None) -> None:
+    for key, name, what in (("target", target, "a target column"), ("sample_weight", sample_weight, "such a column")):
+        if name is not None:
+            raise InputError(
+                f"{source}: {key} = '{name}' is given, but this is not a table.",
+                f"Only CSV and Parquet have {what}.",
+                f"Remove {key}.",
+            )

@@ -14,8 +14,15 @@ from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import label_array
 
 
-def read_table(path: Path, place: str, file_format: str, target: str | None, train: Examples | None = None) -> Contents:
-    """Read a table and separate its target column.
+def read_table(
+    path: Path,
+    place: str,
+    file_format: str,
+    target: str | None,
+    train: Examples | None = None,
+    sample_weight: str | None = None,
+) -> Contents:
+    """Read a table and separate its target column, and its column of weights if there is one.
 
     Args:
         path: The file.
@@ -23,6 +30,7 @@ def read_table(path: Path, place: str, file_format: str, target: str | None, tra
         file_format: "CSV" or "Parquet".
         target: The column of labels.
         train: The training examples, if this table holds test examples: it must have their columns and kinds.
+        sample_weight: The column that says how much each example counts; None where there is none.
 
     Returns:
         Examples whose X is a table in the form of `columns.py`; missing values stay missing.
@@ -39,18 +47,28 @@ def read_table(path: Path, place: str, file_format: str, target: str | None, tra
             f"It names the column to predict, one of {listed(names, 10)}.",
             f"Write, for example, target = '{names[-1]}'.",
         )
-    if target not in names:
+    for role, name in (("target", target), ("sample_weight", sample_weight)):
+        if name is not None and name not in names:
+            raise InputError(
+                f"{place}: there is no {role} column '{name}'.",
+                f"Its columns are {listed(names, 10)}.",
+                f"Write one of these.{nearest(name, names)}",
+            )
+    if sample_weight == target:
         raise InputError(
-            f"{place}: there is no target column '{target}'.",
-            f"Its columns are {listed(names, 10)}.",
-            f"Write one of these.{nearest(target, names)}",
+            f"{place}: '{target}' is both target and sample_weight.",
+            "They are two columns.",
+            "Correct one of them.",
         )
     y_place = f"{place}: column '{target}'"
     kind = written_kind if file_format == "CSV" else kind_of
-    features = frame.drop(columns=target)
+    aside = [name for name in (target, sample_weight) if name is not None]
+    features = frame.drop(columns=aside)
     if features.shape[1] == 0:
         raise InputError(
-            f"{place}: the target '{target}' is the only column.",
+            f"{place}: the target '{target}' is the only column."
+            if sample_weight is None
+            else f"{place}: the target '{target}' and the weights '{sample_weight}' are the only columns.",
             "At least one column of features is needed.",
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
@@ -60,7 +78,8 @@ def read_table(path: Path, place: str, file_format: str, target: str | None, tra
         kinds, label_kind = kinds_of(train.X), "number" if train.y.dtype.kind in "if" else "text"
     X = conformed(features, kinds, place)
     y = _labels(frame[target], label_kind, place, y_place)
-    return Contents(Examples(place, X, y, y_place, feature_names=tuple(X.columns)))
+    weights = None if sample_weight is None else _weights(frame[sample_weight], f"{place}: column '{sample_weight}'")
+    return Contents(Examples(place, X, y, y_place, feature_names=tuple(X.columns), weights=weights))
 
 
 def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
@@ -84,6 +103,22 @@ def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.nd
             "Fill them in, or remove these rows.",
         )
     return label_array(labels.to_numpy() if kind == "number" else labels.to_numpy(dtype=object), place)
+
+
+def _weights(column: pd.Series, place: str) -> np.ndarray:
+    """How much each example counts, (m,)."""
+    weights = numbers_of(column, place).to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise InputError(
+            f"{place} has {len(wrong)} values that are no weights, first {weights[wrong[0]]} in row {wrong[0]} "
+            "(counted from 0).",
+            "A weight is a finite number, 0 or more.",
+            "Correct these rows, or remove them.",
+        )
+    if not weights.any():
+        raise InputError(f"{place} is 0 in every row.", "Some examples must count.", "Correct the column.")
+    return weights
 
 
 def _read_csv(path: Path, place: str) -> pd.DataFrame:

@@ -61,12 +61,12 @@ def scaled(values: Iterable[float | None]) -> dict[str, Any]:
 
 
 def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.Figure:
-    """Training and validation curves of one trial, and where its validation cost was lowest."""
+    """Training and validation curves of one trial, as far as there are both, and where its value was best."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     for subset, dash in (("validation", "solid"), ("train", "dot")):
-        x, y = _columns(trial.curves[f"{subset}_{quantity}"])
+        x, y = _columns(trial.curves.get(f"{subset}_{quantity}", []))
         figure.add_scatter(
             x=x,
             y=y,
@@ -83,15 +83,15 @@ def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.F
     return labelled(figure, "iteration", y_title, scaled(_iterations([trial])), y_axis)
 
 
-def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title: str) -> go.Figure:
-    """Validation cost of the best trial and of others, coloured by how they ended."""
+def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], curve: str, y_title: str) -> go.Figure:
+    """One curve of the best trial and of others, coloured by how they ended."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     named: set[str] = set()
     for trial in others:
         state = state_of(trial.state, trial.interrupted)
-        x, y = _columns(trial.curves["validation_cost"])
+        x, y = _columns(trial.curves[curve])
         figure.add_scatter(
             x=x,
             y=y,
@@ -104,7 +104,7 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title:
             hovertemplate=f"trial {trial.number}: %{{y:.4g}} at iteration %{{x}}<extra></extra>",
         )
         named.add(state)
-    x, y = _columns(best.curves["validation_cost"])
+    x, y = _columns(best.curves[curve])
     figure.add_scatter(
         x=x,
         y=y,
@@ -113,7 +113,7 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], y_title:
         line={"color": BEST_COLOR, "width": 2.5},
         hovertemplate=f"trial {best.number}: %{{y:.4g}} at iteration %{{x}}<extra></extra>",
     )
-    y_axis = scaled(value for trial in (best, *others) for _, value in trial.curves["validation_cost"])
+    y_axis = scaled(value for trial in (best, *others) for _, value in trial.curves[curve])
     return labelled(figure, "iteration", y_title, scaled(_iterations([best, *others])), y_axis)
 
 
@@ -223,8 +223,8 @@ def winner_beside_baselines(score: Score, title: str) -> go.Figure:
     return labelled(figure, title, "", y={"range": [-0.6, len(score.baselines) + 0.6]})
 
 
-def cost_of_steps(steps: Sequence[tuple[int, float]]) -> go.Figure:
-    """Out-of-fold cost of an ensemble after each step of its selection; the trial that the step added by each point."""
+def value_of_steps(steps: Sequence[tuple[int, float]], name: str) -> go.Figure:
+    """Out-of-fold value of an ensemble after each step of its selection; by each point the trial that was added."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -238,7 +238,7 @@ def cost_of_steps(steps: Sequence[tuple[int, float]]) -> go.Figure:
         hovertemplate="trial %{customdata} added: %{y:.4g}<extra></extra>",
     )
     figure.update_layout(showlegend=False)
-    return labelled(figure, "step", "cost out of fold", {"tickformat": ",d", "dtick": 1})
+    return labelled(figure, "step", f"{name} out of fold", {"tickformat": ",d", "dtick": 1})
 
 
 def state_of(state: str, is_interrupted: bool) -> str:

@@ -15,9 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from engine.objectives import Objective
 from experiments.error_text import mask_password
 from experiments.errors import InputError
 from sweeps.configuration.search_space import (
+    NOT_SEARCHED,
     EnqueuedConfiguration,
     FloatRange,
     Fraction,
@@ -57,12 +59,16 @@ class SweepSection(Section):
 
 
 class DataSection(Section):
-    """Where the examples are and how they are split and scaled."""
+    """Where the examples are and how they are split and scaled.
+
+    `sample_weight` is the column that says how much an example counts, in training and in every score.
+    """
 
     train: str
     test: str | None = None
     test_fraction: Fraction = 0.2
     target: str | None = None
+    sample_weight: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
     nonnegative_target: bool = False
     scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
@@ -138,6 +144,20 @@ def _check_decision(value: object) -> object:
 
 
 Decision = Annotated[float | Literal["prior"], BeforeValidator(_check_decision)]
+ObjectiveName = Literal[
+    "cost",
+    "balanced_cost",
+    "brier",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "rmse",
+    "mae",
+    "median_absolute_error",
+    "r2",
+]
 
 
 class StudySection(Section):
@@ -148,8 +168,11 @@ class StudySection(Section):
     sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
 
     `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble. `decision` is the
-    probability from which on the models predict class 1 of two. Neither changes a trial.
+    probability from which on the models predict class 1 of two. Neither changes a trial, unless it is judged by what is
+    predicted: `objective` is what trials are judged by on the examples that they hold out (`engine.objectives`).
     """
+
+    objective: ObjectiveName = "cost"
 
     sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
@@ -308,18 +331,24 @@ class Config(Section):
     def space(self) -> SearchSpace:
         """All that is searched or fixed in a trial; what nobody has said is the textbook's."""
         tables = (self.search, self.training)
-        said = {key: value for table in tables for key, value in table if key != "recipe" and value is not None}
+        said = {key: value for table in tables for key, value in table if key not in NOT_SEARCHED and value is not None}
         return SearchSpace(**said)
 
     def fingerprint(self, data_digest: str) -> str:
         """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
         decisive: dict[str, object] = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
-            "data": {**self.data.model_dump(exclude={"train", "test"}), "digest": data_digest},
+            "data": {**self.data.model_dump(exclude={"train", "test", "sample_weight"}), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision"}),  # two come after the trials
+            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision", "objective"}),
             "dtype": self.execution.dtype,
         }
+        if self.study.objective != "cost":  # what is not said was not there when older studies began
+            decisive["objective"] = self.study.objective
+        if Objective(self.study.objective).decides:
+            decisive["decision"] = self.study.decision
+        if self.training.class_weight != "none":
+            decisive["class_weight"] = self.training.class_weight
         if self.enqueue:
             decisive["enqueue"] = [table.model_dump(exclude_none=True) for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

@@ -116,13 +116,22 @@ class SearchSection(Section):
         return self.n_iterations.high if isinstance(self.n_iterations, IntRange) else self.n_iterations
 
 
+ClassWeights = Annotated[dict[str, PositiveFloat], Field(min_length=1)]
+
+NOT_SEARCHED = ("recipe", "class_weight")
+"""Keys of `[training]` that are the same for every trial, and no part of its configuration."""
+
+
 class TrainingSection(Section):
     """How a trial is trained. What is not said here is the recipe's: see `sweeps.trials.recipe`.
 
-    A plain value fixes a key; a list or a range is searched, as in `[search]`.
+    A plain value fixes a key; a list or a range is searched, as in `[search]`. `class_weight` says how much an example
+    counts in the cost that is trained: by class name, 1 for those that are not named; "balanced" makes all classes
+    count the same (scikit-learn's definition).
     """
 
     recipe: Literal["auto", "textbook"] = "auto"
+    class_weight: Literal["none", "balanced"] | ClassWeights = "none"
     optimizer: Optimizers | None = None
     minibatch_size: MinibatchSizes | None = None
     weight_decay: SearchedDecay | None = None
@@ -173,7 +182,7 @@ class EnqueuedConfiguration(Section):
         depth = len(self.hidden_units) if self.hidden_units is not None else self.depth
         widths = self.hidden_units or ()
         names = ("learning_rate", "n_iterations", "activation", *TrainingSection.model_fields)
-        plain = [(name, name, getattr(self, name)) for name in names if name != "recipe"]
+        plain = [(name, name, getattr(self, name)) for name in names if name not in NOT_SEARCHED]
         return [
             (name, key, value)
             for name, key, value in (

@@ -167,7 +167,7 @@ def _of_examples(
     else:
         _check_columns(model, examples, path, keep)
         features = column_names(model)
-        aside = {model.target, *keep} - set(features)
+        aside = {model.target, *model.ignored, *keep} - set(features)
         X = examples.drop(columns=[name for name in examples.columns if name in aside])
         predictions = model.table(X, proba=proba, place=str(path))
         for note in model.preprocessing.inputs.unseen(X, str(path)):
@@ -188,7 +188,7 @@ def _check_columns(model: Model, examples: "pd.DataFrame", path: Path, keep: Seq
                 f"The columns are {listed(found, 10)}; 'file' and 'prediction' are ours.",
                 "Name one of them, once.",
             )
-    unknown = [name for name in found if name not in (*features, *keep, model.target)]
+    unknown = [name for name in found if name not in (*features, *keep, model.target, *model.ignored)]
     if features and unknown and not set(features) - set(found):  # a missing one is told first, with its likeness
         raise InputError(
             f"{path}: columns that are unknown to the model: {listed(unknown)}.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from experiments.errors import listed
 from experiments.facts import DataFact
+from experiments.scores import label
 from sweeps.configuration.config import Config
 from sweeps.configuration.search_space import DepthRange, FloatRange, IntRange
 from sweeps.search.winner import Winner
@@ -41,6 +42,7 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
         f"| `{name}` | {f'{value:.4g}' if isinstance(value, float) else value} |"
         for name, value in trial.params.items()
     )
+    name = label(winner.objective.name)
     simple = "".join(f"| the same of {name} | {cost:.4g} |\n" for name, cost in winner.baselines_out_of_fold.items())
     report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
@@ -48,7 +50,7 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
         f"{_out_of_fold(winner, len(trials))}{_ensemble(winner)}\n"
         f"{counts}.{report}\n\n"
         f"| won | |\n|---|---|\n{hyperparameters}\n"
-        f"| validation cost, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n{simple}"
+        f"| validation {name}, mean over the folds | {trial.value:.4g} at iteration {trial.best_iteration} |\n{simple}"
     )
 
 
@@ -65,8 +67,9 @@ def _out_of_fold(winner: Winner, n_trials: int) -> str:
     if winner.estimate is None:
         return ""
     low, high = winner.estimate.interval
+    name = label(winner.objective.name)
     return (
-        f"- cost out of fold {winner.trial.value:.4g}; **{winner.estimate.value:.4g}**, 95 % interval {low:.4g} to "
+        f"- {name} out of fold {winner.trial.value:.4g}; **{winner.estimate.value:.4g}**, 95 % interval {low:.4g} to "
         f"{high:.4g}, corrected for being the best of {n_trials:,} trials\n"
     )
 
@@ -81,8 +84,8 @@ def _ensemble(winner: Winner) -> str:
         for score in ensemble.scores
     )
     return (
-        f"\n**Ensemble** of the fold models of trials {shares}: cost out of fold {ensemble.out_of_fold_cost:.4g}, of "
-        f"the best trial alone {ensemble.steps[0][1]:.4g}{scores}.\n"
+        f"\n**Ensemble** of the fold models of trials {shares}: {label(winner.objective.name)} out of "
+        f"fold {ensemble.out_of_fold:.4g}, of the best trial alone {ensemble.steps[0][1]:.4g}{scores}.\n"
     )
 
 

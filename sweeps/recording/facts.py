@@ -53,7 +53,9 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
     )
 
 
-def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData) -> TrialFinished:
+def trial_finished(
+    study_name: str, result: TrialResult, prepared: PreparedData, objective: str = "cost"
+) -> TrialFinished:
     """The fact that a trial ended, with its costs and scores along the iterations, means over the folds."""
     trial = result.trial
     assert trial.started_at is not None, "a trial that ended has begun"
@@ -65,7 +67,7 @@ def trial_finished(study_name: str, result: TrialResult, prepared: PreparedData)
         interrupted=trial.notes.is_interrupted,
         params=dict(trial.params),
         metrics=metrics | _value_of(trial),
-        curves=dict(_curves(result.curve, prepared)) if result.curve is not None else {},
+        curves=dict(_curves(result.curve, prepared, objective)) if result.curve is not None else {},
         started_at=trial.started_at,
         ended_at=trial.started_at if trial.ended_at is None else trial.ended_at,
         reason=trial.notes.reason,
@@ -145,7 +147,7 @@ def _user() -> str:
         return "unknown"
 
 
-def _curves(curve: Curve, prepared: PreparedData) -> Iterator[tuple[str, list[tuple[int, float]]]]:
+def _curves(curve: Curve, prepared: PreparedData, objective: str) -> Iterator[tuple[str, list[tuple[int, float]]]]:
     """Mean over folds of each cost and score: (iteration, value) pairs under the names of the record."""
     held_out = prepared.held_out
     for subset, columns in (("train", ~held_out), ("validation", held_out)):
@@ -157,6 +159,8 @@ def _curves(curve: Curve, prepared: PreparedData) -> Iterator[tuple[str, list[tu
             variance = np.array([prepared.Y[:, fold].var() for fold in columns])
             yield f"{subset}_rmse", _points(curve, np.sqrt(cost) * prepared.target_scaling.scale)
             yield f"{subset}_r2", _points(curve, 1 - cost / variance)
+    if objective != "cost":  # last: it replaces one of the same name
+        yield f"validation_{objective}", _points(curve, curve.validation_value)
 
 
 def _points(curve: Curve, values: np.ndarray[Any, np.dtype[np.float64]]) -> list[tuple[int, float]]:

@@ -49,6 +49,7 @@ class Record:
     ) -> None:
         self._study_name = study_name
         self._prepared = prepared
+        self._objective = config.study.objective
         self._workspace = workspace
         self._say = say
         self._folder = workspace.study_folder(study_name)
@@ -73,7 +74,7 @@ class Record:
 
     def trial_ended(self, result: TrialResult) -> None:
         """Write a trial down."""
-        self._outbox.append(trial_finished(self._study_name, result, self._prepared))
+        self._outbox.append(trial_finished(self._study_name, result, self._prepared, self._objective))
         self._delivery.notify()
 
     def finish(self, winner: Winner | None, outcome: str = "", artifacts: Mapping[str, str] | None = None) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from experiments.facts import TrialFinished
 from experiments.report import Figure, Section, figures
+from experiments.scores import label
 from sweeps.report import optuna_figures
-from sweeps.report.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, VALUE
+from sweeps.report.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, value_name
 from sweeps.report.reported_study import ReportedStudy
 
 N_CURVES = 30
@@ -30,8 +31,8 @@ def sections(study: ReportedStudy) -> list[Section]:
 def _history(study: ReportedStudy) -> Section:
     n_complete = len(optuna_figures.complete(study.trials))
     note = "" if n_complete <= N_POINTS else f"{_sampled(N_POINTS, n_complete)} The line of the best is that of all."
-    figure = optuna_figures.optimization_history(study.trials)
-    return Section("history", "Optimization history", note, "", [Figure("Validation cost by trial", figure)])
+    figure = optuna_figures.optimization_history(study.trials, study.objective)
+    return Section("history", "Optimization history", note, "", [Figure(f"{_value(study)} by trial", figure)])
 
 
 def _importances(study: ReportedStudy) -> Section:
@@ -48,28 +49,33 @@ def _importances(study: ReportedStudy) -> Section:
     )
     if n_complete < 50:
         note += " So few tell a tendency, not a number."
-    figure = optuna_figures.param_importances(study.trials)
+    figure = optuna_figures.param_importances(study.trials, study.objective)
     height = 90 + 28 * len(study.importances)
     return Section("importances", "Parameter importances", note, "", [Figure("Importance", figure, height)])
 
 
 def _parallel_coordinates(study: ReportedStudy) -> Section:
     n_complete = len(optuna_figures.complete(study.trials))
-    note = "One line a complete trial, darker the lower its cost; None: the network has no such layer."
+    note = "One line a complete trial, darker the lower its value; None: the network has no such layer."
     if n_complete > N_LINES:
         note += f" {_sampled(N_LINES, n_complete)}"
-    figure = Figure("Hyperparameters together", optuna_figures.parallel_coordinates(study.trials), 420, min_width=1040)
+    figure = Figure(
+        "Hyperparameters together",
+        optuna_figures.parallel_coordinates(study.trials, study.objective),
+        420,
+        min_width=1040,
+    )
     return Section("parallel", "Parallel coordinates", note, "", [figure])
 
 
 def _slices(study: ReportedStudy) -> Section:
     n_complete = len(optuna_figures.complete(study.trials))
-    note = "The cost of complete trials against each hyperparameter alone; darker points are later trials."
+    note = "The value of complete trials against each hyperparameter alone; darker points are later trials."
     if n_complete > N_POINTS_OF_SLICE:
         note += f" {_sampled(N_POINTS_OF_SLICE, n_complete)}"
     drawn = [
-        Figure(f"{VALUE.capitalize()} by {name}", figure, 280, is_wide=False)
-        for name, figure in optuna_figures.slices(study.trials).items()
+        Figure(f"{_value(study)} by {name}", figure, 280, is_wide=False)
+        for name, figure in optuna_figures.slices(study.trials, study.objective).items()
     ]
     return Section("slices", "Slices", note if drawn else "No hyperparameter was searched.", "", drawn)
 
@@ -78,16 +84,23 @@ def _learning_curves(study: ReportedStudy) -> Section:
     best, others = _trials_with_curves(study)
     if best is None:
         return Section("curves", "Learning curves", f"What was recorded along each training {NO_OUTBOX}")
+    value = value_name(study.objective)
     note = (
-        "Means over the folds, from the first iteration on. The dashed line is where the validation cost of trial "
-        f"{best.number} was lowest. Beside it {len(others)} other trials, evenly spread over the leaderboard."
+        f"Means over the folds, from the first iteration on. The dashed line is where the {value} of trial "
+        f"{best.number} was best. Beside it {len(others)} other trials, evenly spread over the leaderboard."
     )
     drawn = []
-    for quantity, name in (("cost", "cost"), ("accuracy", "accuracy"), ("rmse", "RMSE")):
+    curve = f"validation_{study.objective.name}"
+    for quantity in dict.fromkeys(("cost", "accuracy", "rmse", study.objective.name)):
+        name = label(quantity)
         if f"validation_{quantity}" in best.curves:
             figure = figures.best_trial_curves(best, quantity, name)
             drawn.append(Figure(f"Trial {best.number}, the best: {name}", figure, is_wide=False))
-    drawn.append(Figure(f"{VALUE.capitalize()} of a sample", figures.sample_curves(best, others, VALUE), 420))
+    drawn.append(
+        Figure(
+            f"{_value(study)} of a sample", figures.sample_curves(best, others, curve, value_name(study.objective)), 420
+        )
+    )
     return Section("curves", "Learning curves", note, "", drawn)
 
 
@@ -96,11 +109,12 @@ def _depth_and_width(study: ReportedStudy) -> Section:
     note = "Complete trials. A box holds the middle half of its trials; its line is their median."
     if len(complete) > N_POINTS:
         note += f" By width: {_sampled(N_POINTS, len(complete))}"
-    numbers = [trial.number for trial in optuna_figures.sample(optuna_figures.complete(study.trials), N_POINTS)]
-    drawn = [Figure(f"{VALUE.capitalize()} by depth", figures.value_by_depth(complete, VALUE), is_wide=False)]
+    shown = optuna_figures.sample(optuna_figures.complete(study.trials), N_POINTS, study.objective)
+    numbers, value = [trial.number for trial in shown], value_name(study.objective)
+    drawn = [Figure(f"{_value(study)} by depth", figures.value_by_depth(complete, value), is_wide=False)]
     if (complete["depth"] > 0).any():
-        by_width = figures.value_by_width(complete[complete["number"].isin(numbers)], VALUE)
-        drawn.append(Figure(f"{VALUE.capitalize()} by width", by_width, is_wide=False))
+        by_width = figures.value_by_width(complete[complete["number"].isin(numbers)], value)
+        drawn.append(Figure(f"{_value(study)} by width", by_width, is_wide=False))
     return Section("depth-width", "Depth and width", note, "", drawn)
 
 
@@ -143,3 +157,8 @@ def _sampled(n: int, n_all: int) -> str:
         f"Shown are {n:,} of the {n_all:,} complete trials: the best {n // 4:,}, "
         "and others spread evenly over the sweep."
     )
+
+
+def _value(study: ReportedStudy) -> str:
+    name = value_name(study.objective)
+    return name[0].upper() + name[1:]

@@ -14,7 +14,9 @@ import optuna
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from engine.objectives import COST, Objective
 from experiments.report.figures import BEST_COLOR, STATE_COLORS, labelled, scaled
+from experiments.scores import label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,7 +35,10 @@ N_BARS = 200
 
 MIN_TRIALS_FOR_IMPORTANCES = 10
 
-VALUE = "validation cost"
+
+def value_name(objective: Objective) -> str:
+    """What the value of a trial is, on an axis."""
+    return f"validation {label(objective.name)}"
 
 
 class Snapshot(InMemoryStorage):
@@ -59,10 +64,12 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message="Some regimes for parameter")
 
 
-def snapshot(trials: Sequence[FrozenTrial]) -> optuna.Study:
+def snapshot(trials: Sequence[FrozenTrial], objective: Objective) -> optuna.Study:
     """A study for Optuna's figures to read."""
     quiet()
-    return optuna.create_study(storage=Snapshot(trials))
+    return optuna.create_study(
+        storage=Snapshot(trials), direction="maximize" if objective.is_higher_better else "minimize"
+    )
 
 
 def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -70,74 +77,81 @@ def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
 
 
-def sample(trials: Sequence[FrozenTrial], n: int) -> list[FrozenTrial]:
+def sample(trials: Sequence[FrozenTrial], n: int, objective: Objective) -> list[FrozenTrial]:
     """At most n of the trials, in their order: the best quarter of n, the others evenly spread."""
     if len(trials) <= n:
         return list(trials)
-    by_value = sorted((t for t in trials if t.value is not None), key=lambda trial: (trial.value, trial.number))
+    by_value = sorted(trials, key=lambda trial: (objective.ordered(trial.value), trial.number))
     chosen = {trial.number for trial in by_value[: n // 4]}
     others = [trial.number for trial in trials if trial.number not in chosen]
     chosen.update(others[int(i)] for i in np.linspace(0, len(others) - 1, n - len(chosen)))
     return [trial for trial in trials if trial.number in chosen]
 
 
-def optimization_history(trials: Sequence[FrozenTrial]) -> "go.Figure":
-    """Values in the order of the trials and the best so far; pruned trials at the lowest cost they came to."""
+def optimization_history(trials: Sequence[FrozenTrial], objective: Objective) -> "go.Figure":
+    """Values in the order of the trials and the best so far; pruned trials at the best value they came to."""
     from optuna.visualization import plot_optimization_history
 
     ended = complete(trials)
-    figure = plot_optimization_history(snapshot(trials), target_name=VALUE)  # of all: it takes a number for an index
+    figure = plot_optimization_history(
+        snapshot(trials, objective), target_name=value_name(objective)
+    )  # of all: it takes a number for an index
     values, best, _ = figure.data
-    for line, shown in ((values, sample(ended, N_POINTS)), (best, [*_records(ended), trials[-1]])):
+    for line, shown in (
+        (values, sample(ended, N_POINTS, objective)),
+        (best, [*_records(ended, objective), trials[-1]]),
+    ):
         height = dict(zip(line.x, line.y, strict=True))
         line.update(x=[trial.number for trial in shown], y=[height[trial.number] for trial in shown])
     values.update(name="complete", marker={"color": STATE_COLORS["complete"], "size": 6, "opacity": 0.7})
     best.update(name="best so far", line={"color": BEST_COLOR, "width": 2, "shape": "hv"})
-    pruned = sample([t for t in trials if t.state == TrialState.PRUNED and t.value is not None], N_POINTS // 2)
+    pruned = [t for t in trials if t.state == TrialState.PRUNED and t.value is not None]
+    pruned = sample(pruned, N_POINTS // 2, objective)
     figure.add_scatter(
         x=[trial.number for trial in pruned],
         y=[trial.value for trial in pruned],
         mode="markers",
-        name="pruned, at its lowest",
+        name="pruned, at its best",
         marker={"color": STATE_COLORS["pruned"], "size": 6, "opacity": 0.8, "symbol": "x-thin-open"},
         showlegend=bool(pruned),
     )
     figure.update_traces(hovertemplate="trial %{x}: %{y:.4g}<extra></extra>")
     y = scaled(trial.value for trial in [*ended, *pruned])
-    return labelled(figure, "trial", VALUE, {"tickformat": ",d"}, y)
+    return labelled(figure, "trial", value_name(objective), {"tickformat": ",d"}, y)
 
 
-def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+def importances(trials: Sequence[FrozenTrial], objective: Objective) -> dict[str, float]:
     """PED-ANOVA of the complete trials, the largest first, sum 1; empty where they are too few or too equal to tell."""
-    values = sorted(trial.value for trial in complete(trials) if trial.value is not None)
+    values = sorted(objective.ordered(trial.value) for trial in complete(trials))
     if len(values) < MIN_TRIALS_FOR_IMPORTANCES or not searched_params(trials):
         return {}
     if values[math.ceil(0.1 * len(values)) - 1] == values[-1]:  # the best tenth is everything
         return {}
-    found = optuna.importance.get_param_importances(snapshot(trials))
+    found = optuna.importance.get_param_importances(snapshot(trials, objective))
     return dict(
         sorted(found.items(), key=lambda item: (-item[1], item[0]))
     )  # Optuna leaves the order of equals to chance
 
 
-def param_importances(trials: Sequence[FrozenTrial]) -> "go.Figure":
+def param_importances(trials: Sequence[FrozenTrial], objective: Objective) -> "go.Figure":
     """The bars of `importances`, where there are any."""
     from optuna.visualization import plot_param_importances
 
-    figure = plot_param_importances(snapshot(trials))
+    figure = plot_param_importances(snapshot(trials, objective))
     figure.update_traces(marker={"color": STATE_COLORS["complete"]}, hoverinfo="skip", hovertemplate=None)
     figure.update_layout(showlegend=False, margin={"r": 40})
     return labelled(figure, "importance (sum 1)", "")
 
 
-def parallel_coordinates(trials: Sequence[FrozenTrial]) -> "go.Figure":
+def parallel_coordinates(trials: Sequence[FrozenTrial], objective: Objective) -> "go.Figure":
     """One line a trial through its value and its hyperparameters; "None" where it has no such layer."""
     from optuna.visualization import plot_parallel_coordinate
 
-    ended = sorted(sample(complete(trials), N_LINES), key=lambda t: -(t.value or 0.0))  # the best are drawn on top
+    shown = sample(complete(trials), N_LINES, objective)
+    ended = sorted(shown, key=lambda trial: -objective.ordered(trial.value))  # the best are drawn on top
     is_log = scaled(trial.value for trial in ended)["type"] == "log"
     target = (lambda trial: math.log10(trial.value)) if is_log else None
-    figure = plot_parallel_coordinate(snapshot(ended), target=target, target_name=VALUE)
+    figure = plot_parallel_coordinate(snapshot(ended, objective), target=target, target_name=value_name(objective))
     if is_log:
         _say_powers_of_ten(figure)
     for line in figure.data[:-1]:
@@ -148,16 +162,16 @@ def parallel_coordinates(trials: Sequence[FrozenTrial]) -> "go.Figure":
     return labelled(figure, "", "", {"side": "top", "tickangle": 0, "fixedrange": True})
 
 
-def slices(trials: Sequence[FrozenTrial]) -> "dict[str, go.Figure]":
+def slices(trials: Sequence[FrozenTrial], objective: Objective) -> "dict[str, go.Figure]":
     """Each searched hyperparameter against the value of the complete trials; darker points are later trials."""
     from optuna.visualization import plot_slice
 
     ended = complete(trials)
-    study = snapshot(sample(ended, N_POINTS_OF_SLICE))
+    study = snapshot(sample(ended, N_POINTS_OF_SLICE, objective), objective)
     y = scaled(trial.value for trial in ended)
     figures = {}
     for name in searched_params(ended):
-        figure = plot_slice(study, params=[name], target_name=VALUE)
+        figure = plot_slice(study, params=[name], target_name=value_name(objective))
         numbers = [int(number) for number in figure.data[0].marker.color]
         figure.data[0].update(
             customdata=numbers,
@@ -170,7 +184,7 @@ def slices(trials: Sequence[FrozenTrial]) -> "dict[str, go.Figure]":
         elif figure.layout.xaxis.type == "category":
             labels = figure.layout.xaxis.categoryarray
             x = {"tickvals": labels, "ticktext": [str(label).strip("'") for label in labels]}
-        labelled(figure, name, VALUE, x, y)
+        labelled(figure, name, value_name(objective), x, y)
         figures[name] = figure
     return figures
 
@@ -180,7 +194,7 @@ def timeline(trials: Sequence[FrozenTrial]) -> "go.Figure":
     from optuna.visualization import plot_timeline
 
     begun = [trial for trial in trials if trial.datetime_start is not None]
-    figure = plot_timeline(snapshot(begun[-N_BARS:]))
+    figure = plot_timeline(snapshot(begun[-N_BARS:], COST))
     names = {"FAIL": "failed"}
     for bars in figure.data:
         state = names.get(bars.name, bars.name.lower())
@@ -196,11 +210,11 @@ def searched_params(trials: Sequence[FrozenTrial]) -> list[str]:
     return sorted(names, key=lambda name: (name.startswith("hidden_units_"), name))
 
 
-def _records(ended: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _records(ended: Sequence[FrozenTrial], objective: Objective) -> list[FrozenTrial]:
     """The trials that were the best so far when they ended; the line of best values bends there and nowhere else."""
     records: list[FrozenTrial] = []
     for trial in ended:
-        if not records or (trial.value or 0.0) < (records[-1].value or 0.0):
+        if not records or objective.ordered(trial.value) < objective.ordered(records[-1].value):
             records.append(trial)
     return records
 

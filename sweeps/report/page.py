@@ -7,10 +7,13 @@ from itertools import pairwise
 
 import pandas as pd
 
+from engine.objectives import Objective
 from experiments.facts import Score, SweepFinished
 from experiments.report import Figure, Page, Section, Tile, tables
-from experiments.report.figures import cost_of_steps, winner_beside_baselines
+from experiments.report.figures import value_of_steps, winner_beside_baselines
+from experiments.scores import label
 from sweeps.report import figures
+from sweeps.report.optuna_figures import value_name
 from sweeps.report.reported_study import ReportedStudy
 from sweeps.results.verdict import beside_constant, beside_linear
 from sweeps.trials.space import Candidate
@@ -49,7 +52,7 @@ def _remark(study: ReportedStudy) -> str:
     if end is None or "value" not in end.metrics:
         return ""
     remarks = (
-        beside_linear(end.metrics["value"], end.baselines_out_of_fold, end.ensemble_out_of_fold),
+        beside_linear(end.metrics["value"], end.baselines_out_of_fold, end.ensemble_out_of_fold, study.objective),
         beside_constant(end.scores),
     )
     return " ".join(remark for remark in remarks if remark)
@@ -59,14 +62,14 @@ def _tiles(study: ReportedStudy) -> list[Tile]:
     counts = study.table["outcome"].value_counts()
     best = study.leaderboard[0]
     tiles = [Tile(f"{n:,}", f"trials {state}") for state, n in counts.items()]
-    tiles.append(Tile(f"{best.value:.4g}", f"lowest validation cost (trial {best.number})"))
+    tiles.append(Tile(f"{best.value:.4g}", f"best {value_name(study.objective)} (trial {best.number})"))
     corrected = None if study.finished is None else study.finished.corrected
     if corrected is not None:
         interval = f"95 % interval {corrected.low:.4g} to {corrected.high:.4g}"
-        label = f"that cost, corrected for being the best of {len(study.trials):,} trials; {interval}"
-        tiles.append(Tile(f"{corrected.value:.4g}", label))
+        what = f"that value, corrected for being the best of {len(study.trials):,} trials; {interval}"
+        tiles.append(Tile(f"{corrected.value:.4g}", what))
     for score in _scores(study):
-        tiles.append(Tile(f"{score.value:.4g}", f"test {_metric(score)}, 95 % interval {_interval(score)}"))
+        tiles.append(Tile(f"{score.value:.4g}", f"test {label(score.name)}, 95 % interval {_interval(score)}"))
     if study.outbox is not None:
         tiles.append(Tile(_duration(study.table["training_seconds"].sum()), "training time, all workers together"))
     return tiles
@@ -74,9 +77,10 @@ def _tiles(study: ReportedStudy) -> list[Tile]:
 
 def _what_won(study: ReportedStudy) -> Section:
     best = study.leaderboard[0]
+    at = f"iteration {best.best_iteration} of {best.candidate.n_iterations}"
     hyperparameters = {
         "trial": str(best.number),
-        "validation cost": f"{best.value:.6g} at iteration {best.best_iteration} of {best.candidate.n_iterations}",
+        value_name(study.objective): f"{best.value:.6g} at {at}",
         "learning rate": f"{best.candidate.learning_rate:.4g}",
         "hidden units": best.candidate.widths,
         "activation": best.candidate.activation,
@@ -96,8 +100,8 @@ def _what_won(study: ReportedStudy) -> Section:
     html = tables.beside(tables.pairs(hyperparameters), *score_tables)
     drawn = []
     for score in scores:
-        figure = winner_beside_baselines(score, _metric(score))
-        drawn.append(Figure(f"Test {_metric(score)}", figure, 190, is_wide=len(scores) == 1))
+        figure = winner_beside_baselines(score, label(score.name))
+        drawn.append(Figure(f"Test {label(score.name)}", figure, 190, is_wide=len(scores) == 1))
     return Section("winner", "What won", note, html, drawn)
 
 
@@ -111,7 +115,7 @@ def _score_table(score: Score, of_ensemble: Score | None) -> str:
         *([] if of_ensemble is None else [("ensemble", of_ensemble.value, _interval(of_ensemble))]),
         *((model, value, "") for model, value in score.baselines.items()),
     ]
-    name = f"test {_metric(score)}"
+    name = f"test {label(score.name)}"
     frame = pd.DataFrame(rows, columns=["model", name, "95 % interval"])
     return tables.table(frame, {name: "{:.4g}".format}, first_row_class="winner")
 
@@ -125,26 +129,30 @@ def _ensemble(study: ReportedStudy) -> Section | None:
     n_trials = len(finished.ensemble_shares)
     note = (
         f"Fold models of {n_trials} trial{'' if n_trials == 1 else 's'}, whose answers are averaged. Each step added "
-        "the trial that made the mean cost least on the examples its fold models held out; one that was added twice "
+        "the trial that made the mean best on the examples its fold models held out; one that was added twice "
         f"weighs double. Test scores stand beside the winner's above. {use} the recommended model of this sweep."
     )
-    figure = Figure("Cost out of fold after each step", cost_of_steps(steps), 280)
-    html = tables.beside(_share_table(study, finished), _step_table(steps))
+    name = label(study.objective.name)
+    figure = Figure(f"{name[0].upper()}{name[1:]} out of fold after each step", value_of_steps(steps, name), 280)
+    html = tables.beside(_share_table(study, finished), _step_table(steps, study.objective))
     return Section("ensemble", "Ensemble", note, html, [figure])
 
 
 def _share_table(study: ReportedStudy, finished: SweepFinished) -> str:
-    costs = {trial.number: trial.value for trial in study.leaderboard}
-    rows = [(number, weight, costs.get(number)) for number, weight in finished.ensemble_shares]
-    frame = pd.DataFrame(rows, columns=["trial", "weight", "validation cost"])
-    return tables.table(frame, {"weight": "{:.1%}".format, "validation cost": "{:.6g}".format})
+    name = value_name(study.objective)
+    values = {trial.number: trial.value for trial in study.leaderboard}
+    rows = [(number, weight, values.get(number)) for number, weight in finished.ensemble_shares]
+    frame = pd.DataFrame(rows, columns=["trial", "weight", name])
+    return tables.table(frame, {"weight": "{:.1%}".format, name: "{:.6g}".format})
 
 
-def _step_table(steps: Sequence[tuple[int, float]]) -> str:
-    gains = [None, *(before - after for (_, before), (_, after) in pairwise(steps))]
-    rows = [(step, number, cost, gain) for step, ((number, cost), gain) in enumerate(zip(steps, gains, strict=True), 1)]
-    frame = pd.DataFrame(rows, columns=["step", "adds trial", "cost out of fold", "gain"])
-    return tables.table(frame, {"cost out of fold": "{:.6g}".format, "gain": "{:.2g}".format})
+def _step_table(steps: Sequence[tuple[int, float]], objective: Objective) -> str:
+    name = f"{label(objective.name)} out of fold"
+    ordered = [objective.ordered(value) for _, value in steps]
+    gains = [None, *(before - after for before, after in pairwise(ordered))]
+    rows = [(step, *of_step, gain) for step, (of_step, gain) in enumerate(zip(steps, gains, strict=True), 1)]
+    frame = pd.DataFrame(rows, columns=["step", "adds trial", name, "gain"])
+    return tables.table(frame, {name: "{:.6g}".format, "gain": "{:.2g}".format})
 
 
 def _training(candidate: Candidate) -> str:
@@ -154,12 +162,12 @@ def _training(candidate: Candidate) -> str:
 
 
 def _leaderboard(study: ReportedStudy) -> Section:
-    shown = study.ranked.head(N_BEST)
+    shown, name = study.ranked.head(N_BEST), value_name(study.objective)
     frame = pd.DataFrame(
         {
             "trial": shown["number"],
             "state": shown["outcome"],
-            "validation cost": shown["value"],
+            name: shown["value"],
             "at iteration": shown["best_iteration"],
             "of": shown["n_iterations"],
             "learning rate": shown["learning_rate"],
@@ -169,8 +177,8 @@ def _leaderboard(study: ReportedStudy) -> Section:
             "training, s": shown["training_seconds"],
         }
     )
-    formats = {"validation cost": "{:.6g}".format, "learning rate": "{:.4g}".format, "training, s": "{:.2f}".format}
-    note = "Complete trials by validation cost, the mean over the folds at its lowest; then pruned ones."
+    formats = {name: "{:.6g}".format, "learning rate": "{:.4g}".format, "training, s": "{:.2f}".format}
+    note = f"Complete trials by {name}, the mean over the folds at its best; then pruned ones."
     if len(study.leaderboard) > N_BEST:
         csv = f"python -m sweeps report {study.name} --csv trials.csv"
         note += f" The first {N_BEST} of {len(study.leaderboard):,}; all of them: {csv}"
@@ -215,10 +223,6 @@ def _tag(key: str) -> str:
 
 def _interval(score: Score) -> str:
     return "not known" if math.isnan(score.low) else f"{score.low:.4g} to {score.high:.4g}"
-
-
-def _metric(score: Score) -> str:
-    return {"rmse": "RMSE", "r2": "R²", "log_loss": "log-loss", "roc_auc": "AUC"}.get(score.name, score.name)
 
 
 def _utc(seconds: float) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
+from engine.objectives import Objective
 from experiments.errors import InputError
 from experiments.facts import SweepFinished, SweepStarted
 from experiments.outbox import Outbox
@@ -26,6 +27,7 @@ class ReportedStudy:
 
     Attributes:
         state: FINISHED, FAILED, RUNNING or INTERRUPTED.
+        objective: What its trials are judged by.
         trials: As Optuna has them, by number.
         leaderboard: The same, best first.
         table: `trial_table`'s, with `interrupted` and with `outcome`: `state` in a reader's word, or "interrupted".
@@ -36,6 +38,7 @@ class ReportedStudy:
 
     name: str
     state: str
+    objective: Objective
     trials: list[FrozenTrial]
     leaderboard: list[StoredTrial]
     table: "pd.DataFrame"
@@ -83,17 +86,18 @@ def reported_study(
             str(damage), "A report reads all of it.", f"Or move {path} away: the report is then made without it."
         ) from damage
     first = outbox.first() if outbox is not None and outbox.n_facts else None
-    leaderboard = stored.leaderboard()
+    leaderboard, objective = stored.leaderboard(), Objective(stored.attributes.objective)
     return ReportedStudy(
         name=stored.name,
         state=state,
+        objective=objective,
         trials=trials,
         leaderboard=leaderboard,
         table=_table(leaderboard, outbox),
         outbox=outbox,
         started=first if isinstance(first, SweepStarted) else None,
         finished=finished or (outbox.last_finish() if outbox is not None else None),
-        importances=importances(trials),
+        importances=importances(trials, objective),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from optuna.trial import TrialState
 
+from engine.objectives import COST, Objective
 from sweeps.trials.stored_trial import StoredTrial
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -26,7 +27,7 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """A line for the person."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """The trials begin; some have ended in an earlier process."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
@@ -47,7 +48,7 @@ class SilentProgress:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Nothing."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
@@ -57,8 +58,9 @@ class SilentProgress:
 class Tally:
     """Counts and the best value so far, of earlier processes too."""
 
-    def __init__(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def __init__(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         self.n_trials = n_trials
+        self.objective = objective
         self.n_before = len(done)
         self.n_ended = dict.fromkeys((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL), 0)
         self.best: tuple[float, int] | None = None  # value, number
@@ -69,9 +71,9 @@ class Tally:
     def add(self, trial: StoredTrial) -> None:
         """Count a trial that has ended."""
         self.n_ended[trial.state] += 1
-        is_better = trial.value is not None and (self.best is None or trial.value < self.best[0])
-        if trial.state == TrialState.COMPLETE and trial.value is not None and is_better:
-            self.best = (trial.value, trial.number)
+        value = trial.value if trial.state == TrialState.COMPLETE else None
+        if value is not None and self.objective.is_better(value, None if self.best is None else self.best[0]):
+            self.best = (value, trial.number)
 
     @property
     def n_done(self) -> int:
@@ -109,9 +111,9 @@ class LineProgress(SilentProgress):
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Start counting."""
-        self._tally = Tally(n_trials, done)
+        self._tally = Tally(n_trials, done, objective)
         self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def trial_ended(self, trial: StoredTrial) -> None:
@@ -151,9 +153,9 @@ class LiveProgress(LineProgress):
         """One line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Show the bar."""
-        super().begin(n_trials, done)
+        super().begin(n_trials, done, objective)
         self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=len(done))
 
     def trial_ended(self, trial: StoredTrial) -> None:

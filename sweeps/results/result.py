@@ -127,6 +127,7 @@ class SweepResult:
             "n_pruned": self.count(TrialState.PRUNED),
             "n_failed": self.count(TrialState.FAIL),
             "n_configurations": self.n_configurations,
+            "objective": winner and winner.objective.name,
             "best": best
             and {
                 "number": best.number,
@@ -150,7 +151,7 @@ class SweepResult:
             "ensemble": ensemble
             and {
                 "trials": [{"number": share.number, "weight": share.weight} for share in ensemble.shares],
-                "out_of_fold_cost": ensemble.out_of_fold_cost,
+                "out_of_fold": ensemble.out_of_fold,
                 **_measured(ensemble.scores),
                 "model": self.ensemble_file,
             },

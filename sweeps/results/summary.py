@@ -8,6 +8,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from experiments.preparation import PreparedData
+from experiments.scores import label
 from sweeps.recording.facts import class_balance
 from sweeps.results.result import SweepResult
 from sweeps.results.text_tables import leaderboard_table, scores_table
@@ -36,9 +37,10 @@ def summary(result: SweepResult) -> str:
         parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
     else:
         winner = result.winner
-        of_ensemble = None if winner.ensemble is None else winner.ensemble.out_of_fold_cost
+        of_ensemble = None if winner.ensemble is None else winner.ensemble.out_of_fold
         assert winner.trial.value is not None, "it has won"
-        if warning := beside_linear(winner.trial.value, winner.baselines_out_of_fold, of_ensemble):
+        warning = beside_linear(winner.trial.value, winner.baselines_out_of_fold, of_ensemble, winner.objective)
+        if warning:
             parts[0] += f"\n{warning}"
         parts.append(_winner(result))
     if left := what_is_pending(result):
@@ -115,23 +117,24 @@ def _winner(result: SweepResult) -> str:
     lines += [f"  {remark}" for remark in remarks if remark]
     if winner.estimate is not None:
         low, high = winner.estimate.interval
+        name = label(winner.objective.name)
         text = (
-            f"Cost out of fold {winner.trial.value:.4g}, and {winner.estimate.value:.4g} (95 % interval {low:.4g} to "
-            f"{high:.4g}) corrected for having chosen the best of {len(result.rows):,} trials."
+            f"{name[0].upper()}{name[1:]} out of fold {winner.trial.value:.4g}, and {winner.estimate.value:.4g} (95 % "
+            f"interval {low:.4g} to {high:.4g}) corrected for having chosen the best of {len(result.rows):,} trials."
         )
         lines += textwrap.wrap(text, 79)
     lines.append(f"Its model is in {result.model_file}.")
     if winner.ensemble is not None:
-        lines += _ensemble(winner.ensemble)
+        lines += _ensemble(winner.ensemble, label(winner.objective.name))
     return "\n".join(lines)
 
 
-def _ensemble(ensemble: Ensemble) -> list[str]:
+def _ensemble(ensemble: Ensemble, name: str) -> list[str]:
     """What the ensemble is and reaches, beside the winner."""
-    best, cost = ensemble.steps[0][1], ensemble.out_of_fold_cost
+    best, value = ensemble.steps[0][1], ensemble.out_of_fold
     shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
     return [
         "",
         *textwrap.wrap(f"Ensemble of the fold models of trials {shares}:", 79),
-        f"  cost out of fold {cost:.4g}, of the best trial alone {best:.4g}.",
+        f"  {name} out of fold {value:.4g}, of the best trial alone {best:.4g}.",
     ]

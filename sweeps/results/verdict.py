@@ -2,23 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 
+from engine.objectives import COST, Objective
 from experiments.class_shares import ShareShift
 from experiments.facts import Score
 
 
-def beside_linear(value: float, baselines: Mapping[str, float], ensemble: float | None = None) -> str:
+def beside_linear(
+    value: float, baselines: Mapping[str, float], ensemble: float | None = None, objective: Objective = COST
+) -> str:
     """Whether the search was worth its while, on the folds that it was decided on; "" where it was.
 
     Args:
-        value: The winner's, the lowest of many, so that a linear model that is below it is below it by more than that.
-        baselines: Costs out of fold by name, those that are known.
-        ensemble: The cost out of fold of the ensemble; None where there is none.
+        value: The winner's, the best of many, so that a linear model that is better is so by more than it seems.
+        baselines: Values out of fold by name, those that are known.
+        ensemble: The value out of fold of the ensemble; None where there is none.
+        objective: What these are values of.
     """
     linear = next((name for name in baselines if name != "constant"), None)
-    if linear is None or value <= baselines[linear]:
+    if linear is None or not objective.is_better(baselines[linear], value):
         return ""
     numbers = f"({value:.4g} beside {baselines[linear]:.4g})"
-    if ensemble is not None and ensemble < baselines[linear]:
+    if ensemble is not None and objective.is_better(ensemble, baselines[linear]):
         return f"The winner alone is no better than {linear} out of fold {numbers}; the ensemble is ({ensemble:.4g})."
     return f"No better than {linear} out of fold {numbers}: take the simpler model."
 

@@ -1,6 +1,6 @@
-"""The winner's out-of-fold cost, corrected for having decided the choice, and with an interval.
+"""The winner's out-of-fold value, corrected for having decided the choice, and with an interval.
 
-The best of many costs is too low: part of what made it the best is luck. `experiments.estimate` repeats the choice on
+The best of many values is too good: part of what made it the best is luck. `experiments.estimate` repeats the choice on
 resamples of the examples that were held out. The candidates are the kept trials at their best iterations and at the
 ends of their rungs, because the iteration was chosen, too.
 """
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from engine import TrainingData
 from engine.heads import HEADS
-from experiments.estimate import N_RESAMPLES, Estimate, estimate, mean_over_folds, of_means
+from engine.objectives import COST, Objective
+from experiments.estimate import N_RESAMPLES, Estimate, Score, estimate, mean_over_folds, of_means
+from experiments.resampled_objective import WITHOUT, score_of, weighted
 from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.stored_trial import StoredTrial
 
@@ -23,31 +25,61 @@ MAX_DRAWS = 10_000_000
 MIN_RESAMPLES = 100
 
 
-def corrected_cost(
-    winner: StoredTrial, kept: Sequence[KeptTrial], data: TrainingData, head: str, seed: int
+def corrected_value(
+    winner: StoredTrial,
+    kept: Sequence[KeptTrial],
+    data: TrainingData,
+    head: str,
+    seed: int,
+    objective: Objective = COST,
 ) -> Estimate | None:
-    """The winner's cost on new examples, mean over the folds; None where the kept trials cannot tell.
+    """The winner's value on new examples, mean over the folds; None where the kept trials cannot tell.
 
     Args:
         winner: The trial that was chosen.
         kept: Best first. Without the winner among them there is no estimate.
         data, head: As the trials had them. The cost of a regression is the squared error of scaled targets.
         seed: Decides the resamples.
+        objective: What decided. Of some there is no estimate: `experiments.resampled_objective`.
     """
     is_held_out = data.held_out.any(axis=0)
     n_examples = int(is_held_out.sum())
     if not kept or kept[0].trial.number != winner.number or not 2 <= n_examples <= MAX_EXAMPLES:
         return None
-    could_win = [one for one in kept if one.best.cost >= kept[0].best.cost]  # a lower one was pruned
+    if objective.name in WITHOUT:
+        return None
+    could_win = [one for one in kept if not objective.is_better(one.best.value, kept[0].best.value)]  # it was pruned
     candidates = [logits for one in could_win for logits in (one.best.logits, *one.rung_ends)]
-    losses = losses_of_folds(candidates, data, head)
-    is_finite = np.all([np.isfinite(of_fold).all(axis=1) for of_fold in losses], axis=0)
-    score = mean_over_folds([of_means(of_fold[is_finite]) for of_fold in losses], data.held_out[:, is_held_out])
+    scores = _costs(candidates, data, head) if objective.is_cost else _values(candidates, data, head, objective)
     n_resamples = min(N_RESAMPLES, max(MIN_RESAMPLES, MAX_DRAWS // n_examples))
+    score = mean_over_folds(scores, data.held_out[:, is_held_out])
     try:
-        return estimate(score, n_examples, seed, n_resamples=n_resamples)
+        higher = objective.is_higher_better
+        return estimate(score, n_examples, seed, is_higher_better=higher, n_resamples=n_resamples)
     except ValueError:  # no resample leaves out an example and draws another
         return None
+
+
+def _costs(candidates: Sequence[NDArray[np.floating]], data: TrainingData, head: str) -> list[Score]:
+    losses = losses_of_folds(candidates, data, head)
+    is_finite = np.all([np.isfinite(of_fold).all(axis=1) for of_fold in losses], axis=0)
+    scores = [of_means(of_fold[is_finite]) for of_fold in losses]
+    if data.weights is None:
+        return scores
+    return [weighted(score, data.weights[1, held]) for score, held in zip(scores, data.held_out, strict=True)]
+
+
+def _values(
+    candidates: Sequence[NDArray[np.floating]], data: TrainingData, head: str, objective: Objective
+) -> list[Score]:
+    """A score of each network: the objective of all candidates' answers to what it holds out."""
+    finite = [logits for logits in candidates if np.isfinite(logits).all()]
+    of_candidates = [list(data.answers(logits, HEADS[head])) for logits in finite]
+    scores = []
+    for of_fold in zip(*of_candidates, strict=True):
+        _, Y, weights = of_fold[0]
+        scores.append(score_of(objective, np.stack([A for A, *_ in of_fold]), Y, weights))
+    return scores
 
 
 def losses_of_folds(

@@ -35,8 +35,8 @@ class Ensemble:
 
     Attributes:
         shares: The trials, heaviest first; their weights sum to 1.
-        steps: How it was selected: the trial that each step added, and the out-of-fold cost of the mean after it. The
-            first is the best single trial.
+        steps: How it was selected: the trial that each step added, and the objective's value of the mean after it, out
+            of fold. The first is the best single trial.
         scores: On the test set, as the winner's.
         model: With all that a prediction from raw inputs needs.
         is_recommended: Whether it is the one to use, rather than the winner.
@@ -49,8 +49,8 @@ class Ensemble:
     is_recommended: bool
 
     @property
-    def out_of_fold_cost(self) -> float:
-        """Mean loss over the examples that were held out, of the mean of the members that held them out."""
+    def out_of_fold(self) -> float:
+        """The objective on the examples that were held out, of the mean of the members that held them out."""
         return self.steps[-1][1]
 
 
@@ -70,11 +70,18 @@ def select(
         return None
     is_held_out = data.held_out.any(axis=0)
     outputs = np.stack([out_of_fold(one.best, data, problem.head) for one in kept])[:, :, is_held_out]
-    selected = select_ensemble(outputs, prepared.Y[:, is_held_out], prepared.dataset.task, n_steps)
+    selected = select_ensemble(
+        outputs,
+        prepared.Y[:, is_held_out],
+        prepared.dataset.task,
+        n_steps,
+        objective=problem.objective,
+        weights=None if prepared.weights is None else prepared.weights[1, is_held_out],
+    )
     members = [_member(kept[member.candidate], member.weight, problem, data) for member in selected.members]
     return Ensemble(
         shares=tuple(Share(kept[member.candidate].trial.number, member.weight) for member in selected.members),
-        steps=tuple((kept[step.candidate].trial.number, step.cost) for step in selected.steps),
+        steps=tuple((kept[step.candidate].trial.number, step.value) for step in selected.steps),
         scores=[],
         model=Model.ensemble(prepared, members, study),
         is_recommended=data.n_networks > 1,  # one network of less data than the winner's is no ensemble

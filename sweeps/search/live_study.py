@@ -18,6 +18,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from engine.objectives import Objective
 from experiments.errors import InputError
 from sweeps.configuration.config import Config
 from sweeps.search.pruners import new_pruner
@@ -56,9 +57,13 @@ class LiveStudy:
         self._trials: list[Trial] = []
         self._samplers = Samplers(config.study.sampler, config.sweep.seed, space_of(self._space))
         self._tried: set[Candidate] = set()
-        self._memory = WindowedMemory()
+        is_maximized = Objective(config.study.objective).is_higher_better
+        self._memory = WindowedMemory(is_maximized)
         self._live = optuna.create_study(
-            storage=self._memory, study_name=config.sweep.name, pruner=new_pruner(config.study.pruner, rungs)
+            storage=self._memory,
+            study_name=config.sweep.name,
+            pruner=new_pruner(config.study.pruner, rungs),
+            direction="maximize" if is_maximized else "minimize",
         )
         self._live_id = self._memory.get_study_id_from_name(config.sweep.name)
         self._trial_ids: dict[int, int] = {}  # in the storage, by number

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from optuna.trial import TrialState
 
 from engine.curve import join
+from engine.objectives import Objective
 from engine.worker import Rung, RungResult
 from sweeps.execution.contract import MAX_ATTEMPTS, RungExecutor, WorkerDiedError, WorkerHungError
 from sweeps.search.live_study import LiveStudy
@@ -118,10 +119,11 @@ class Schedule:
         self._hooks = hooks
         self._queue: list[tuple[float, int]] = []  # (imagined end of the present rung, trial number), a heap
         self._running: dict[int, RunningTrial] = {}
-        self._best_value = math.inf
+        self._best_value: float | None = None
         self._n_without_improvement = 0
         self._pace = 0.0  # the slowest rung so far, in seconds an imagined second
-        self._lowest_value, self._refit_seconds = math.inf, 0.0  # of any trial, also of one that is not complete
+        self._best_value_of_any: float | None = None  # also of a trial that is not complete
+        self._refit_seconds = 0.0
 
     def run(self) -> None:
         """Until every trial has ended, or the budget has."""
@@ -161,6 +163,10 @@ class Schedule:
         return ""
 
     @property
+    def _objective(self) -> Objective:
+        return self._plan.problem.objective
+
+    @property
     def _deadline(self) -> float | None:
         """Unix time after which no rung is trained any more; None where a clock has no say."""
         if self._study.early_end is not None or self._study.is_catching_up or math.isinf(self._hooks.ends_at):
@@ -173,7 +179,8 @@ class Schedule:
 
     def _begin_trial(self, now: float) -> None:
         number, candidate = self._study.ask()
-        trial = RunningTrial(number, candidate, self._plan.rungs.ends(candidate.n_iterations), time.time())
+        ends = self._plan.rungs.ends(candidate.n_iterations)
+        trial = RunningTrial(number, candidate, ends, time.time(), self._objective)
         if self._study.outcome(number) is None:
             self._checkpoint.restore(trial)
         self._running[number] = trial
@@ -193,6 +200,7 @@ class Schedule:
                 state=trial.state,
                 n_iterations=trial.rung_end,
                 record_at=tuple(i for i in points if begin < i <= trial.rung_end),
+                objective=self._objective,
                 deadline=self._deadline,
             )
             trial.future = self._executor.submit(self._run_rung, rung)
@@ -230,7 +238,7 @@ class Schedule:
                 return None, f"trial {trial.number}: {failure} Recorded as FAIL."
             if trial.cut is not None:
                 raise _TimeIsOverError
-        return best_of(join(trial.curves[: trial.rung + 1]))[0], ""
+        return best_of(join(trial.curves[: trial.rung + 1]), self._objective)[0], ""
 
     def _is_stopped(self, trial: RunningTrial) -> bool:
         return self._plan.stops_early and trial.has_levelled_off
@@ -303,9 +311,10 @@ class Schedule:
         else:
             result = ended(trial, state, reason, is_interrupted)
         stored = result.trial
-        if stored.state == TrialState.COMPLETE and stored.value is not None and stored.value < self._best_value:
-            self._best_value, self._n_without_improvement = stored.value, 0
-        elif self._best_value < math.inf:
+        value = stored.value if stored.state == TrialState.COMPLETE else None
+        if value is not None and self._objective.is_better(value, self._best_value):
+            self._best_value, self._n_without_improvement = value, 0
+        elif self._best_value is not None:
             self._n_without_improvement += 1
         has_diverged = result.curve is not None and result.curve.diverged_at is not None
         if stored.state == TrialState.FAIL and not has_diverged:
@@ -317,13 +326,14 @@ class Schedule:
             self._study.tell(stored)
 
     def _estimate_refit(self, trial: RunningTrial, value: float) -> None:
-        """Keep how long it will take to refit the trial whose value is the lowest so far.
+        """Keep how long it will take to refit the trial whose value is the best so far.
 
         A refit trains one network on all examples where a trial trains F on those that they do not hold out.
         """
-        if value < self._lowest_value and trial.state is not None and trial.state.iteration > 0:
-            self._lowest_value = value
-            best_iteration = best_of(join(trial.curves))[1]
+        is_best = self._objective.is_better(value, self._best_value_of_any)
+        if is_best and trial.state is not None and trial.state.iteration > 0:
+            self._best_value_of_any = value
+            best_iteration = best_of(join(trial.curves), self._objective)[1]
             one_network = trial.training_seconds / max(1, self._plan.problem.n_folds - 1)
             self._refit_seconds = one_network * best_iteration / trial.state.iteration
 

@@ -34,8 +34,9 @@ class WindowedMemory(InMemoryStorage):
     N_FINISHED = 250  # complete or pruned: the fewest of which a tenth is 25
     N_RUNNING = 128
 
-    def __init__(self) -> None:
+    def __init__(self, is_maximized: bool = False) -> None:
         super().__init__()
+        self._is_maximized = is_maximized
         self._best: list[tuple[bool, int, float, int]] = []
         self._shown: list[FrozenTrial] | None = None
         self._draft: Draft | None = None
@@ -100,7 +101,8 @@ class WindowedMemory(InMemoryStorage):
         if state in (TrialState.COMPLETE, TrialState.PRUNED) and values:
             trial = self.get_trial(trial_id)
             is_pruned = state == TrialState.PRUNED
-            insort(self._best, (is_pruned, -(trial.last_step or 0) if is_pruned else 0, values[0], trial.number))
+            value = -values[0] if self._is_maximized else values[0]
+            insort(self._best, (is_pruned, -(trial.last_step or 0) if is_pruned else 0, value, trial.number))
             del self._best[self.N_BEST :]
         return is_set
 

@@ -1,8 +1,10 @@
 """The winner: refitted on all training examples, and scored once on the test set that nothing has seen."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from engine import TrainingData, advance, finish, start
+from engine.objectives import COST, Objective
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline
 from experiments.estimate import Estimate
@@ -11,7 +13,7 @@ from experiments.model import Model
 from experiments.preparation import PreparedData
 from experiments.scores import interval_95, scores
 from sweeps.configuration.config import Config
-from sweeps.search.corrected import corrected_cost
+from sweeps.search.corrected import corrected_value
 from sweeps.search.ensemble import Ensemble, select
 from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.problem import Problem
@@ -28,9 +30,10 @@ class Winner:
             beside them.
         model: The network with all that a prediction from raw inputs needs.
         ensemble: What stands beside it; None where there is none.
-        estimate: Its cost on new examples, from those that its fold models held out; None where they cannot tell.
-        baselines_out_of_fold: Of the constant and the linear model by name, the cost as a trial's value is; those that
+        estimate: Its value on new examples, from those that its fold models held out; None where they cannot tell.
+        baselines_out_of_fold: Of the constant and the linear model by name, their value as a trial's is; those that
             are known.
+        objective: What it was judged by.
     """
 
     trial: StoredTrial
@@ -39,6 +42,7 @@ class Winner:
     ensemble: Ensemble | None = None
     estimate: Estimate | None = None
     baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
+    objective: Objective = COST
 
     @property
     def test_scores(self) -> dict[str, float]:
@@ -78,9 +82,9 @@ def crown(
     if ensemble is not None:
         model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
-    estimate = corrected_cost(best, kept, data, problem.head, problem.seed)
+    estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective)
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
-    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold)
+    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective)
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:
@@ -100,8 +104,9 @@ def _scored(
     """The model with its threshold and test scores, and these beside their intervals and those of simple models."""
     dataset = prepared.dataset
     predictions = model.outputs(prepared.X_test)
-    test = scores(dataset.task, dataset.y_test, predictions, problem.threshold)
-    interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold)
+    judged: Any = {"objective": problem.objective, "weights": dataset.weights_test}
+    test = scores(dataset.task, dataset.y_test, predictions, problem.threshold, **judged)
+    interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold, **judged)
     return replace(model, test_scores=test, threshold=problem.threshold), [
         Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})
         for name, value in test.items()

@@ -3,8 +3,8 @@
     /                attributes: format, format_version, study
     /trial-0012      attributes: params (JSON), started_at, training_seconds, iteration
         theta ...    the arrays of engine.training.State after the last rung
-        best/        where the validation cost was lowest: attributes iteration, cost; the arrays of engine.curve.Best
-        curve-1 ...  one a rung, (4, points, F): the costs and accuracies; attribute: iterations
+        best/        where the value was best: attributes iteration, value, cost; the arrays of engine.curve.Best
+        curve-1 ...  one a rung, (5, points, F): costs, accuracies, values; attribute: iterations
         logits-1 ... of these curves
 
 The file only saves work: losing it, or finding an older one, costs rungs that are trained again, to the same bits.
@@ -28,14 +28,14 @@ from engine.durable_file import write_durably
 from sweeps.trials.trial import RunningTrial
 
 FORMAT = "sweeps-checkpoint"
-FORMAT_VERSION = 3  # a trial in an older file lacks what the State of today has; it is trained again
+FORMAT_VERSION = 4  # a trial in an older file lacks what the State of today has; it is trained again
 
 SHARE_OF_TIME = 0.05
 """Part of one core that writing may take: after a write that took t, the next one begins t / SHARE_OF_TIME later."""
 
 _STATE_ARRAYS = ("theta", "offset", "settled", "moments", "average")
 _BEST_ARRAYS = ("theta", "settled", "logits")
-_CURVE_ARRAYS = ("train_cost", "validation_cost", "train_accuracy", "validation_accuracy")
+_CURVE_ARRAYS = ("train_cost", "validation_cost", "train_accuracy", "validation_accuracy", "validation_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
 
 def write_best(group: h5py.Group, best: Best) -> None:
     """Write the best networks of a trial into an empty group."""
-    group.attrs.update({"iteration": best.iteration, "cost": best.cost})
+    group.attrs.update({"iteration": best.iteration, "value": best.value, "cost": best.cost})
     _write_arrays(group, best, _BEST_ARRAYS)
 
 
@@ -165,7 +165,8 @@ def read_best(group: h5py.Group) -> Best:
     Raises:
         KeyError: Something is missing.
     """
-    return Best(int(group.attrs["iteration"]), float(group.attrs["cost"]), **_read_arrays(group, _BEST_ARRAYS))
+    value, cost = (float(group.attrs[name]) for name in ("value", "cost"))
+    return Best(int(group.attrs["iteration"]), value, cost, **_read_arrays(group, _BEST_ARRAYS))
 
 
 def _write_arrays(group: h5py.Group, source: object, names: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """The best trials of a study, kept until it ends: their fold models and what these say of the examples they held out.
 
-    /               attributes iteration, cost; the arrays of engine.curve.Best
+    /               attributes iteration, value, cost; the arrays of engine.curve.Best
     rung-end-1 ...  Z[L] of the held-out columns at the ends of other rungs, the latest first
 
 One HDF5 file a trial, written before the storage hears of the trial's end, and removed when better ones push it out. A
@@ -17,6 +17,7 @@ import h5py
 from engine import Best
 from engine.activations import FloatArray
 from engine.durable_file import write_durably
+from engine.objectives import COST, Objective
 from sweeps.storage.checkpoint import read_best, write_best
 from sweeps.trials.stored_trial import StoredTrial, ranked
 from sweeps.trials.trial import TrialResult
@@ -33,7 +34,7 @@ class KeptTrial:
     """A trial that may win or become a part of the ensemble.
 
     Attributes:
-        best: Its networks where their mean validation cost was lowest.
+        best: Its networks where the mean of their values was best.
         rung_ends: Z[L] of the held-out columns at the ends of other rungs, as in `Best`, the latest first.
     """
 
@@ -48,11 +49,12 @@ class KeptTrials:
     Args:
         directory: Made when there is something to keep.
         ended: Trials that have ended already, in an earlier process.
+        objective: Says which trial is better.
     """
 
-    def __init__(self, directory: Path, ended: list[StoredTrial]) -> None:
-        self._directory = directory
-        self._best = [trial for trial in ranked(ended) if trial.value is not None][:N_KEPT]
+    def __init__(self, directory: Path, ended: list[StoredTrial], objective: Objective = COST) -> None:
+        self._directory, self._objective = directory, objective
+        self._best = [trial for trial in ranked(ended, objective) if trial.value is not None][:N_KEPT]
 
     def keep(self, result: TrialResult) -> None:
         """Keep a trial that has just ended, if it is among the best; another one may have to go.
@@ -63,7 +65,7 @@ class KeptTrials:
         trial, best = result.trial, result.best
         if trial.value is None or best is None or best.iteration != trial.best_iteration:
             return
-        self._best = ranked([*self._best, trial])
+        self._best = ranked([*self._best, trial], self._objective)
         if trial in self._best[:N_KEPT]:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             image = BytesIO()  # in memory, because HDF5 itself answers a full disk with a crash of the process

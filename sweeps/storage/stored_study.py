@@ -8,6 +8,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from engine.objectives import Objective
 from sweeps.storage.journal import Journal
 from sweeps.storage.study_attributes import StudyAttributes, key_of
 from sweeps.trials.stored_trial import StoredTrial, ranked
@@ -23,9 +24,11 @@ class StoredStudy:
 
     @classmethod
     def create(cls, storage: BaseStorage, name: str, attributes: StudyAttributes) -> "StoredStudy":
-        """A new study that minimizes the validation cost."""
+        """A new study, which minimizes or maximizes its objective."""
+        is_higher_better = Objective(attributes.objective).is_higher_better
+        direction = StudyDirection.MAXIMIZE if is_higher_better else StudyDirection.MINIMIZE
         try:
-            study_id = storage.create_new_study([StudyDirection.MINIMIZE], name)
+            study_id = storage.create_new_study([direction], name)
         except DuplicatedStudyError:  # another folder's, in a database, begun within the same second
             return cls.create(storage, f"{name}-2", attributes)
         stored = cls(storage, study_id, name)
@@ -68,8 +71,9 @@ class StoredStudy:
 
     def leaderboard(self) -> list[StoredTrial]:
         """All trials, best first, see `ranked`."""
-        search = self.attributes.space
-        return ranked(StoredTrial.read(trial, search) for trial in self.trials)
+        attributes = self.attributes
+        space = attributes.space
+        return ranked((StoredTrial.read(trial, space) for trial in self.trials), Objective(attributes.objective))
 
     @property
     def has_ended(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from engine import Hyperparameters
+from engine.objectives import COST, Objective
 from engine.optimizers import OPTIMIZERS
 from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import Candidate
@@ -16,8 +17,8 @@ SHARE_OF_POINTS = 0.25
 class Problem:
     """The sizes and the head that every candidate's network is built for, and the trials' common seed.
 
-    `threshold` is for what comes after the trials: the probability from which on a model predicts class 1 of two; None
-    is one half.
+    `threshold` is the probability from which on a model predicts class 1 of two; None is one half. `objective` is what
+    trials are judged by.
     """
 
     n_features: int
@@ -28,6 +29,7 @@ class Problem:
     dtype: str
     seed: int
     threshold: float | None = None
+    objective: Objective = COST
 
     def hyperparameters(self, candidate: Candidate, number: int) -> Hyperparameters:
         """What the engine trains for the candidate of a trial."""

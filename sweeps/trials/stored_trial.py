@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from engine.objectives import COST, Objective
 from sweeps.configuration.search_space import SearchSpace
 from sweeps.trials.space import Candidate, recall
 
@@ -17,7 +18,7 @@ class TrialNotes:
     """What the storage keeps of a trial beside what Optuna knows of it; the fields name the trial's user attributes.
 
     Attributes:
-        best_iteration: Where the validation cost was lowest; None before the first rung has ended.
+        best_iteration: Where the value was best; None before the first rung has ended.
         reason: Why the trial ended early, for a person; "" when it was trained to its end.
         is_interrupted: Whether the sweep ended the trial (its time was over), not the pruner.
     """
@@ -42,7 +43,8 @@ class StoredTrial:
     """A trial that has begun.
 
     Attributes:
-        value: The lowest validation cost along its curve, mean over the folds; None before its first rung has ended.
+        value: The best along its curve, mean over the folds: the lowest validation cost, or what another objective
+            says. None before its first rung has ended.
         started_at, ended_at: Unix time, seconds; None while they are not known. Not compared: equal trials were
             trained at different times.
     """
@@ -76,7 +78,7 @@ class StoredTrial:
 
     @property
     def best_iteration(self) -> int | None:
-        """Where the validation cost was lowest; a winner is refitted for as many iterations."""
+        """Where the value was best; a winner is refitted for as many iterations."""
         return self.notes.best_iteration
 
     @property
@@ -111,17 +113,16 @@ class StoredTrial:
         }
 
 
-def ranked(trials: Iterable[StoredTrial]) -> list[StoredTrial]:
+def ranked(trials: Iterable[StoredTrial], objective: Objective = COST) -> list[StoredTrial]:
     """Best first: complete ones by value, then pruned ones by value, then the others.
 
     A trial that the sweep's time ended counts as complete: nobody has judged it, and it may be the best there is.
     """
 
     def rank(trial: StoredTrial) -> tuple[int, float, int]:
-        value = trial.value if trial.value is not None else float("inf")
         was_ended_by_time = trial.notes.is_interrupted and trial.value is not None
         state = TrialState.COMPLETE if was_ended_by_time else trial.state
-        return _RANK.get(state, len(_RANK)), value, trial.number
+        return _RANK.get(state, len(_RANK)), objective.ordered(trial.value), trial.number
 
     return sorted(trials, key=rank)
 

@@ -4,12 +4,12 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-import numpy as np
 from optuna.trial import TrialState
 
 from engine import Best, Curve, State
 from engine.activations import FloatArray
-from engine.curve import join
+from engine.curve import best_point, join
+from engine.objectives import COST, Objective
 from engine.worker import RungResult
 from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial, TrialNotes
@@ -20,6 +20,7 @@ class RunningTrial:
     """A trial between its first and its last rung.
 
     Attributes:
+        objective: What it is judged by.
         rung: Index of the present rung in `rung_ends`.
         values: At the ends of the rungs that have been applied.
         state, curves: After the rungs that are trained, which may be more than have been applied.
@@ -34,6 +35,7 @@ class RunningTrial:
     candidate: Candidate
     rung_ends: tuple[int, ...]
     started_at: float
+    objective: Objective = COST
     rung: int = 0
     values: list[float] = field(default_factory=list)
     state: State | None = None
@@ -51,7 +53,7 @@ class RunningTrial:
 
     @property
     def has_levelled_off(self) -> bool:
-        """Whether the latest rung brought no lower validation cost than those before it."""
+        """Whether the latest rung brought no better value than those before it."""
         return len(self.values) > 1 and self.values[-1] == self.values[-2]
 
     @property
@@ -60,7 +62,9 @@ class RunningTrial:
         trained_to = self.curves[-1].iterations[-1] if self.curves else self.rung_end
         if trained_to >= self.rung_end:
             return ""
-        return f"trained for {trained_to} iterations, no lower validation cost since {best_of(join(self.curves))[1]}"
+        better = "lower validation cost" if self.objective.is_cost else f"better validation {self.objective.name}"
+        since = best_of(join(self.curves), self.objective)[1]
+        return f"trained for {trained_to} iterations, no {better} since {since}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class TrialResult:
         trial: As the storage holds it from now on.
         curve: Recorded costs, all rungs together; None when this process did not train it.
         training_seconds: Time on workers.
-        best: Its networks where the validation cost was lowest; None when this process did not train it.
+        best: Its networks where its value was best; None when this process did not train it.
         rung_ends: Z[L] of the held-out columns at the ends of its rungs, as in `Best`, except where `best` is from.
         is_recalled: Whether the trial ended before this process began, and is known from the storage.
     """
@@ -84,11 +88,10 @@ class TrialResult:
     is_recalled: bool = False
 
 
-def best_of(curve: Curve) -> tuple[float, int]:
-    """Lowest validation cost along a curve (mean over folds) and its iteration: the value of a trial."""
-    means = curve.validation_cost.mean(axis=1)
-    best = int(np.argmin(means))
-    return float(means[best]), curve.iterations[best]
+def best_of(curve: Curve, objective: Objective = COST) -> tuple[float, int]:
+    """The best value along a curve (mean over the folds) and its iteration: the value of a trial."""
+    best = best_point(curve, objective)
+    return float(curve.validation_value[best].mean()), curve.iterations[best]
 
 
 def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: bool) -> TrialResult:
@@ -98,7 +101,7 @@ def ended(trial: RunningTrial, state: TrialState, reason: str, is_interrupted: b
         curves = [*curves, trial.cut]
     curve = join(curves) if curves else None
     has_value = curve is not None and state != TrialState.FAIL
-    value, best_iteration = best_of(curve) if curve is not None and has_value else (None, None)
+    value, best_iteration = best_of(curve, trial.objective) if curve is not None and has_value else (None, None)
     stored = StoredTrial(
         number=trial.number,
         state=state,

@@ -27,4 +27,4 @@ def fake_result(rung: Rung, n_folds: int, seconds: float) -> RungResult:
     costs = 0.1 + 0.05 * bowl + noise + 0.5 / np.sqrt(1.0 + np.asarray(rung.record_at))
     points = np.repeat(costs[:, None], n_folds, axis=1)
     state = State(rung.n_iterations, np.zeros(n_weights, np.float32), None, None)
-    return RungResult(state, Curve(rung.record_at, points, points, points, points, None), seconds)
+    return RungResult(state, Curve(rung.record_at, points, points, points, points, points, None), seconds)

@@ -46,7 +46,7 @@ def plain_search(task: Task, outputs: NDArray, Y: NDArray, n_steps: int) -> list
         costs = [cost(task, outputs[[*chosen, k]].mean(axis=0), Y) for k in range(len(outputs))]
         chosen.append(int(np.argmin(costs)))
         steps.append(Step(chosen[-1], min(costs)))
-    return steps[: int(np.argmin([step.cost for step in steps])) + 1]
+    return steps[: int(np.argmin([step.value for step in steps])) + 1]
 
 
 def test_residuals_that_cancel_are_found_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_residuals_that_cancel_are_found_by_hand() -> None:
     outputs = Y + np.array([[[1.0, -1.0]], [[-3.0, 3.0]], [[5.0, 5.0]]])
     found = select_ensemble(outputs, Y, "regression", n_steps=5)
     assert [step.candidate for step in found.steps] == [0, 0, 1, 0]
-    assert [step.cost for step in found.steps] == pytest.approx([1, 1, 1 / 9, 0])
+    assert [step.value for step in found.steps] == pytest.approx([1, 1, 1 / 9, 0])
     assert found.members == (Member(0, 0.75), Member(1, 0.25))
 
 
@@ -66,7 +66,7 @@ def test_the_log_loss_of_a_mean_of_probabilities_by_hand() -> None:
     found = select_ensemble(outputs, np.array([[1.0, 0.0]]), "binary", n_steps=2)
     alone, together = -np.log(0.3 * 0.8) / 2, -np.log(0.6 * 0.5) / 2
     assert [step.candidate for step in found.steps] == [1, 0]
-    assert [step.cost for step in found.steps] == pytest.approx([alone, together], rel=1e-14)
+    assert [step.value for step in found.steps] == pytest.approx([alone, together], rel=1e-14)
     assert found.members == (Member(0, 0.5), Member(1, 0.5))
 
 
@@ -76,7 +76,7 @@ def test_it_selects_what_a_plain_search_with_scikit_learns_losses_selects(task: 
     outputs, Y = drawn(task, n_candidates=6, m=50, seed=seed)
     found, expected = select_ensemble(outputs, Y, task, n_steps=12), plain_search(task, outputs, Y, n_steps=12)
     assert [step.candidate for step in found.steps] == [step.candidate for step in expected]
-    assert [step.cost for step in found.steps] == pytest.approx([step.cost for step in expected], rel=1e-12)
+    assert [step.value for step in found.steps] == pytest.approx([step.value for step in expected], rel=1e-12)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -86,7 +86,7 @@ def test_two_steps_are_near_the_best_of_all_pairs_that_hold_the_best_candidate(t
     best = min(range(8), key=lambda k: pairs[k, k])
     found = select_ensemble(outputs, Y, task, n_steps=2)
     assert found.steps[0].candidate == best
-    assert found.steps[-1].cost == pytest.approx(min(pairs[pair] for pair in pairs if best in pair), rel=1e-12)
+    assert found.steps[-1].value == pytest.approx(min(pairs[pair] for pair in pairs if best in pair), rel=1e-12)
 
 
 @given(
@@ -109,11 +109,11 @@ def test_weights_make_the_mean_whose_cost_is_stated_and_nothing_single_is_better
     assert len(found.members) <= len(found.steps) <= n_steps
     mean = np.tensordot(weights, outputs[[member.candidate for member in found.members]].astype("float64"), axes=1)
     tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
-    assert found.steps[-1].cost == pytest.approx(cost(task, mean, Y), rel=tolerance)
-    assert found.steps[0].cost == pytest.approx(
+    assert found.steps[-1].value == pytest.approx(cost(task, mean, Y), rel=tolerance)
+    assert found.steps[0].value == pytest.approx(
         min(cost(task, one.astype("float64"), Y) for one in outputs), rel=tolerance
     )
-    assert found.steps[-1].cost <= found.steps[0].cost
+    assert found.steps[-1].value <= found.steps[0].value
 
 
 def test_a_longer_selection_begins_as_a_shorter_one() -> None:
@@ -144,7 +144,7 @@ def test_more_examples_than_one_block_give_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("experiments.ensemble._BLOCK", 7)
     in_blocks = select_ensemble(outputs, Y, "multiclass", 6)
     assert in_blocks.members == whole.members
-    assert [step.cost for step in in_blocks.steps] == pytest.approx([step.cost for step in whole.steps], rel=1e-13)
+    assert [step.value for step in in_blocks.steps] == pytest.approx([step.value for step in whole.steps], rel=1e-13)
 
 
 def test_a_probability_of_zero_costs_what_scikit_learn_says_and_is_not_infinite() -> None:

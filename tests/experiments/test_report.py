@@ -122,7 +122,7 @@ def test_a_curve_begins_after_the_untrained_network_and_has_a_gap_where_it_is_no
 
 def test_a_sample_of_curves_names_each_end_once_and_draws_the_best_on_top():
     others = [trial(4), trial(5, "PRUNED"), trial(6), trial(7, "PRUNED", interrupted=True)]
-    figure = sample_curves(trial(), others, "cost")
+    figure = sample_curves(trial(), others, "validation_cost", "cost")
     assert [line.name for line in figure.data if line.showlegend is not False] == [
         "complete",
         "pruned",

@@ -432,7 +432,7 @@ def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(fini
     assert end.ensemble_scores == ensemble.scores
     assert end.ensemble_shares == [(share.number, share.weight) for share in ensemble.shares]
     assert end.ensemble_steps == list(ensemble.steps)
-    assert end.ensemble_out_of_fold == ensemble.out_of_fold_cost
+    assert end.ensemble_out_of_fold == ensemble.out_of_fold
     X = load_data(config).dataset.X_test
     for name, model in (
         ("small@candidate", ensemble.model),
@@ -448,9 +448,9 @@ def test_an_ensemble_beside_the_winner_is_kept_delivered_and_predicted_with(fini
 def test_the_ensemble_of_the_json_document_is_that_of_the_result(finished):
     result, _, directory = finished
     document = json.loads(json.dumps(result.to_dict()["ensemble"], allow_nan=False))
-    assert set(document) == {"trials", "out_of_fold_cost", "metrics", "ci95", "model"}
+    assert set(document) == {"trials", "out_of_fold", "metrics", "ci95", "model"}
     assert document["trials"] == [{"number": s.number, "weight": s.weight} for s in result.ensemble.shares]
-    assert document["out_of_fold_cost"] == result.ensemble.out_of_fold_cost <= result.ensemble.steps[0][1]
+    assert document["out_of_fold"] == result.ensemble.out_of_fold <= result.ensemble.steps[0][1]
     assert document["metrics"] == {score.name: score.value for score in result.ensemble.scores}
     assert document["ci95"] == {score.name: [score.low, score.high] for score in result.ensemble.scores}
     assert (directory / document["model"]).is_file()

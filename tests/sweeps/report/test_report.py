@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
+from engine.objectives import COST
 from experiments.errors import InputError
 from experiments.facts import CorrectedCost, Score, from_json, to_json
 from experiments.outbox import Outbox
@@ -174,10 +175,10 @@ def test_a_sample_holds_the_best_and_is_spread_over_the_sweep(study):
 
 def test_few_or_equal_trials_have_no_importances_and_no_warning(study):
     trials = [trial for trial in study[0].trials if trial.state == TrialState.COMPLETE]
-    assert importances(trials[:9]) == {}
-    assert list(importances(trials[:10])) != []
+    assert importances(trials[:9], COST) == {}
+    assert list(importances(trials[:10], COST)) != []
     equal = [optuna.trial.create_trial(params=t.params, distributions=t.distributions, value=1.0) for t in trials]
-    assert importances(equal) == {}
+    assert importances(equal, COST) == {}
 
 
 @pytest.mark.parametrize("n_trials", [1, 2, 9])

@@ -14,7 +14,7 @@ from engine.threads import one_blas_thread
 from engine.worker import Rung, initial_parameters, run_rung
 from experiments.estimate import estimate, mean_over_folds, of_means
 from sweeps.search import corrected
-from sweeps.search.corrected import corrected_cost, losses_of_folds
+from sweeps.search.corrected import corrected_value, losses_of_folds
 from sweeps.storage.kept_trials import KeptTrial
 from tests.engine.support.problem import Problem, random_problem
 from tests.sweeps.support.small_sweep import trial_of
@@ -70,7 +70,7 @@ def test_it_is_the_estimate_of_what_the_networks_say_of_the_examples_they_held_o
     both.sort(key=lambda one: one[0].best.cost)
     kept = [one for one, _ in both]
 
-    found = corrected_cost(kept[0].trial, kept, data, head, seed=5)
+    found = corrected_value(kept[0].trial, kept, data, head, seed=5)
 
     losses = np.stack([of_candidate for _, of_trial in both for of_candidate in of_trial])  # (K, F, m)
     is_held_out = problem.held_out.any(axis=0)
@@ -87,7 +87,7 @@ def test_it_is_the_estimate_of_what_the_networks_say_of_the_examples_they_held_o
 def made(number: int, value: float, state: TrialState = TrialState.COMPLETE, *, cost: float | None = None) -> KeptTrial:
     """A trial of two networks and binary answers of about that cost."""
     Z = np.random.default_rng(number).normal(size=(2, 1, 20)) + np.log(np.expm1(1 / value))
-    best = Best(40, value if cost is None else cost, np.zeros((2, 1)), None, Z)
+    best = Best(40, value if cost is None else cost, 0.0, np.zeros((2, 1)), None, Z)
     return KeptTrial(trial_of(number, state, value), best)
 
 
@@ -97,19 +97,19 @@ def data() -> TrainingData:
 
 
 def test_without_the_winner_or_without_any_trial_there_is_none(data: TrainingData) -> None:
-    assert corrected_cost(trial_of(0), [], data, "binary", 1) is None
-    assert corrected_cost(trial_of(0), [made(1, 0.5)], data, "binary", 1) is None
+    assert corrected_value(trial_of(0), [], data, "binary", 1) is None
+    assert corrected_value(trial_of(0), [made(1, 0.5)], data, "binary", 1) is None
 
 
 def test_a_single_example_that_is_held_out_says_nothing() -> None:
     alone = problem_of("binary", (1,)).data(reduced=False)
-    one = KeptTrial(trial_of(0), Best(40, 0.5, np.zeros((1, 1)), None, np.ones((1, 1, 1))))
-    assert corrected_cost(one.trial, [one], alone, "binary", 1) is None
+    one = KeptTrial(trial_of(0), Best(40, 0.5, 0.5, np.zeros((1, 1)), None, np.ones((1, 1, 1))))
+    assert corrected_value(one.trial, [one], alone, "binary", 1) is None
 
 
 def test_of_a_single_candidate_nothing_was_chosen(data: TrainingData) -> None:
     one = made(0, 0.5)
-    found = corrected_cost(one.trial, [one], data, "binary", 1)
+    found = corrected_value(one.trial, [one], data, "binary", 1)
     assert found is not None
     assert found.value == found.uncorrected
     assert found.interval[0] < found.value < found.interval[1]
@@ -118,8 +118,8 @@ def test_of_a_single_candidate_nothing_was_chosen(data: TrainingData) -> None:
 def test_of_two_held_out_examples_there_is_an_estimate() -> None:
     data = problem_of("binary", (1, 1)).data(reduced=False)
     logits = np.array([[[0.3]], [[-0.4]]])
-    one = KeptTrial(trial_of(0), Best(40, 0.5, np.zeros((2, 1)), None, logits), (2 * logits,))
-    found = corrected_cost(one.trial, [one], data, "binary", 1)
+    one = KeptTrial(trial_of(0), Best(40, 0.5, 0.5, np.zeros((2, 1)), None, logits), (2 * logits,))
+    found = corrected_value(one.trial, [one], data, "binary", 1)
     assert found is not None
     assert np.isfinite([found.value, *found.interval]).all()
 
@@ -128,10 +128,10 @@ def test_a_pruned_trial_that_is_better_could_not_be_chosen_and_a_worse_one_could
     data: TrainingData,
 ) -> None:
     winner, worse = made(0, 0.5), made(1, 0.52, TrialState.PRUNED)
-    alone = corrected_cost(winner.trial, [winner], data, "binary", 1)
-    with_better = corrected_cost(winner.trial, [winner, made(2, 0.4, TrialState.PRUNED)], data, "binary", 1)
+    alone = corrected_value(winner.trial, [winner], data, "binary", 1)
+    with_better = corrected_value(winner.trial, [winner, made(2, 0.4, TrialState.PRUNED)], data, "binary", 1)
     assert with_better == alone
-    assert corrected_cost(winner.trial, [winner, worse], data, "binary", 1) != alone
+    assert corrected_value(winner.trial, [winner, worse], data, "binary", 1) != alone
 
 
 def test_beside_a_winner_that_the_time_ended_a_better_one_that_the_pruner_ended_does_not_count_either(
@@ -140,26 +140,26 @@ def test_beside_a_winner_that_the_time_ended_a_better_one_that_the_pruner_ended_
     stopped = made(0, 0.5, TrialState.PRUNED)
     notes = replace(stopped.trial.notes, is_interrupted=True)
     winner = replace(stopped, trial=replace(stopped.trial, notes=notes))
-    alone = corrected_cost(winner.trial, [winner], data, "binary", 1)
-    assert corrected_cost(winner.trial, [winner, made(1, 0.4, TrialState.PRUNED)], data, "binary", 1) == alone
+    alone = corrected_value(winner.trial, [winner], data, "binary", 1)
+    assert corrected_value(winner.trial, [winner, made(1, 0.4, TrialState.PRUNED)], data, "binary", 1) == alone
 
 
 def test_where_no_trial_is_complete_the_pruned_ones_are_the_candidates(data: TrainingData) -> None:
     kept = [made(number, 0.5, TrialState.PRUNED) for number in range(3)]
-    assert corrected_cost(kept[0].trial, kept, data, "binary", 1) is not None
+    assert corrected_value(kept[0].trial, kept, data, "binary", 1) is not None
 
 
 def test_an_end_of_a_rung_whose_losses_are_not_finite_does_not_count(data: TrainingData) -> None:
     winner = made(0, 0.5)
     spoilt = replace(winner, rung_ends=(np.full_like(winner.best.logits, np.inf),))
     with np.errstate(invalid="ignore"):
-        found = corrected_cost(winner.trial, [spoilt], data, "binary", 1)
-    assert found == corrected_cost(winner.trial, [winner], data, "binary", 1)
+        found = corrected_value(winner.trial, [spoilt], data, "binary", 1)
+    assert found == corrected_value(winner.trial, [winner], data, "binary", 1)
 
 
 def test_the_seed_decides_the_resamples(data: TrainingData) -> None:
     kept = [made(number, 0.5) for number in range(5)]
-    first, again, other = (corrected_cost(kept[0].trial, kept, data, "binary", seed) for seed in (1, 1, 2))
+    first, again, other = (corrected_value(kept[0].trial, kept, data, "binary", seed) for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -171,10 +171,10 @@ def test_many_examples_have_fewer_resamples_and_too_many_no_estimate(
     one = made(0, 0.5)
     for draws in (10_000_000, 40 * 500, 40):
         monkeypatch.setattr(corrected, "MAX_DRAWS", draws)
-        corrected_cost(one.trial, [one], data, "binary", 1)
+        corrected_value(one.trial, [one], data, "binary", 1)
     assert asked == [1000, 500, 100]
     monkeypatch.setattr(corrected, "MAX_EXAMPLES", 39)
-    corrected_cost(one.trial, [one], data, "binary", 1)
+    corrected_value(one.trial, [one], data, "binary", 1)
     assert len(asked) == 3
 
 

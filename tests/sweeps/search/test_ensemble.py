@@ -153,8 +153,8 @@ def test_weights_sum_to_1_and_the_cost_is_that_of_the_weighted_mean_by_scikit_le
         probabilities = (mean.T if len(mean) > 1 else np.stack([1 - mean[0], mean[0]], axis=1))[is_held_out]
         probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32, to the last digit of float64
         cost = log_loss(dataset.y_train[is_held_out], probabilities)
-    assert ensemble.out_of_fold_cost == pytest.approx(cost, rel=1e-5)
-    assert ensemble.out_of_fold_cost <= ensemble.steps[0][1]
+    assert ensemble.out_of_fold == pytest.approx(cost, rel=1e-5)
+    assert ensemble.out_of_fold <= ensemble.steps[0][1]
 
 
 def test_one_network_of_less_data_than_the_winners_is_not_recommended(ended: Ended) -> None:

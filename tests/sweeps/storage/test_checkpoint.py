@@ -35,6 +35,7 @@ def running_trial(
         average=drawn(3, 40) if is_averaged else None,
         best=Best(
             iteration=17,
+            value=2 / 3,
             cost=1 / 3,
             theta=drawn(3, 40),
             settled=generator.standard_normal((3, 4, 7)) if is_reduced else None,
@@ -45,9 +46,9 @@ def running_trial(
     )
     trial.curves = [
         Curve(
-            (0, 4, 10), *generator.standard_normal((4, 3, 3)), None, generator.standard_normal((3, 1, 5), np.float32)
+            (0, 4, 10), *generator.standard_normal((5, 3, 3)), None, generator.standard_normal((3, 1, 5), np.float32)
         ),
-        Curve((17, 30), *generator.standard_normal((4, 2, 3)), None),
+        Curve((17, 30), *generator.standard_normal((5, 2, 3)), None),
     ]
     trial.training_seconds = 0.25
     return trial

@@ -25,6 +25,7 @@ def ended(
     generator = np.random.default_rng(number)
     best = Best(
         iteration=40,
+        value=0.0 if value is None else value,
         cost=0.0 if value is None else value,
         theta=generator.standard_normal((2, 9), np.float32),
         settled=generator.standard_normal((2, 3, 7)) if number % 2 else None,
