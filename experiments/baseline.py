@@ -54,11 +54,14 @@ class BaselineFits:
     """
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
-        self._n_folds = len(prepared.held_out)
-        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
+        self._prepared, self._n_folds = prepared, len(prepared.held_out)
+        self._fits: list[Callable[[PreparedData], Any]] = [
+            partial(_scored, seed=seed, threshold=threshold, objective=objective)
+        ]
         for held_out in prepared.held_out:  # of the constant, then of the linear model
             self._fits += [
-                partial(_value_of_fold, prepared, held_out, model, objective) for model in _models(prepared, seed)
+                partial(_value_of_fold, held_out=held_out, model=model, objective=objective)
+                for model in _models(prepared, seed)
             ]
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
@@ -88,14 +91,14 @@ class BaselineFits:
         self._is_over.set()
 
     def _run(self) -> None:
-        for fit in self._fits:
-            if self._is_over.is_set():
-                return
-            try:
-                self._results.append(fit())
-            except Exception as error:  # whoever waits is told
-                self._error = error
-                return
+        try:
+            prepared = _in_span(self._prepared)
+            for fit in self._fits:
+                if self._is_over.is_set():
+                    return
+                self._results.append(fit(prepared))
+        except Exception as error:  # whoever waits is told
+            self._error = error
 
     def _mean(self, values: list[float]) -> float | None:
         mean = float(np.mean(values)) if len(values) == self._n_folds else math.nan
@@ -130,6 +133,19 @@ def fitted_meanwhile(
             yield fits
         finally:
             fits.stop()
+
+
+def _in_span(prepared: PreparedData) -> PreparedData:
+    """The same examples in coordinates of their span, where features are more than they: the same models, sooner.
+
+    What penalizes the squared length of the weights has them in the span of the examples that it is fitted to, so what
+    is orthogonal to all of them, of test examples too, says nothing (Hastie, Tibshirani, Friedman 2009, 18.3.5).
+    """
+    X = prepared.X
+    if X.shape[0] <= X.shape[1]:
+        return prepared
+    Q, R = np.linalg.qr(X)
+    return replace(prepared, X=R, X_test=Q.T @ prepared.X_test)
 
 
 def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:

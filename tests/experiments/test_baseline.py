@@ -120,11 +120,11 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, n_free: int) -> None:
         self.n_begun, self.is_open, fit = 0, threading.Event(), LogisticRegression.fit
 
-        def gated(model: LogisticRegression, X: np.ndarray, y: np.ndarray) -> LogisticRegression:
+        def gated(model: LogisticRegression, X: np.ndarray, y: np.ndarray, **weights: object) -> LogisticRegression:
             self.n_begun += 1
             if self.n_begun > n_free:
                 assert self.is_open.wait(30)
-            return fit(model, X, y)
+            return fit(model, X, y, **weights)
 
         monkeypatch.setattr(LogisticRegression, "fit", gated)
 
@@ -170,7 +170,7 @@ def test_an_interrupt_ends_the_wait_and_no_further_fit_begins(monkeypatch: pytes
 
 
 def test_what_goes_wrong_in_a_fit_is_told_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LogisticRegression, "fit", lambda *_: 1 / 0)
+    monkeypatch.setattr(LogisticRegression, "fit", lambda *_, **__: 1 / 0)
     with fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits, pytest.raises(ZeroDivisionError):
         fits.wait()
 
@@ -185,3 +185,24 @@ def test_regressions_that_do_not_converge_warn_nobody_and_the_filters_are_as_bef
     assert warnings.filters == before
     with pytest.raises(ConvergenceWarning):
         warnings.warn("as before", ConvergenceWarning, stacklevel=1)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_of_more_features_than_examples_they_are_the_models_that_scikit_learn_fits_to_the_features(
+    tmp_path, task
+) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 90))
+    y = X[:, 0] + X[:, 1] if task == "regression" else (X[:, 0] > 0) + (task == "multiclass") * (X[:, 1] > 0)
+    np.savez(tmp_path / "wide.npz", X=X, y=y)
+    prepared = prepare(load_dataset("wide.npz", task=task, directory=tmp_path), folds=3)
+    linear = baselines(prepared, seed=0)[1]
+    dataset = prepared.dataset
+    if task == "regression":
+        fitted = Ridge().fit(prepared.X.T, prepared.Y[0])
+        predicted = prepared.target_scaling.to_original(fitted.predict(prepared.X_test.T))
+        assert linear.scores["rmse"] == pytest.approx(np.sqrt(np.mean((predicted - dataset.y_test) ** 2)), rel=1e-9)
+        return
+    fitted = LogisticRegression(max_iter=10_000, tol=1e-8).fit(prepared.X.T, dataset.y_train)
+    cost = log_loss(dataset.y_test, fitted.predict_proba(prepared.X_test.T), labels=fitted.classes_)
+    assert linear.scores["log_loss"] == pytest.approx(cost, rel=2e-3)  # each converges as far as its gradient is 1e-4
