@@ -128,22 +128,14 @@ def interval_95(
         (low, high) under the names of `scores`; (nan, nan) for a mean over a single example, which says nothing about
         its own spread.
     """
-    predicted = _predicted(task, y_true, predictions, threshold)
-    of_own: dict[str, tuple[float, float]] = {}
-    if not objective.is_cost and objective.name not in ("accuracy", "roc_auc", "rmse", "r2"):
-        own = _of_objective(objective, task, y_true, predictions)
-        of_own[objective.name] = _of_resamples(own, len(y_true), seed, weights)
     if weights is not None:
-        return of_own | _of_weighted(task, y_true, predictions, seed, threshold, weights)
-    if task == "regression":
-        arrays = (y_true, predicted)
-        return of_own | {name: _bootstrapped(of, arrays, seed) for name, of in (("rmse", _rmse), ("r2", _r2))}
-    n_right = int((predicted == y_true).sum())
-    losses = -np.log(_of_true_class(y_true, predictions))
-    intervals = {"accuracy": _wilson(n_right, len(y_true)), "log_loss": _interval_of_mean(losses, seed)}
-    if _has_an_order(task, y_true):
-        intervals["roc_auc"] = _interval_of_auc(y_true == 1, predictions[-1])
-    return of_own | intervals
+        intervals = _of_weighted(task, y_true, predictions, seed, threshold, weights)
+    else:
+        intervals = _of_unweighted(task, y_true, predictions, seed, threshold)
+    if objective.is_cost or objective.name in intervals:
+        return intervals
+    own = _of_objective(objective, task, y_true, predictions)
+    return {objective.name: _of_resamples(own, len(y_true), seed, weights), **intervals}
 
 
 def decided(task: Task, predictions: NDArray[np.floating], threshold: float | None = None) -> NDArray[Any]:
@@ -178,6 +170,22 @@ def _of_objective(
     return partial(replace(objective, unit=1.0).of, A, Y)
 
 
+def _of_unweighted(
+    task: Task, y_true: NDArray[Any], predictions: NDArray[np.floating], seed: int, threshold: float | None
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the usual scores."""
+    predicted = _predicted(task, y_true, predictions, threshold)
+    if task == "regression":
+        arrays = (y_true, predicted)
+        return {name: _bootstrapped(of, arrays, seed) for name, of in (("rmse", _rmse), ("r2", _r2))}
+    n_right = int((predicted == y_true).sum())
+    losses = -np.log(_of_true_class(y_true, predictions))
+    intervals = {"accuracy": _wilson(n_right, len(y_true)), "log_loss": _interval_of_mean(losses, seed)}
+    if _has_an_order(task, y_true):
+        intervals["roc_auc"] = _interval_of_auc(y_true == 1, predictions[-1])
+    return intervals
+
+
 def _of_weighted(
     task: Task,
     y_true: NDArray[Any],
@@ -186,7 +194,7 @@ def _of_weighted(
     threshold: float | None,
     weights: FloatArray,
 ) -> dict[str, tuple[float, float]]:
-    """Intervals of the usual scores where examples have weights."""
+    """The same where examples have weights."""
     names = ["rmse", "r2"] if task == "regression" else ["accuracy"]
     names += ["roc_auc"] if _has_an_order(task, y_true) else []
     statistics = {

@@ -10,8 +10,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_squared_error
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
+from engine.objectives import Objective
 from experiments import baseline
 from experiments.baseline import Baseline, fitted_meanwhile
 from experiments.dataset import load_dataset
@@ -206,3 +207,17 @@ def test_of_more_features_than_examples_they_are_the_models_that_scikit_learn_fi
     fitted = LogisticRegression(max_iter=10_000, tol=1e-8).fit(prepared.X.T, dataset.y_train)
     cost = log_loss(dataset.y_test, fitted.predict_proba(prepared.X_test.T), labels=fitted.classes_)
     assert linear.scores["log_loss"] == pytest.approx(cost, rel=2e-3)  # each converges as far as its gradient is 1e-4
+
+
+@pytest.mark.parametrize(("train", "name"), [("sklearn:breast_cancer", "f1"), ("sklearn:diabetes", "r2")])
+def test_the_value_of_another_objective_out_of_fold_is_scikit_learn_s_cross_validation(train, name) -> None:
+    prepared = prepare(load_dataset(train), folds=3)
+    with fitted_meanwhile(prepared, 0, objective=Objective(name)) as fits:
+        linear = fits.wait()[1]
+    is_number = name == "r2"
+    y = prepared.Y[0] if is_number else prepared.dataset.y_train
+    split = [(np.flatnonzero(~held), np.flatnonzero(held)) for held in prepared.held_out]
+    model = Ridge() if is_number else LogisticRegression(max_iter=10_000)
+    expected = cross_val_score(model, prepared.X.T, y, cv=split, scoring=name).mean()
+    assert linear.out_of_fold == pytest.approx(expected, rel=1e-6)
+    assert name in linear.scores

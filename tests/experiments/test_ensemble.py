@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, mean_squared_error
 
+from engine.objectives import Objective
 from experiments.dataset import Task
 from experiments.ensemble import Member, Step, select_ensemble
 
@@ -164,3 +165,30 @@ def test_what_does_not_fit_is_an_error() -> None:
     outputs[1, 0, 4] = np.nan
     with pytest.raises(ValueError, match="candidate 1: some of its outputs are not finite"):
         select_ensemble(outputs, Y, "regression", 3)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "balanced_cost", "f1"])
+def test_another_objective_decides_each_step_by_its_value_of_the_mean(name):
+    rng = np.random.default_rng(4)
+    Y = (rng.random((1, 60)) < 0.3).astype(float)
+    outputs = np.clip(0.5 * Y + 0.5 * rng.random((6, 1, 60)), 0.01, 0.99)
+    objective = Objective(name)
+    found = select_ensemble(outputs, Y, "binary", 5, objective=objective)
+    chosen: list[int] = []
+    for step in found.steps:
+        values = [objective.of(outputs[[*chosen, k]].mean(axis=0), Y) for k in range(6)]
+        best = min(range(6), key=lambda k: objective.ordered(values[k]))
+        assert (step.candidate, step.value) == (best, pytest.approx(values[best], rel=1e-12))
+        chosen.append(best)
+    assert objective.ordered(found.steps[-1].value) == min(objective.ordered(step.value) for step in found.steps)
+
+
+def test_examples_of_weight_2_decide_as_two_examples():
+    rng = np.random.default_rng(5)
+    times = rng.integers(1, 4, 40)
+    Y, outputs = rng.integers(0, 2, (1, 40)).astype(float), rng.random((5, 1, 40)).clip(0.05, 0.95)
+    weighted = select_ensemble(outputs, Y, "binary", 4, weights=times.astype(float))
+    repeat = np.repeat(np.arange(40), times)
+    repeated = select_ensemble(outputs[:, :, repeat], Y[:, repeat], "binary", 4)
+    assert weighted.members == repeated.members
+    assert [step.value for step in weighted.steps] == pytest.approx([step.value for step in repeated.steps], rel=1e-12)

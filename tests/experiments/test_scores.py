@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, r2_score, roc_auc_score, root_mean_squared_error
 
+from engine.objectives import OBJECTIVES, Objective
 from experiments import scores as module
 from experiments.scores import decided, interval_95, scores
 
@@ -218,3 +219,37 @@ def test_the_accuracy_of_one_example_says_little_and_its_log_loss_nothing(right:
     low, high = intervals["accuracy"]
     assert high - low > 0.7
     assert np.isnan(intervals["log_loss"]).all()
+
+
+TASKS = {"classes": ["binary", "multiclass"], "numbers": ["regression"]}
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    ("task", "name"), [(task, name) for name, of in OBJECTIVES.items() for task in TASKS.get(of.kind or "", [])]
+)
+def test_the_score_of_an_objective_is_there_once_within_its_interval(task: str, name: str, is_weighted: bool) -> None:
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=60) if task == "regression" else rng.integers(0, 3 if task == "multiclass" else 2, 60)
+    predictions = (y + rng.normal(size=60))[np.newaxis] if task == "regression" else rng.random((1, 60))
+    if task == "multiclass":
+        predictions = rng.dirichlet([1, 1, 1], 60).T
+    weights = rng.uniform(0.5, 2, 60) if is_weighted else None
+    judged = {"objective": Objective(name), "weights": weights}
+    found = scores(task, y, predictions, **judged)
+    intervals = interval_95(task, y, predictions, 1, **judged)
+    assert set(found) == set(intervals)
+    for score, (low, high) in intervals.items():
+        assert low <= found[score] <= high
+    usual = scores(task, y, predictions, weights=weights)
+    assert {key: value for key, value in found.items() if key in usual} == usual
+    assert set(found) - set(usual) == {name} - set(usual)
+
+
+def test_weights_of_2_are_examples_twice() -> None:
+    rng = np.random.default_rng(8)
+    y, p, times = rng.integers(0, 2, 50), rng.random((1, 50)), rng.integers(1, 4, 50)
+    repeat = np.repeat(np.arange(50), times)
+    assert scores("binary", y, p, weights=times.astype(float)) == pytest.approx(
+        scores("binary", y[repeat], p[:, repeat]), rel=1e-12
+    )
