@@ -149,10 +149,10 @@ def test_a_large_study_is_sampled_and_the_page_says_so(tmp_path):
 
 def test_the_line_of_the_best_is_that_of_all_trials_however_few_are_drawn(study, monkeypatch):
     trials = study[0].trials
-    whole = optimization_history(trials).data[1]
+    whole = optimization_history(trials, COST).data[1]
     monkeypatch.setattr(optuna_figures, "N_POINTS", 4)
     complete = {trial.number: trial.value for trial in trials if trial.state == TrialState.COMPLETE}
-    few = optimization_history(trials)
+    few = optimization_history(trials, COST)
     assert len(few.data[0].x) == 4
     line = few.data[1]
     assert line.line.shape == "hv"
@@ -164,13 +164,13 @@ def test_the_line_of_the_best_is_that_of_all_trials_however_few_are_drawn(study,
 
 def test_a_sample_holds_the_best_and_is_spread_over_the_sweep(study):
     trials = [trial for trial in study[0].trials if trial.value is not None]
-    chosen = sample(trials, 20)
+    chosen = sample(trials, 20, COST)
     assert len({trial.number for trial in chosen}) == 20
     assert chosen == sorted(chosen, key=lambda trial: trial.number)
     best = sorted(trials, key=lambda trial: trial.value)[:5]
     assert {trial.number for trial in best} <= {trial.number for trial in chosen}
     assert max(np.diff([trial.number for trial in chosen])) < 12
-    assert sample(trials, 1000) == trials
+    assert sample(trials, 1000, COST) == trials
 
 
 def test_few_or_equal_trials_have_no_importances_and_no_warning(study):
@@ -190,7 +190,7 @@ def test_the_smallest_studies_have_a_page(tmp_path, n_trials):
 
 def test_a_snapshot_hands_out_the_trials_themselves(study):
     trials = study[0].trials
-    live = snapshot(trials)
+    live = snapshot(trials, COST)
     assert all(a is b for a, b in zip(live.trials, trials, strict=True))
     assert [t.number for t in live.get_trials(states=(TrialState.PRUNED,))] == [
         t.number for t in trials if t.state == TrialState.PRUNED
@@ -398,4 +398,4 @@ def test_a_page_without_an_ensemble_or_a_corrected_cost_says_nothing_of_them(pag
 def test_the_corrected_cost_is_on_the_first_screen(tmp_path):
     page = with_end(tmp_path, corrected=CorrectedCost(0.0791, 0.051, 0.112))
     tiles, _, _ = page.text.partition("What won")
-    assert "0.0791 that cost, corrected for being the best of 30 trials; 95 % interval 0.051 to 0.112" in tiles
+    assert "0.0791 that value, corrected for being the best of 30 trials; 95 % interval 0.051 to 0.112" in tiles

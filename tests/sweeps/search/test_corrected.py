@@ -67,7 +67,7 @@ def test_it_is_the_estimate_of_what_the_networks_say_of_the_examples_they_held_o
     problem = problem_of(head, sizes)
     data = problem.data(reduced=False)
     both = [trained(problem, data, number) for number in range(4)]
-    both.sort(key=lambda one: one[0].best.cost)
+    both.sort(key=lambda one: one[0].best.value)
     kept = [one for one, _ in both]
 
     found = corrected_value(kept[0].trial, kept, data, head, seed=5)
@@ -167,7 +167,7 @@ def test_many_examples_have_fewer_resamples_and_too_many_no_estimate(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(corrected, "estimate", lambda *_, n_resamples: asked.append(n_resamples))
+    monkeypatch.setattr(corrected, "estimate", lambda *_, n_resamples, **__: asked.append(n_resamples))
     one = made(0, 0.5)
     for draws in (10_000_000, 40 * 500, 40):
         monkeypatch.setattr(corrected, "MAX_DRAWS", draws)

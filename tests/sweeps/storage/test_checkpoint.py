@@ -125,7 +125,7 @@ def test_another_studys_file_is_ignored(tmp_path: Path) -> None:
     assert restored.state is None
 
 
-@pytest.mark.parametrize("version", [1, 2, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 5])
 def test_a_file_of_another_format_is_ignored(tmp_path: Path, version: int) -> None:
     path = tmp_path / "checkpoint.h5"
     interrupt_after_update(path, "a/1", [running_trial()])
@@ -179,6 +179,6 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     interrupt_after_update(tmp_path / "checkpoint.h5", "a/1", [running_trial()])
 
     with h5py.File(tmp_path / "checkpoint.h5") as file:
-        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 3, "study": "a/1"}
+        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 4, "study": "a/1"}
         assert list(file) == ["trial-0012"]
         assert file["trial-0012"].attrs["iteration"] == 30
