@@ -1,0 +1,76 @@
+"""Processes forked from one that has imported all that a sweep and its delivery to MLflow import.
+
+Starting Python and importing scikit-learn and MLflow takes six seconds of a core, twice for each sweep of a test: once
+for the command, once for the delivery. `multiprocessing`'s fork server imports it once, and each process that it forks
+is as any other: it has its own folder, environment, signals and exit code, and talks to a real MLflow. What it does not
+show is how Python starts: that is for `CommandLine.start`, and for `tests/sweeps/recording/test_delivery_process.py`.
+"""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from pathlib import Path
+from signal import SIGKILL
+
+import sweeps.recording.delivery_process
+from sweeps.execution.spawning import start_of_ours
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.sweeps.support.warm_imports"])
+LONGEST_SECONDS = 180.0
+
+
+def run_command(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """`python -m sweeps` with these arguments, in a process group of its own; finished, whatever its exit code."""
+    (out, its_out), (err, its_err) = CONTEXT.Pipe(duplex=False), CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_command, args=(arguments, directory, dict(environment), its_out, its_err))
+    with start_of_ours():
+        process.start()
+    its_out.close()
+    its_err.close()
+    with ThreadPoolExecutor(2) as readers:
+        said = readers.map(_all_of, (out, err))
+        process.join(LONGEST_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, SIGKILL)
+        stdout, stderr = said
+    assert process.exitcode is not None, f"{arguments}: not over after {LONGEST_SECONDS} s; it said {stderr}"
+    return subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
+
+
+def fork_deliveries() -> None:
+    """From here on, each delivery of this process to MLflow is forked from the one that is warm."""
+    sweeps.recording.delivery_process._CONTEXT = CONTEXT
+
+
+def _all_of(pipe: Connection) -> str:
+    with pipe, open(pipe.fileno(), encoding="utf-8", closefd=False) as file:
+        return file.read()
+
+
+def _command(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], out: Connection, err: Connection
+) -> None:
+    """Life of the process; its exit code is what `main` leaves with."""
+    from sweeps.cli import main
+
+    os.setsid()
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    out.close()
+    err.close()
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    sys.argv = ["sweeps", *arguments]
+    forkserver._forkserver.ensure_running = lambda: None  # it is, as long as our parent; we would start another
+    fork_deliveries()
+    main()
