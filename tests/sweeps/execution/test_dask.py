@@ -429,11 +429,10 @@ class TestASchedulerThatIsNotThere:
 
 
 class TestTheCommandLine:
-    def test_a_sweep_on_a_cluster_is_the_sweep_in_one_process(self, cluster, client, tmp_path):
+    def test_a_sweep_on_a_cluster_is_the_sweep_in_one_process(self, cluster, client, tmp_path, with_store):
         tables = []
         for name, options in (("serial", ()), ("dask", ("--executor", "dask", "--scheduler", cluster.address))):
-            (tmp_path / name).mkdir()
-            command_line = CommandLine(tmp_path / name)
+            command_line = CommandLine(with_store(tmp_path / name))
             done = command_line.run("run", command_line.write(values=changed(IRIS, sweep={"n_trials": 8})), *options)
             assert done.returncode == 0, done.stderr
             assert (f"Dask at {cluster.address}: 3 workers.\n" in done.stderr) == (name == "dask")

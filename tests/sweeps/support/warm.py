@@ -10,26 +10,36 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import chdir, contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
+
 import sweeps.recording.delivery_process
 from sweeps.execution.spawning import start_of_ours
+from tests.conftest import REPOSITORY
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.sweeps.support.warm_imports"])
 LONGEST_SECONDS = 180.0
 
 
+def warm_up() -> None:
+    """Start the one that is forked from, unless it is there: it takes seconds, and whoever needs it first waits."""
+    with chdir(REPOSITORY), start_of_ours():  # it finds our packages where it starts
+        forkserver.ensure_running()
+
+
 def run_command(
     arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """`python -m sweeps` with these arguments, in a process group of its own; finished, whatever its exit code."""
+    warm_up()
     (out, its_out), (err, its_err) = CONTEXT.Pipe(duplex=False), CONTEXT.Pipe(duplex=False)
     process = CONTEXT.Process(target=_command, args=(arguments, directory, dict(environment), its_out, its_err))
     with start_of_ours():
@@ -46,9 +56,12 @@ def run_command(
     return subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
 
 
-def fork_deliveries() -> None:
-    """From here on, each delivery of this process to MLflow is forked from the one that is warm."""
-    sweeps.recording.delivery_process._CONTEXT = CONTEXT
+@contextmanager
+def forked_deliveries() -> Iterator[None]:
+    """While entered, each delivery of this process to MLflow is forked from the one that is warm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeps.recording.delivery_process, "_CONTEXT", CONTEXT)
+        yield
 
 
 def _all_of(pipe: Connection) -> str:
@@ -72,5 +85,5 @@ def _command(
     os.chdir(directory)
     sys.argv = ["sweeps", *arguments]
     forkserver._forkserver.ensure_running = lambda: None  # it is, as long as our parent; we would start another
-    fork_deliveries()
-    main()
+    with forked_deliveries():
+        main()
