@@ -50,7 +50,7 @@ SEARCH = {
 
 
 @pytest.fixture
-def folder(tmp_path, with_store):
+def folder(tmp_path, with_store, no_figures):
     """A working directory that already has its mlflow.db."""
     return with_store(tmp_path / "work")
 

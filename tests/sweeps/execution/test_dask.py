@@ -152,8 +152,9 @@ class TestARunningScheduler:
         assert n_packed == 1
         assert not any(client.run(there.names_of_data).values())
 
+    @pytest.mark.usefixtures("warm_deliveries")
     def test_two_folders_that_start_one_sweep_in_one_second_keep_their_data_apart(
-        self, cluster, client, tmp_path, monkeypatch
+        self, cluster, client, tmp_path, monkeypatch, with_store
     ):
         monkeypatch.setattr(
             "sweeps.storage.workspace.Workspace.new_study_name", lambda self, name: f"{name}/20261125-020000"
@@ -167,7 +168,7 @@ class TestARunningScheduler:
 
         config = small_config(execution={"executor": "dask", "scheduler": cluster.address})
         for folder in ("one", "two", "one"):
-            (tmp_path / folder).mkdir(exist_ok=True)
+            with_store(tmp_path / folder)
             with pytest.raises(KeyboardInterrupt, match=r"^$"):
                 run_sweep(config, directory=tmp_path / folder, progress=Looking())
         (first,), (second,), (again,) = found

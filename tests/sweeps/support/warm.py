@@ -4,6 +4,7 @@ Starting Python and importing scikit-learn and MLflow takes six seconds of a cor
 for the command, once for the delivery. `multiprocessing`'s fork server imports it once, and each process that it forks
 is as any other: it has its own folder, environment, signals and exit code, and talks to a real MLflow. What it does not
 show is how Python starts: that is for `CommandLine.start`, and for `tests/sweeps/recording/test_delivery_process.py`.
+Nor does the page of a sweep that is forked have figures: those are for `tests/sweeps/report/`.
 """
 
 import multiprocessing
@@ -12,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager, suppress
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +22,7 @@ from signal import SIGKILL
 import pytest
 
 import sweeps.recording.delivery_process
+import sweeps.report.figures
 from sweeps.execution.spawning import start_of_ours
 from tests.conftest import REPOSITORY
 
@@ -64,6 +66,14 @@ def forked_deliveries() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def pages_without_figures() -> Iterator[None]:
+    """While entered, the page at the end of a sweep has no figures of its trials, which take half a second to draw."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeps.report.figures, "sections", lambda study: [])
+        yield
+
+
 def _all_of(pipe: Connection) -> str:
     with pipe, open(pipe.fileno(), encoding="utf-8", closefd=False) as file:
         return file.read()
@@ -85,5 +95,5 @@ def _command(
     os.chdir(directory)
     sys.argv = ["sweeps", *arguments]
     forkserver._forkserver.ensure_running = lambda: None  # it is, as long as our parent; we would start another
-    with forked_deliveries():
+    with forked_deliveries(), pages_without_figures() if arguments[0] == "run" else nullcontext():
         main()
