@@ -167,8 +167,9 @@ class TestARunningScheduler:
                 raise KeyboardInterrupt
 
         config = small_config(execution={"executor": "dask", "scheduler": cluster.address})
-        for folder in ("one", "two", "one"):
+        for folder in ("one", "two"):
             with_store(tmp_path / folder)
+        for folder in ("one", "two", "one"):
             with pytest.raises(KeyboardInterrupt, match=r"^$"):
                 run_sweep(config, directory=tmp_path / folder, progress=Looking())
         (first,), (second,), (again,) = found
