@@ -34,6 +34,8 @@ _LATEST_START_SECONDS = 3.0
 _LOOK_SECONDS = 0.5
 """How often to look whether there is an error to tell of."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_CONTEXT = multiprocessing.get_context("spawn")
+"""How the process starts; the tests fork it from one that has imported MLflow already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,8 @@ class DeliveryProcess:
     def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
         self._outbox = outbox
         self._tracking_uri = tracking_uri
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(
             target=_serve, args=(theirs, outbox.path, tracking_uri), name="mlflow-delivery", daemon=True
         )
         with start_of_ours(), _signals_kept_back():  # it inherits the latter: Ctrl-C is the coordinator's to answer

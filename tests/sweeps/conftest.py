@@ -15,6 +15,7 @@ from tests.sweeps.support.disk import events
 from tests.sweeps.support.lives import Template, trace_file
 from tests.sweeps.support.outcomes import Undisturbed, make_folder, outcome
 from tests.sweeps.support.storages import STORAGES, Place
+from tests.sweeps.support.warm import forked_deliveries, pages_without_figures, warm_up
 
 
 @pytest.fixture(params=STORAGES)
@@ -30,6 +31,21 @@ def quiet_optuna() -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield
     optuna.logging.set_verbosity(verbosity)
+
+
+@pytest.fixture(scope="module")
+def warm_deliveries() -> Iterator[None]:
+    """For modules that run sweeps in this process: MLflow is told by a process that has imported it already."""
+    warm_up()
+    with forked_deliveries():
+        yield
+
+
+@pytest.fixture
+def no_figures() -> Iterator[None]:
+    """For tests that run sweeps in this process and do not look at their pages."""
+    with pages_without_figures():
+        yield
 
 
 @pytest.fixture(scope="session")

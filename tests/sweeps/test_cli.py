@@ -45,7 +45,7 @@ def bare(tmp_path):
 def finished(tmp_path_factory, with_store):
     """A folder with one finished sweep, and what `run --json` said."""
     here = CommandLine(with_store(tmp_path_factory.mktemp("cli") / "finished"))
-    return here, here.run("run", here.write(), "--json", "--quiet")
+    return here, here.run_anew("run", here.write(), "--json", "--quiet")  # also what MLflow says while it starts
 
 
 def assert_message(done, message, exit_code=2):
@@ -336,7 +336,7 @@ def test_validate_notices_a_database_that_does_not_answer_and_makes_none(bare):
 
 def test_validate_notices_a_package_that_is_missing(bare, tmp_path):
     (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError('gone', name='distributed')\n")
-    done = bare.run(
+    done = bare.run_anew(
         "validate",
         bare.write(values=changed(IRIS, execution={"executor": "dask"})),
         PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}",
@@ -422,7 +422,7 @@ def test_a_full_folder_for_temporary_files_does_not_matter(small_disk, sweeps):
     """The data for worker processes are in the study's folder, and gone with the workers."""
     fill(small_disk, 20480)
     values = changed(IRIS, data={"train": "sklearn:digits"}, execution={"executor": "processes"})
-    done = sweeps.run("run", sweeps.write(values=values), "--quiet", TMPDIR=str(small_disk))
+    done = sweeps.run_anew("run", sweeps.write(values=values), "--quiet", TMPDIR=str(small_disk))
     assert done.returncode == 0, done.stderr
     assert not [path for path in small_disk.iterdir() if path.is_dir()]
     assert not list(sweeps.directory.glob(".sweeps/*/*/worker-data-*"))
@@ -433,7 +433,7 @@ def test_a_file_that_may_not_grow_is_told_like_a_full_disk(sweeps, finished):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limit[1]))
     try:
-        done = sweeps.run("run", name, "--quiet")
+        done = sweeps.run_anew("run", name, "--quiet")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert_message(done, "the disk is full")
@@ -465,7 +465,7 @@ def test_exit_3_when_every_trial_diverges(sweeps):
 
 def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps, finished):
     name = sweeps.write(values=changed(IRIS, tracking={"uri": "${SWEEPS_TRACKING}"}))
-    done = sweeps.run("run", name, "--json", "--quiet", SWEEPS_TRACKING="http://127.0.0.1:9")
+    done = sweeps.run_anew("run", name, "--json", "--quiet", SWEEPS_TRACKING="http://127.0.0.1:9")
     assert done.returncode == 4
     document = json.loads(done.stdout)
     said = f"{N_TRIALS + 2} facts are not in MLflow yet: {document['mlflow']['error']}\n"

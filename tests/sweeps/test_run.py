@@ -39,6 +39,8 @@ from tests.support.sql import query
 from tests.sweeps.support.command_line import mlflow_runs
 from tests.sweeps.support.small_sweep import small_config, table
 
+pytestmark = pytest.mark.usefixtures("warm_deliveries")
+
 SEARCH = {
     "learning_rate": {"low": 1e-2, "high": 1.0, "log": True},
     "n_iterations": {"low": 10, "high": 60},
@@ -48,7 +50,7 @@ SEARCH = {
 
 
 @pytest.fixture
-def folder(tmp_path, with_store):
+def folder(tmp_path, with_store, no_figures):
     """A working directory that already has its mlflow.db."""
     return with_store(tmp_path / "work")
 

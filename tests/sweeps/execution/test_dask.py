@@ -152,8 +152,9 @@ class TestARunningScheduler:
         assert n_packed == 1
         assert not any(client.run(there.names_of_data).values())
 
+    @pytest.mark.usefixtures("warm_deliveries")
     def test_two_folders_that_start_one_sweep_in_one_second_keep_their_data_apart(
-        self, cluster, client, tmp_path, monkeypatch
+        self, cluster, client, tmp_path, monkeypatch, with_store
     ):
         monkeypatch.setattr(
             "sweeps.storage.workspace.Workspace.new_study_name", lambda self, name: f"{name}/20261125-020000"
@@ -166,8 +167,9 @@ class TestARunningScheduler:
                 raise KeyboardInterrupt
 
         config = small_config(execution={"executor": "dask", "scheduler": cluster.address})
+        for folder in ("one", "two"):
+            with_store(tmp_path / folder)
         for folder in ("one", "two", "one"):
-            (tmp_path / folder).mkdir(exist_ok=True)
             with pytest.raises(KeyboardInterrupt, match=r"^$"):
                 run_sweep(config, directory=tmp_path / folder, progress=Looking())
         (first,), (second,), (again,) = found
@@ -429,11 +431,10 @@ class TestASchedulerThatIsNotThere:
 
 
 class TestTheCommandLine:
-    def test_a_sweep_on_a_cluster_is_the_sweep_in_one_process(self, cluster, client, tmp_path):
+    def test_a_sweep_on_a_cluster_is_the_sweep_in_one_process(self, cluster, client, tmp_path, with_store):
         tables = []
         for name, options in (("serial", ()), ("dask", ("--executor", "dask", "--scheduler", cluster.address))):
-            (tmp_path / name).mkdir()
-            command_line = CommandLine(tmp_path / name)
+            command_line = CommandLine(with_store(tmp_path / name))
             done = command_line.run("run", command_line.write(values=changed(IRIS, sweep={"n_trials": 8})), *options)
             assert done.returncode == 0, done.stderr
             assert (f"Dask at {cluster.address}: 3 workers.\n" in done.stderr) == (name == "dask")

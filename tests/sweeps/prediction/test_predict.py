@@ -373,10 +373,10 @@ def test_mlflow_is_asked_where_the_sweep_is_recorded_then_here_then_where_the_en
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, with_store):
     """A folder with one finished sweep of a table, what `run --json` said, and new.csv."""
     prepare_environment()
-    here = CommandLine(tmp_path_factory.mktemp("predict"))
+    here = CommandLine(with_store(tmp_path_factory.mktemp("predict")))
     write_houses(here.directory)
     pd.read_parquet(here.directory / "houses.parquet").drop(columns="price").to_csv(
         here.directory / "new.csv", index=False

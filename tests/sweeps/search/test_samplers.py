@@ -277,7 +277,9 @@ def test_a_sampler_that_repeats_itself_in_a_finite_space_is_replaced_by_one_that
     assert len({tuple(row["params"].items()) for row in undisturbed_table(config)}) == 8
 
 
-def test_a_sweep_has_no_more_trials_than_there_are_configurations_and_says_so(tmp_path):
+@pytest.mark.usefixtures("warm_deliveries")
+def test_a_sweep_has_no_more_trials_than_there_are_configurations_and_says_so(tmp_path, with_store):
+    with_store(tmp_path)
     search = {"learning_rate": 0.1, "n_iterations": 20, "depth": 0, "activation": ["relu", "tanh"]}
     config = small_config(tmp_path, search=search, sweep={"n_trials": 30})
     result = run_sweep(config, directory=tmp_path)

@@ -380,6 +380,7 @@ def test_another_machine_continues_a_study_and_finds_the_undisturbed_table(
     assert here.json("status") == elsewhere.json("status")
 
 
+@pytest.mark.usefixtures("warm_deliveries")
 def test_studies_of_other_folders_in_the_database_are_not_this_folders(tmp_path, with_store):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     for name in ("a", "b"):

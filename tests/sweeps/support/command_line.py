@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.conftest import REPOSITORY
 from tests.support.sql import query
+from tests.sweeps.support.warm import run_command
 
 
 def toml(values: dict[str, dict[str, Any]]) -> str:
@@ -79,7 +80,11 @@ class CommandLine:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """The finished process, whatever its exit code."""
+        """The finished process, whatever its exit code; forked from a warm one, which takes a tenth of the time."""
+        return run_command(arguments, self.directory, {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment})
+
+    def run_anew(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The same in a new Python: where its start, its limits or all that MLflow says are what a test looks at."""
         with self.start(*arguments, **environment) as process:
             out, err = process.communicate(timeout=180)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)

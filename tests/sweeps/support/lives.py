@@ -5,9 +5,11 @@ one sweep, to have imported and looked up all there is, and then forks itself fo
 line in a folder, with stdout and stderr in files beside it; it may be killed at an instant, or at an event on the disk
 (`tests.sweeps.support.disk`). What comes of a folder's lives: `tests.sweeps.support.outcomes`.
 
-A life tells MLflow nothing: `_Nowhere` stands for the delivery, which `tests/experiments/test_delivery.py` kills.
+A life tells MLflow nothing: `_Nowhere` stands for the delivery, which `tests/experiments/test_delivery.py` kills. And
+its page has no figures, which would be half of its time: `tests/sweeps/report/` looks at them.
 """
 
+import gc
 import json
 import os
 import signal
@@ -159,18 +161,21 @@ def serve() -> None:
 
     import sweeps.cli
     import sweeps.recording.record
+    import sweeps.report.figures
     import sweeps.run  # and all that it imports
     from tests.sweeps.support.outcomes import make_folder, outcome
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sweeps.recording.record.DeliveryProcess = _Nowhere  # type: ignore[assignment, misc]
+    sweeps.report.figures.sections = lambda study: []
     with tempfile.TemporaryDirectory() as directory:
         folder = make_folder(Path(directory) / "first")
         pid = os.getpid()
         _run(folder, ["run", "sweep.toml", "--quiet"], lambda code: None)
         assert os.getpid() == pid
         outcome(folder)
+    gc.freeze()  # what is shared with those that are forked is not copied for being looked at
     print(json.dumps("ready"), file=answers, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
