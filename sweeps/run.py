@@ -44,6 +44,7 @@ from sweeps.storage.study_lease import place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import open_study
 from sweeps.trials.configurations import n_configurations
+from sweeps.trials.memory import with_memory
 from sweeps.trials.problem import Problem
 from sweeps.trials.recipe import with_recipe
 from sweeps.trials.rungs import Rungs
@@ -153,18 +154,18 @@ def _begun(
         progress,
         open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
-        for note in (*unseen_in_test(prepared), *notes_on(config)):
+        config, notes_on_memory = with_memory(config, stored.attributes.remembered)
+        for note in (*unseen_in_test(prepared), *notes_on(config), *notes_on_memory):
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say) as record:
             interrupts.also(record.look)  # says, once, that MLflow refuses the record
-            ended = [trial for trial in stored.leaderboard() if trial.has_ended]
+            ended = stored.ended_trials()
             kept = KeptTrials(folder.kept_trials, ended, problem.objective)
             yield _Sweep(
                 config, workspace, prepared, problem, data, stored, ended, folder, record, kept, interrupts, progress
             )
         stored.set_attribute("state", record.state)
-        kept.remove()  # now that no other process will have to select from them
 
 
 def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:

@@ -1,7 +1,8 @@
 """Which study a run works on: the interrupted one of its configuration and data, or a new one; and its lease."""
 
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import optuna
@@ -11,14 +12,20 @@ from engine.threads import machine_kind
 from experiments.errors import InputError
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import expand_uri
+from sweeps.configuration.search_space import EnqueuedConfiguration
 from sweeps.interrupts import Interrupts
 from sweeps.recording.record import close_record
+from sweeps.search.schedule import TIME_IS_OVER
 from sweeps.storage.database import answering
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.study_lease import StudyLease, place_of
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.configurations import n_trials_of
+from sweeps.trials.memory import remembered
+
+N_STUDIES_REMEMBERED = 10
+"""The newest so many; the optimum of long ago says little."""
 
 
 @contextmanager
@@ -58,9 +65,13 @@ def find_or_create(
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
     storage = workspace.open_storage(config.sweep.name, url)
     fingerprint = config.fingerprint(data_digest)
-    for stored in reversed(StoredStudy.all_of(storage, config.sweep.name)):
+    earlier = list(reversed(StoredStudy.all_of(storage, config.sweep.name)))
+    for stored in earlier:
         attributes = stored.attributes
         if stored.has_ended:
+            if not is_new and attributes.fingerprint == fingerprint and _can_go_on(stored, workspace):
+                _go_on(stored, config, say)
+                return stored
             continue
         if is_new or attributes.fingerprint != fingerprint:
             if not is_new:
@@ -73,6 +84,9 @@ def find_or_create(
         stored.set_attribute("n_trials", n_trials)
         workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
         return stored
+    for old in earlier:
+        shutil.rmtree(workspace.study_folder(old.name).kept_trials, ignore_errors=True)  # only the newest goes on
+    memory = () if is_new or not config.study.memory else _memory(earlier, config)
     stored = StoredStudy.create(
         storage,
         workspace.new_study_name(config.sweep.name),
@@ -84,6 +98,7 @@ def find_or_create(
             optuna=optuna.__version__,
             search=config.space.model_dump(mode="json"),
             objective=config.study.objective,
+            remembered=[table.model_dump(exclude_none=True, mode="json") for table in memory],
             n_trials=n_trials_of(config),
             started_at=time.time(),
             lease="" if url is None else f"new 0 {place_of(workspace)}",
@@ -92,6 +107,37 @@ def find_or_create(
     workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
     say(f"Starting {stored.name}.")
     return stored
+
+
+def _can_go_on(stored: StoredStudy, workspace: Workspace) -> bool:
+    """Whether a finished study may get more trials: it has a winner, fold models, and the software it began with."""
+    then = stored.attributes
+    is_same = (then.machine, then.engine, then.optuna) == (machine_kind(), software()["engine"], optuna.__version__)
+    return then.state == "FINISHED" and is_same and workspace.study_folder(stored.name).kept_trials.exists()
+
+
+def _go_on(stored: StoredStudy, config: Config, say: Callable[[str], None]) -> None:
+    """Open a finished study again; its trials are recalled, and only what is missing is trained."""
+    attributes, n_trials = stored.attributes, n_trials_of(config)
+    n_on_record = len(stored.trials)
+    ended_by_time = attributes.early_end is not None and attributes.early_end.reason == TIME_IS_OVER
+    if n_trials <= n_on_record or (attributes.early_end is not None and not ended_by_time):
+        say(
+            f"{stored.name} has all of its {n_on_record} trials on these data: nothing new is trained. "
+            "For more: --trials, other data, another seed, or --new."
+        )
+    else:
+        say(f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained.")
+        if ended_by_time:
+            stored.set_attribute("early_end", None)
+        stored.set_attribute("n_trials", n_trials)
+    stored.set_attribute("state", "RUNNING")
+
+
+def _memory(earlier: Sequence[StoredStudy], config: Config) -> tuple[EnqueuedConfiguration, ...]:
+    """What earlier studies of the sweep give, those that were judged alike; `earlier` has the newest first."""
+    alike = [stored for stored in earlier if stored.attributes.objective == config.study.objective]
+    return remembered((stored.leaderboard() for stored in alike[:N_STUDIES_REMEMBERED]), n_trials_of(config))
 
 
 def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> None:

@@ -167,6 +167,8 @@ class StudySection(Section):
     the number of workers that can be busy, and does not depend on how many there are. None is 16, and fewer where a
     sweep with a limit of time would otherwise end with trials that have only begun (`sweeps.search.flight`).
 
+    `memory` lets a new study try first what did best in earlier ones of the same sweep (`sweeps.trials.memory`).
+
     `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble. `decision` is the
     probability from which on the models predict class 1 of two. Neither changes a trial, unless it is judged by what is
     predicted: `objective` is what trials are judged by on the examples that they hold out (`engine.objectives`).
@@ -177,6 +179,7 @@ class StudySection(Section):
     sampler: SamplerName = "tpe"
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
+    memory: bool = True
     ensemble: NaturalInt = 8
     decision: Decision = 0.5
     storage: URI | None = None
@@ -340,7 +343,7 @@ class Config(Section):
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test", "sample_weight"}), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision", "objective"}),
+            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision", "objective", "memory"}),
             "dtype": self.execution.dtype,
         }
         if self.study.objective != "cost":  # what is not said was not there when older studies began

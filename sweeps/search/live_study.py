@@ -51,8 +51,7 @@ class LiveStudy:
         self._in_storage = {trial.number: trial for trial in stored.trials}
         self._n_before = len(self._in_storage)
         self._space = config.space
-        read = (StoredTrial.read(trial, self._space) for trial in self._in_storage.values())
-        self._outcomes = {trial.number: trial for trial in read if trial.has_ended}
+        self._outcomes = {trial.number: trial for trial in stored.ended_trials()}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
         self._samplers = Samplers(config.study.sampler, config.sweep.seed, space_of(self._space))

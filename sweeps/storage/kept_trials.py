@@ -1,4 +1,4 @@
-"""The best trials of a study, kept until it ends: their fold models and what these say of the examples they held out.
+"""The best trials of a study, kept until a new one of its sweep begins: their fold models and held-out answers.
 
     /               attributes iteration, value, cost; the arrays of engine.curve.Best
     rung-end-1 ...  Z[L] of the held-out columns at the ends of other rungs, the latest first

@@ -75,6 +75,11 @@ class StoredStudy:
         space = attributes.space
         return ranked((StoredTrial.read(trial, space) for trial in self.trials), Objective(attributes.objective))
 
+    def ended_trials(self) -> list[StoredTrial]:
+        """Those that are over for good, best first. What the end of the sweep ended is run again, unless it goes on."""
+        goes_on = self.attributes.early_end is None
+        return [trial for trial in self.leaderboard() if trial.has_ended or (goes_on and trial.state.is_finished())]
+
     @property
     def has_ended(self) -> bool:
         """Whether all of it is done, with a winner or without."""

@@ -27,6 +27,7 @@ class StudyAttributes:
         machine, engine, optuna: What the study began with; "" where it began before that was noted.
         search: The `SearchSpace`, as JSON; `[search]` alone where the study began before there were recipes.
         objective: What its trials are judged by.
+        remembered: Configurations of earlier sweeps to try first, as `[[enqueue]]` tables; decided when it begins.
         trials_in_flight: How many its schedule has; 0 before that is decided.
         n_trials: How many the sweep is to have, those of earlier runs included.
         started_at: Unix time, seconds.
@@ -42,6 +43,7 @@ class StudyAttributes:
     optuna: str = ""
     search: Mapping[str, Any] = field(default_factory=dict)
     objective: str = "cost"
+    remembered: list[dict[str, Any]] = field(default_factory=list)
     trials_in_flight: int = 0
     n_trials: int = 0
     started_at: float = 0.0

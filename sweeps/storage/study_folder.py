@@ -36,7 +36,7 @@ class StudyFolder:
 
     @property
     def kept_trials(self) -> Path:
-        """The best trials' fold models, see `kept_trials.py`; gone when the study has ended."""
+        """The best trials' fold models, see `kept_trials.py`; gone when another study of the sweep has begun."""
         return self.path / "kept"
 
     @property

@@ -1,0 +1,125 @@
+"""A finished study goes on: what is on record is recalled, what is missing is trained; new data begin with memory."""
+
+import mlflow
+import pytest
+from optuna.trial import TrialState
+
+from sweeps.results.progress import SilentProgress
+from sweeps.results.status import find_study
+from sweeps.run import run_sweep
+from sweeps.storage.study_attributes import EarlyEnd
+from sweeps.storage.workspace import Workspace
+from tests.sweeps.support.small_sweep import small_config, table
+
+
+class Said(SilentProgress):
+    """Keeps what a person is told."""
+
+    def __init__(self):
+        self.lines, self.n_trained = [], 0
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def trial_ended(self, trial):
+        self.n_trained += 1
+
+
+def run(directory, *, is_new=False, **sections):
+    said = Said()
+    return run_sweep(small_config(**sections), directory=directory, progress=said, is_new=is_new), said
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory, with_store):
+    """Eight trials, the same again, twelve, and then other data: the results, and what was said."""
+    directory = with_store(tmp_path_factory.mktemp("going-on") / "nights")
+    first = run(directory, sweep={"n_trials": 8})
+    before = table(find_study(Workspace(directory), first[0].study))
+    again = run(directory, sweep={"n_trials": 8})
+    more = run(directory, sweep={"n_trials": 12})
+    after = table(find_study(Workspace(directory), first[0].study))
+    other = run(directory, sweep={"n_trials": 10}, data={"train": "sklearn:wine"})
+    return {"first": first, "again": again, "more": more, "other": other, "tables": (before, after)}, directory
+
+
+def test_the_same_command_again_trains_nothing_and_says_so(nights):
+    (result, said), first = nights[0]["again"], nights[0]["first"][0]
+    assert said.n_trained == 0
+    assert any("all of its 8 trials" in line and "nothing new is trained" in line for line in said.lines)
+    assert result.study == first.study
+    assert result.rows == first.rows
+    assert result.winner.test_scores == first.winner.test_scores
+    assert result.ensemble.shares == first.ensemble.shares
+
+
+def test_more_trials_are_trained_in_the_same_study_and_the_old_ones_stay_as_they_were(nights):
+    (result, said), first = nights[0]["more"], nights[0]["first"][0]
+    assert result.study == first.study
+    assert said.n_trained == 4
+    assert any(
+        line.startswith("Going on with") and "8 trials are on record, 4 are trained" in line for line in said.lines
+    )
+    before, after = nights[0]["tables"]
+    assert after[:8] == before
+    assert len(after) == 12
+    assert result.best.value <= first.best.value
+
+
+def test_a_model_that_is_the_same_is_not_registered_twice(nights):
+    results, directory = nights
+    client = mlflow.MlflowClient(f"sqlite:///{directory}/mlflow.db")
+    versions = client.search_model_versions("name = 'small'")
+    studies = [version.tags["sweeps.study"] for version in versions]
+    distinct = {(version.tags["sweeps.study"], version.tags["sweeps.model_digest"]) for version in versions}
+    assert len(distinct) == len(versions)
+    assert set(studies) == {results["first"][0].study, results["other"][0].study}
+    runs = client.search_runs([results["first"][0].delivery.experiment_id], "tags.`mlflow.parentRunId` = ''")
+    assert all(run.info.status == "FINISHED" for run in runs)
+
+
+def test_other_data_begin_with_what_did_best_before(nights):
+    (result, said), more = nights[0]["other"], nights[0]["more"][0]
+    assert result.study != more.study
+    assert "First the configurations that did best in earlier sweeps of small: 1." in said.lines
+    (first,) = [row for row in result.rows if row.number == 0]
+    best = next(row for row in more.rows if row.state == TrialState.COMPLETE)
+    assert first.candidate == best.candidate
+    assert not (Workspace(nights[1]).study_folder(more.study).kept_trials).exists()  # only the newest goes on
+
+
+def test_new_is_afresh_and_memory_can_be_left_out(tmp_path, with_store):
+    directory = with_store(tmp_path)
+    first, _ = run(directory, sweep={"n_trials": 3})
+    afresh, said = run(directory, sweep={"n_trials": 3}, is_new=True)
+    assert afresh.study != first.study
+    assert afresh.rows == first.rows
+    assert not any("earlier sweeps" in line for line in said.lines)
+    other, said = run(directory, sweep={"n_trials": 3, "seed": 5}, study={"memory": False})
+    assert not any("earlier sweeps" in line for line in said.lines)
+    assert find_study(Workspace(directory), other.study).attributes.remembered == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "goes_on"), [("the sweep's time was over", True), ("no better value in 2 trials", False)]
+)
+def test_a_study_that_a_clock_ended_goes_on_and_one_that_patience_ended_does_not(tmp_path, with_store, reason, goes_on):
+    directory = with_store(tmp_path)
+    result, _ = run(directory, sweep={"n_trials": 6})
+    stored = find_study(Workspace(directory), result.study)
+    stored.set_attribute("early_end", {"n_applied": 10**6, "reason": reason})
+    again, said = run(directory, sweep={"n_trials": 8})
+    assert again.study == result.study
+    assert (len(again.rows) == 8) is goes_on
+    early_end = find_study(Workspace(directory), result.study).attributes.early_end
+    assert early_end == (None if goes_on else EarlyEnd(10**6, reason))
+    assert any(("Going on" if goes_on else "nothing new") in line for line in said.lines)
+
+
+def test_a_study_that_began_with_another_engine_is_left_and_remembered(tmp_path, with_store):
+    directory = with_store(tmp_path)
+    first, _ = run(directory, sweep={"n_trials": 3})
+    find_study(Workspace(directory), first.study).set_attribute("engine", "another")
+    second, said = run(directory, sweep={"n_trials": 3})
+    assert second.study != first.study
+    assert any("earlier sweeps" in line for line in said.lines)
