@@ -162,6 +162,25 @@ def sync(
 
 
 @app.command()
+def schedule(
+    config: Annotated[str, typer.Argument(help="A TOML file, or the name of a ready-made configuration.")],
+    at: Annotated[str, typer.Option(metavar="CRON", help='Five fields, as in "0 2 * * *".')],
+    form: Annotated[str, typer.Option("--format", help="cron, systemd, kubernetes or github-actions.")] = "cron",
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="As in Europe/Berlin [default: its own].")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="For Kubernetes [default: sweeps:<version>].")] = None,
+) -> None:
+    """Print a manifest that runs a sweep again and again."""
+    with reported_errors():
+        from sweeps.configuration.config_file import file_of, load_config
+        from sweeps.scheduling.manifest import manifest
+
+        text = manifest(load_config(config), file_of(config), at, form, timezone, image, Path.cwd())
+        typer.echo(text, nl=False)
+
+
+@app.command()
 def predict(
     model: Annotated[
         str,
