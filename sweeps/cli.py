@@ -38,6 +38,9 @@ def run(
         float | None, typer.Option(help="Seconds after which the sweep ends with the best so far.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; 0 is one per core.")] = None,
+    overlap: Annotated[
+        str | None, typer.Option(help="Where another run of the sweep is alive here: refuse, wait or replace.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="serial, processes or dask.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs.")] = None,
     as_json: JsonOption = False,
@@ -51,7 +54,7 @@ def run(
 
         checked = override(
             load_config(config),
-            sweep={"n_trials": trials, "timeout_seconds": timeout},
+            sweep={"n_trials": trials, "timeout_seconds": timeout, "overlap": overlap},
             execution={"workers": workers, "executor": executor, "scheduler": scheduler},
         )
         result = run_sweep(checked, is_new=new, progress=_progress(quiet))

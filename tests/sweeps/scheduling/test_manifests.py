@@ -1,4 +1,4 @@
-"""Each manifest as the tool that reads it understands it: the real one where it is here, else what its documents ask."""
+"""Each manifest as the tool that reads it understands it: the real one where it is here, else as documented."""
 
 import os
 import re
