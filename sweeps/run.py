@@ -181,7 +181,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
-    sweep.progress.begin(n_trials, sweep.ended)
+    sweep.progress.begin(stored.name, n_trials, sweep.ended)
     executor, run_rung = workers.train_on(
         sweep.data,
         folder=sweep.folder.path,

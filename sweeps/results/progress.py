@@ -26,8 +26,8 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """A line for the person."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
-        """The trials begin; some have ended in an earlier process."""
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial]) -> None:
+        """The trials of a study begin; some have ended in an earlier process."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
         """A trial ended."""
@@ -47,7 +47,7 @@ class SilentProgress:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Nothing."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
@@ -109,7 +109,7 @@ class LineProgress(SilentProgress):
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Start counting."""
         self._tally = Tally(n_trials, done)
         self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -151,9 +151,9 @@ class LiveProgress(LineProgress):
         """One line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial]) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial]) -> None:
         """Show the bar."""
-        super().begin(n_trials, done)
+        super().begin(study, n_trials, done)
         self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=len(done))
 
     def trial_ended(self, trial: StoredTrial) -> None:

@@ -19,7 +19,7 @@ import typer
 
 from engine.errors import ShapeError, WeightsFileError
 from experiments.outbox import Outbox
-from sweeps.cli import reported_errors
+from sweeps.reported_errors import reported_errors
 from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
 from tests.support.waiting import wait_for

@@ -142,7 +142,7 @@ def test_a_run_waits_for_another_or_takes_its_place_and_goes_on_with_its_study(t
     sweeps = CommandLine(with_store(tmp_path / "work"))
     name = sweeps.write(
         "long.toml",
-        changed(IRIS, sweep={"n_trials": 400}, search={"n_iterations": 3000, "depth": 2}, study={"pruner": "none"}),
+        changed(IRIS, sweep={"n_trials": 400}, search={"n_iterations": 300, "depth": 2}, study={"pruner": "none"}),
     )
     outbox = ".sweeps/flowers/*/outbox.jsonl"
     with sweeps.start("run", name) as first:
