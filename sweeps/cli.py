@@ -191,6 +191,24 @@ def schedule(
 
 
 @app.command()
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what is wrong in this folder: studies, records, files, MLflow's database, the machine."""
+    with reported_errors():
+        from sweeps.doctor.examination import examine
+        from sweeps.doctor.finding import exit_code_of
+        from sweeps.storage.workspace import Workspace
+
+        findings = examine(Workspace(Path.cwd()), has_to_mend=fix)
+        exit_code = exit_code_of(findings)
+        document = {"findings": [finding.to_dict() for finding in findings], "exit_code": exit_code}
+        typer.echo(json.dumps(document) if as_json else "\n".join(map(str, findings)))
+        raise typer.Exit(exit_code)
+
+
+@app.command()
 def predict(
     model: Annotated[
         str,

@@ -31,7 +31,7 @@ def make_way(
     Raises:
         LeaseHeldError: The other run is still alive at `ends_at`, or cannot be ended from here.
     """
-    is_alive = workspace.lease_file(sweep_name).exists() and workspace.is_leased(sweep_name)
+    is_alive = overlap != "refuse" and workspace.is_leased(sweep_name)
     if overlap == "wait":
         if is_alive:
             say(f"{sweep_name}: another run is alive; waiting for it to end. Ctrl-C leaves it alone.")
@@ -45,7 +45,9 @@ def make_way(
 def _replace(workspace: Workspace, sweep_name: str, ends_at: float, say: Callable[[str], None]) -> None:
     for _ in range(2):
         pid = _stop_holder(workspace.lease_file(sweep_name))
-        if pid is None and workspace.is_leased(sweep_name):
+        if pid is None:
+            if not workspace.is_leased(sweep_name):
+                return  # it has just ended
             raise LeaseHeldError(
                 f"{sweep_name}: another run of this sweep is alive in {workspace.directory}, and this machine does not "
                 "say which process it is. Only a process of this machine can be replaced; stop it where it runs."

@@ -109,8 +109,11 @@ class Workspace:
 
     def is_leased(self, sweep_name: str) -> bool:
         """Whether a run of this sweep is alive here."""
+        file = self.lease_file(sweep_name)
+        if not file.exists():  # whoever only looks makes no file
+            return False
         try:
-            with FileLock(self.lease_file(sweep_name), timeout=0):
+            with FileLock(file, timeout=0):
                 return False
         except Timeout:
             return True
