@@ -138,12 +138,13 @@ def _create_database(path: Path) -> None:
     """
     if path.exists() and path.stat().st_size > 0:
         return
-    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     unfinished = path.with_name(f".{path.name}.new")
     for leftover in path.parent.glob(f"{unfinished.name}*"):  # and SQLite's own journal of it
         leftover.unlink()
-    MlflowClient(tracking_uri=sqlite_uri(unfinished)).search_experiments(max_results=1)
+    # MLflow's client would put the working directory into SQL as it is, which an apostrophe in it ends.
+    SqlAlchemyStore(sqlite_uri(unfinished), (path.parent.resolve() / "mlruns").as_uri())  # type: ignore[no-untyped-call]
     unfinished.replace(path)
 
 

@@ -1,17 +1,14 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
-import errno
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sweeps.results.exit_codes import ExitCode, after_signal
+from sweeps.reported_errors import reported_errors, say
+from sweeps.results.exit_codes import ExitCode
 
 app = typer.Typer(
     help="Tunes deep networks, with every attempt on record.",
@@ -38,26 +35,39 @@ def run(
         float | None, typer.Option(help="Seconds after which the sweep ends with the best so far.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; 0 is one per core.")] = None,
+    overlap: Annotated[
+        str | None, typer.Option(help="Where another run of the sweep is alive here: refuse, wait or replace.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="serial, processes or dask.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs.")] = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    log_format: Annotated[str, typer.Option(help="text, or json: one line an event on stderr.")] = "text",
+    metrics_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="How it ended, for Prometheus' node_exporter.")
+    ] = None,
+    notify: Annotated[
+        str | None, typer.Option(metavar="COMMAND", help="Run at the end, whatever it was, with JSON on stdin.")
+    ] = None,
 ) -> None:
     """Run a sweep, or continue the interrupted one of the same configuration."""
-    with reported_errors():
+    from sweeps.told_afterwards import ToldAfterwards
+
+    with ToldAfterwards(config, log_format, metrics_file, notify) as told, reported_errors(told.tell_error):
+        told.check()
         from sweeps.configuration.config_file import load_config, override
         from sweeps.results.summary import summary, what_is_pending
         from sweeps.run import run_sweep
 
         checked = override(
             load_config(config),
-            sweep={"n_trials": trials, "timeout_seconds": timeout},
+            sweep={"n_trials": trials, "timeout_seconds": timeout, "overlap": overlap},
             execution={"workers": workers, "executor": executor, "scheduler": scheduler},
         )
-        result = run_sweep(checked, is_new=new, progress=_progress(quiet))
+        told.result = result = run_sweep(checked, is_new=new, progress=told.progress(is_quiet=quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
         if as_json and (left := what_is_pending(result)):
-            _say(left)
+            told.say(left)
         raise typer.Exit(result.exit_code)
 
 
@@ -85,7 +95,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
             "data": data_summary(prepared),
         }
         for note in (*unseen_in_test(prepared), *notes_on(resolved)):
-            _say(note)
+            say(note)
         typer.echo(json.dumps(document) if as_json else _as_lines(document))
 
 
@@ -157,8 +167,45 @@ def sync(
         if as_json:
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
         for name, delivery in deliveries:
-            _say(f"{name}: {delivery.error or 'all delivered'}")
+            say(f"{name}: {delivery.error or 'all delivered'}")
         raise typer.Exit(ExitCode.RECORD_PENDING if n_pending else ExitCode.FINISHED)
+
+
+@app.command()
+def schedule(
+    config: Annotated[str, typer.Argument(help="A TOML file, or the name of a ready-made configuration.")],
+    at: Annotated[str, typer.Option(metavar="CRON", help='Five fields, as in "0 2 * * *".')],
+    form: Annotated[str, typer.Option("--format", help="cron, systemd, kubernetes or github-actions.")] = "cron",
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="As in Europe/Berlin [default: its own].")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="For Kubernetes [default: sweeps:<version>].")] = None,
+) -> None:
+    """Print a manifest that runs a sweep again and again."""
+    with reported_errors():
+        from sweeps.configuration.config_file import file_of, load_config
+        from sweeps.scheduling.manifest import manifest
+
+        text = manifest(load_config(config), file_of(config), at, form, timezone, image, Path.cwd())
+        typer.echo(text, nl=False)
+
+
+@app.command()
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what is wrong in this folder: studies, records, files, MLflow's database, the machine."""
+    with reported_errors():
+        from sweeps.doctor.examination import examine
+        from sweeps.doctor.finding import exit_code_of
+        from sweeps.storage.workspace import Workspace
+
+        findings = examine(Workspace(Path.cwd()), has_to_mend=fix)
+        exit_code = exit_code_of(findings)
+        document = {"findings": [finding.to_dict() for finding in findings], "exit_code": exit_code}
+        typer.echo(json.dumps(document) if as_json else "\n".join(map(str, findings)))
+        raise typer.Exit(exit_code)
 
 
 @app.command()
@@ -190,11 +237,11 @@ def predict(
             check_out(out)
         found = find_model(model, Workspace(Path.cwd()), tracking_uri)
         if out is None:
-            typer.echo(predictions_as_text(found, inputs, proba=proba, keep=keep or (), say=_say), nl=False)
+            typer.echo(predictions_as_text(found, inputs, proba=proba, keep=keep or (), say=say), nl=False)
             return
-        predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=_say)
+        predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=say)
         write(predictions, out)
-        _say(f"Wrote {len(predictions)} predictions to {out}.")
+        say(f"Wrote {len(predictions)} predictions to {out}.")
 
 
 def main() -> None:
@@ -203,69 +250,6 @@ def main() -> None:
     # plotly: 0.4 s at the end of every sweep, and where it is new as long as it takes to look through all fonts.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]  # None makes an import fail; Optuna is prepared
     app(prog_name="python -m sweeps")
-
-
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """What a user caused becomes one message on stderr and the documented exit code; our bugs keep their traceback."""
-    from experiments.errors import InputError
-
-    try:
-        yield
-    except InputError as error:
-        _leave(str(error), ExitCode.INPUT)
-    except KeyboardInterrupt:
-        _leave("Interrupted.", after_signal(signal.SIGINT))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            _leave(
-                f"{error.filename or Path.cwd()}: the disk is full. The record up to here is whole; "
-                "free some space, then type the same command again to continue.",
-                ExitCode.INPUT,
-            )
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            _leave(
-                f"{error.filename}: {error.strerror}. Sweeps must be able to read its data and write its folder; "
-                "change the permissions or the folder.",
-                ExitCode.INPUT,
-            )
-        raise
-    except Exception as error:
-        exit_code = _exit_code_of(error)
-        if exit_code is None:
-            raise
-        _leave(str(error), exit_code)
-
-
-def _exit_code_of(error: Exception) -> int | None:
-    """For errors whose modules only a command that got that far has imported."""
-    from engine.errors import WeightsFileError
-    from sweeps.interrupts import InterruptedSweepError
-    from sweeps.storage.workspace import LeaseHeldError
-
-    if isinstance(error, WeightsFileError):  # the one error of the engine that input reaches past our own checks
-        return ExitCode.INPUT
-    if isinstance(error, LeaseHeldError):
-        return ExitCode.LEASE_HELD
-    return error.exit_code if isinstance(error, InterruptedSweepError) else None
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # nobody reads it any more
-        typer.echo(text, err=True)
-
-
-def _leave(message: str, exit_code: int) -> None:
-    _say(message)
-    raise typer.Exit(exit_code) from None
-
-
-def _progress(is_quiet: bool) -> Any:  # noqa: ANN401  # a Progress, whose module is imported late
-    from sweeps.results.progress import LineProgress, LiveProgress, SilentProgress
-
-    if is_quiet or sys.stderr is None:
-        return SilentProgress()
-    return LiveProgress() if sys.stderr.isatty() else LineProgress()
 
 
 def _as_lines(values: dict[str, Any], indent: str = "") -> str:

@@ -38,6 +38,7 @@ from sweeps.search.schedule import Hooks, Plan, Schedule
 from sweeps.search.winner import Winner, crown
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.storage.kept_trials import KeptTrials
+from sweeps.storage.overlap import make_way
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.study_lease import place_of
@@ -68,21 +69,24 @@ def run_sweep(
         directory: Where the record is kept; None is the working directory.
     Raises:
         InputError: The data, the storage or the folder are not as they must be.
-        LeaseHeldError: Another run of this sweep is alive here.
+        LeaseHeldError: Another run of this sweep is alive here, and `[sweep] overlap` is "refuse" or could not be done.
         InterruptedSweepError: SIGINT or SIGTERM came; the same call continues.
     """
-    began_at = time.monotonic()
+    began_at, progress = time.monotonic(), progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
     check_package(config.study.sampler)
+    ends_at = _ends_at(config.sweep.timeout_seconds)
     with ExitStack() as run:  # what is entered here stays open when the workers are gone
+        run.enter_context(progress)
+        patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
             prepared = load_data(config)
-            sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress or SilentProgress()))
+            sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)
             fits = run.enter_context(meanwhile)
-            _run_trials(sweep, workers, _ends_at(config.sweep.timeout_seconds, began_at))
+            _run_trials(sweep, workers, ends_at)
         leaderboard, winner, has_report = _end(sweep, fits)
 
     delivered = sweep.record.delivered
@@ -136,7 +140,7 @@ class _Sweep:
 
 @contextmanager
 def _begun(
-    config: Config, workspace: Workspace, prepared: PreparedData, is_new: bool, progress: Progress
+    config: Config, workspace: Workspace, prepared: PreparedData, is_new: bool, progress: Progress, patience: float
 ) -> Iterator[_Sweep]:
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
@@ -148,10 +152,9 @@ def _begun(
     digest = prepared.dataset.digest
     workspace.create()
     with (
-        workspace.lease(config.sweep.name),
+        workspace.lease(config.sweep.name, patience),
         Interrupts() as interrupts,
         one_blas_thread(),
-        progress,
         open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
@@ -182,7 +185,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         if not result.is_recalled:
             sweep.progress.trial_ended(result.trial)
 
-    sweep.progress.begin(n_trials, sweep.ended, sweep.problem.objective)
+    sweep.progress.begin(stored.name, n_trials, sweep.ended, sweep.problem.objective)
     executor, run_rung = workers.train_on(
         sweep.data,
         folder=sweep.folder.path,
@@ -222,8 +225,8 @@ def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner |
     return leaderboard, winner, bool(report)
 
 
-def _ends_at(timeout_seconds: float | None, began_at: float) -> float:
+def _ends_at(timeout_seconds: float | None) -> float:
     """Unix time at which the winner must have been refitted; inf without a limit."""
     if timeout_seconds is None:
         return math.inf
-    return time.time() + timeout_seconds - min(END_SECONDS, timeout_seconds / 3) - (time.monotonic() - began_at)
+    return time.time() + timeout_seconds - min(END_SECONDS, timeout_seconds / 3)

@@ -45,10 +45,14 @@ def _check_name(name: str) -> str:
     return name
 
 
+Overlap = Literal["refuse", "wait", "replace"]
+
+
 class SweepSection(Section):
     """What the sweep is called, how long it may take, and its seed.
 
-    `patience` ends the sweep when so many trials in a row have ended without a better value.
+    `patience` ends the sweep when so many trials in a row have ended without a better value. `overlap` is what a run
+    does where another run of the sweep is alive in the folder.
     """
 
     name: Annotated[str, AfterValidator(_check_name)]
@@ -56,6 +60,7 @@ class SweepSection(Section):
     timeout_seconds: PositiveFloat | None = None
     patience: PositiveInt | None = None
     seed: NaturalInt = 1
+    overlap: Overlap = "refuse"
 
 
 class DataSection(Section):

@@ -38,12 +38,12 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
             f"It is a TOML file, or one of {', '.join(ready_made())}.",
             f"Name one, or leave it out for {DEFAULT_CONFIG}.",
         )
-    path = Path(source).expanduser()
-    if path.suffix != ".toml" and source in ready_made():
+    path = file_of(source)
+    if path is None:
         text = (resources.files("experiments.configs") / f"{source}.toml").read_text("utf-8")
         directory = Path.cwd()
     else:
-        text, directory = _read(path), path.resolve().parent
+        text, directory = _read(Path(source).expanduser()), path.parent
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -54,6 +54,12 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
         ) from error
     config = parse_config(values, source=source, directory=directory, text=text)
     return _replaced(config, sections, "load_config") if sections else config
+
+
+def file_of(source: str) -> Path | None:
+    """The file that a source of `load_config` means, in full; None where it is the name of a ready-made one."""
+    path = Path(source).expanduser()
+    return None if path.suffix != ".toml" and source in ready_made() else path.resolve()
 
 
 def override(config: Config, **sections: dict[str, Any]) -> Config:

@@ -27,8 +27,8 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """A line for the person."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
-        """The trials begin; some have ended in an earlier process."""
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
+        """The trials of a study begin; some have ended in an earlier process."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
         """A trial ended."""
@@ -48,7 +48,7 @@ class SilentProgress:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Nothing."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
@@ -111,7 +111,7 @@ class LineProgress(SilentProgress):
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Start counting."""
         self._tally = Tally(n_trials, done, objective)
         self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -153,9 +153,9 @@ class LiveProgress(LineProgress):
         """One line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
+    def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Show the bar."""
-        super().begin(n_trials, done, objective)
+        super().begin(study, n_trials, done, objective)
         self._task = self._bar.add_task(self._tally.text(), total=n_trials, completed=len(done))
 
     def trial_ended(self, trial: StoredTrial) -> None:

@@ -87,6 +87,11 @@ class StudyFolder:
         """What was kept; None is the journal."""
         return _text_of(self._storage_url)
 
+    def remove_what_only_a_run_needs(self) -> None:
+        """Remove checkpoints and kept trials, which a study that has ended has no use for."""
+        self.checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(self.kept_trials, ignore_errors=True)
+
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""
         for file in leftovers(self.path):  # `sync` takes no lease, and may be marking a delivery here

@@ -7,6 +7,7 @@ mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow
 """
 
 import glob
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal
 from sweeps.storage.study_folder import StudyFolder
+
+PATIENCE_SECONDS = 0.5
+"""How long a lease is tried for: `is_leased` may hold it for a moment."""
 
 
 class LeaseHeldError(RuntimeError):
@@ -44,6 +48,10 @@ class Workspace:
     def journal(self, sweep_name: str) -> Path:
         """Optuna's journal of one sweep: the default storage."""
         return self.root / sweep_name / "journal.log"
+
+    def lease_file(self, sweep_name: str) -> Path:
+        """What a run of a sweep keeps locked."""
+        return self.root / sweep_name / "lease"
 
     def study_folder(self, study_name: str) -> StudyFolder:
         """Folder of one study, `<name>/<UTC time>`."""
@@ -68,15 +76,18 @@ class Workspace:
             ) from error
 
     @contextmanager
-    def lease(self, sweep_name: str) -> Iterator[None]:
+    def lease(self, sweep_name: str, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Be the only run of this sweep here; the operating system releases it however the process ends.
 
+        Args:
+            sweep_name: Of the sweep.
+            patience_seconds: How long to wait for it, inf for ever.
         Raises:
             LeaseHeldError: Another run holds it.
         """
-        folder = self.root / sweep_name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        lock = FileLock(folder / "lease", timeout=0.5)  # `is_leased` may hold it for a moment
+        file = self.lease_file(sweep_name)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(file, timeout=-1 if patience_seconds == math.inf else patience_seconds)
         try:
             lock.acquire()
         except Timeout:
@@ -98,8 +109,11 @@ class Workspace:
 
     def is_leased(self, sweep_name: str) -> bool:
         """Whether a run of this sweep is alive here."""
+        file = self.lease_file(sweep_name)
+        if not file.exists():  # whoever only looks makes no file
+            return False
         try:
-            with FileLock(self.root / sweep_name / "lease", timeout=0):
+            with FileLock(file, timeout=0):
                 return False
         except Timeout:
             return True

@@ -331,6 +331,14 @@ def test_two_sweeps_may_start_in_an_empty_folder_at_the_same_time(tmp_path: Path
     assert query(uri, "SELECT count(*) FROM experiments WHERE name = 'cats'") == [(1,)]
 
 
+def test_a_database_is_made_in_a_folder_whose_name_has_quotes_in_it(tmp_path: Path, outbox: Outbox):
+    folder = tmp_path / "it's a \"b% c"
+    folder.mkdir()
+    fill(outbox, 0)
+    result = deliver(outbox, sqlite_uri(folder / "mlflow.db"))
+    assert (result.error, result.n_pending) == (None, 0)
+
+
 def test_an_unusable_database_is_reported_at_once_and_nothing_is_lost(outbox: Outbox, tmp_path: Path):
     (tmp_path / "mlflow.db").mkdir()
     fill(outbox, 1)

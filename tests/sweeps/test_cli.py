@@ -19,7 +19,7 @@ import typer
 
 from engine.errors import ShapeError, WeightsFileError
 from experiments.outbox import Outbox
-from sweeps.cli import reported_errors
+from sweeps.reported_errors import reported_errors
 from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
 from tests.support.waiting import wait_for
@@ -643,7 +643,7 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
 # --- help and README ---
 
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = ["run", "validate", "status", "leaderboard", "predict", "sync"]
+COMMANDS = ["run", "validate", "status", "leaderboard", "schedule", "doctor", "predict", "sync"]
 
 
 def options(command):

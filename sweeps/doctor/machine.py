@@ -1,0 +1,67 @@
+"""The machine: room on the disk, the clock, how many processors there really are, BLAS and its threads."""
+
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.threads import machine_kind
+from sweeps.doctor.finding import Finding, Verdict
+from sweeps.execution.contract import n_cores
+from sweeps.storage.workspace import Workspace
+
+LEAST_FREE_BYTES = 1_000_000_000
+"""A night's sweep writes some ten megabytes; MLflow's artifacts and SQLite's journal some more."""
+
+SECONDS_AHEAD = 300.0
+"""Of a file beyond the clock: more than machines that share a file system differ by."""
+
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+
+
+def about_machine(workspace: Workspace) -> Iterator[Finding]:
+    """Findings that are true of every sweep in this folder."""
+    free = shutil.disk_usage(workspace.directory).free
+    if free < LEAST_FREE_BYTES:
+        yield Finding(
+            str(workspace.directory),
+            f"{free / 1e6:,.0f} MB are free on this disk.",
+            Verdict.PERSON,
+            "Make room; a full disk ends a sweep, which then continues.",
+        )
+    if newest := _from_the_future(workspace):
+        yield Finding(
+            str(newest),
+            "was written in the future: the clock of this machine is slow, or was fast.",
+            Verdict.PERSON,
+            "Compare it with `date -u`, and type: timedatectl set-ntp true",
+        )
+    cores, quota = n_cores(), cpu_quota()
+    if quota is not None and quota < cores:
+        yield Finding(
+            "processors",
+            f"{cores} can be seen, and the container may use {quota:g}: as many workers would wait for each other.",
+            Verdict.NOTE,
+            f"Set [execution] workers = {max(1, math.floor(quota))}.",
+        )
+    yield Finding("machine", f"{machine_kind()}; {cores} cores, a worker each, with one BLAS thread.", Verdict.NOTE)
+
+
+def cpu_quota() -> float | None:
+    """Processors that the control group of this process may use, as Linux has it (cgroup v2); None is no limit."""
+    try:
+        limit, period = CPU_MAX.read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else int(limit) / int(period)
+
+
+def _from_the_future(workspace: Workspace) -> Path | None:
+    """The latest file of a study that the clock has not reached yet."""
+    latest, limit = None, time.time() + SECONDS_AHEAD
+    for folder in workspace.study_folders():
+        for file in folder.path.iterdir():
+            if (written := file.stat().st_mtime) > limit:
+                latest, limit = file, written
+    return latest

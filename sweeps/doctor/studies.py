@@ -1,0 +1,141 @@
+"""The studies of one sweep on this disk: trials nobody trains, what a kill left behind, files that are damaged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from engine.errors import WeightsFileError
+from experiments.delivery import deliver
+from experiments.errors import InputError
+from experiments.model import Model
+from experiments.outbox import Outbox
+from sweeps.doctor.finding import Finding, Verdict, for_a_person, mendable
+from sweeps.recording.record import close_record
+from sweeps.results.status import all_studies
+from sweeps.storage.stored_study import StoredStudy
+from sweeps.storage.study_folder import StudyFolder
+from sweeps.storage.study_lease import place_of
+from sweeps.storage.workspace import Workspace
+from sweeps.trials.stored_trial import TrialNotes
+
+
+def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> Iterator[Finding]:
+    """Findings of one sweep that no run is at work on; to mend, its lease must be held."""
+    if (line := _damaged_line(workspace.journal(sweep_name))) is not None:
+        yield Finding(
+            str(workspace.journal(sweep_name)),
+            f"line {line} is damaged, so that no study of this sweep can be read.",
+            Verdict.PERSON,
+            "Restore the file from a backup, or delete the line if you can do without what it says.",
+        )
+        return
+    if has_to_mend and workspace.journal(sweep_name).exists():
+        workspace.open_storage(sweep_name, None)  # cuts a torn last line, as a run does
+    try:
+        studies = {study.name: study for study in all_studies(workspace, sweep_name)}
+    except InputError as error:  # of a database
+        yield for_a_person(sweep_name, error)
+        return
+    for folder in workspace.study_folders(sweep_name):
+        study = studies.get(folder.study_name)
+        if study is not None and (elsewhere := _held_elsewhere(workspace, study)):
+            what = f"the database says that a run at {elsewhere} has it, so it is left alone."
+            yield Finding(study.name, what, Verdict.NOTE)
+            continue
+        if study is not None:
+            yield from _about_study(workspace, folder, study, has_to_mend=has_to_mend)
+        yield from _about_record(workspace, folder, has_to_mend=has_to_mend)
+        yield from _about_models(folder)
+
+
+def _about_study(
+    workspace: Workspace, folder: StudyFolder, study: StoredStudy, *, has_to_mend: bool
+) -> Iterator[Finding]:
+    running = [trial for trial in study.trials if not trial.state.is_finished()]
+    if not study.has_ended:
+        what = f"interrupted, {len(running)} trials were running. The command that began it continues it."
+        yield Finding(study.name, what, Verdict.NOTE)
+    elif running:
+        if has_to_mend:
+            notes = TrialNotes(reason="The sweep ended without it.", is_interrupted=True)
+            for trial in running:
+                trial_id = study.storage.get_trial_id_from_study_id_trial_number(study.study_id, trial.number)
+                for key, value in notes.to_attributes().items():
+                    study.storage.set_trial_user_attr(trial_id, key, value)
+                study.storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            study.sync()
+        numbers = ", ".join(str(trial.number) for trial in running)
+        what = f"has ended, and trials {numbers} are still said to run; they have failed."
+        yield mendable(study.name, what, is_mended=has_to_mend)
+    if study.has_ended and (folder.checkpoint.exists() or folder.kept_trials.exists()):
+        if has_to_mend:
+            folder.remove_what_only_a_run_needs()
+        yield mendable(study.name, "has ended, and its checkpoints are still there.", is_mended=has_to_mend)
+    if study.attributes.lease:
+        if has_to_mend:
+            study.set_attribute("lease", "")
+        what = "its lease in the database was left by a run of this folder that died."
+        yield mendable(study.name, what, is_mended=has_to_mend)
+
+
+def _held_elsewhere(workspace: Workspace, study: StoredStudy) -> str:
+    """Machine and folder of another run that has the study in a database, alive or not; "" where there is none."""
+    place = study.attributes.lease.partition(" ")[2].partition(" ")[2]
+    return "" if place == place_of(workspace) else place
+
+
+def _about_record(workspace: Workspace, folder: StudyFolder, *, has_to_mend: bool) -> Iterator[Finding]:
+    if not folder.outbox.exists():
+        return
+    try:
+        outbox = Outbox(folder.outbox)
+        if outbox.n_facts and outbox.position_of_last_finish() < outbox.n_facts:
+            if has_to_mend:
+                close_record(workspace, folder.study_name)
+                outbox.refresh()
+            yield mendable(folder.study_name, "was killed, and MLflow shows it as running.", is_mended=has_to_mend)
+        n_pending = outbox.n_pending
+        if not n_pending:
+            return
+        error = deliver(outbox, workspace.tracking_uri(folder)).error if has_to_mend else None
+    except InputError as error_of_user:
+        yield for_a_person(folder.study_name, error_of_user)
+        return
+    what = f"{n_pending} facts are not in MLflow yet."
+    if error is None:
+        yield mendable(folder.study_name, what, is_mended=has_to_mend)
+    else:
+        fix = "When MLflow answers again, type: python -m sweeps sync"
+        yield Finding(folder.study_name, f"{what} {error}", Verdict.PERSON, fix)
+
+
+def _about_models(folder: StudyFolder) -> Iterator[Finding]:
+    for file in (folder.model, folder.ensemble):
+        try:
+            if file.exists():
+                Model.load(file)
+        except (WeightsFileError, OSError) as error:
+            yield Finding(
+                str(file),
+                f"cannot be read ({error}).",
+                Verdict.PERSON,
+                f"MLflow may have it: python -m sweeps predict {folder.sweep_name}@candidate INPUT; else restore it.",
+            )
+
+
+def _damaged_line(journal: Path) -> int | None:
+    """Number of the first line of a journal that is no JSON; the last one may be torn, which a run cuts off."""
+    if not journal.exists():
+        return None
+    with journal.open("rb") as file:
+        bad = None
+        for number, line in enumerate(file, start=1):
+            if bad is not None:
+                return bad
+            try:
+                json.loads(line)
+            except ValueError:
+                bad = number
+        return bad if bad is not None and line.endswith(b"\n") else None

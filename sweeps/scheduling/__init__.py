@@ -1,0 +1,1 @@
+"""The nightly job, written down for whoever starts it: cron, systemd, Kubernetes or GitHub Actions."""
