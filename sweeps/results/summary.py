@@ -41,6 +41,8 @@ def summary(result: SweepResult) -> str:
         if warning := beside_linear(winner.trial.value, winner.baselines_out_of_fold, of_ensemble):
             parts[0] += f"\n{warning}"
         parts.append(_winner(result))
+    if result.promotion is not None:
+        parts.append(result.promotion.in_words())
     if left := what_is_pending(result):
         parts.append(left)
     next_steps = [

@@ -1,12 +1,14 @@
 """The folder a sweep works in: what it writes there, the lease that keeps two runs apart, the default storage.
 
 .sweeps/<name>/journal.log     Optuna's storage of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
+.sweeps/<name>/verdicts.jsonl  decisions on the champion; champion.json, champion.h5: who that was when last asked
 .sweeps/<name>/lease           locked while a run of this sweep is alive
 .sweeps/<name>/<UTC time>/     one study, see `study_folder.py`
 mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow ui` looks for it
 """
 
 import glob
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +46,14 @@ class Workspace:
     def journal(self, sweep_name: str) -> Path:
         """Optuna's journal of one sweep: the default storage."""
         return self.root / sweep_name / "journal.log"
+
+    def ledger(self, sweep_name: str) -> Path:
+        """What the decisions of a sweep's name have spent, see `experiments.promotion.ledger`."""
+        return self.root / sweep_name / "verdicts.jsonl"
+
+    def known_champion(self, sweep_name: str) -> Path:
+        """Who was champion when MLflow was last asked."""
+        return self.root / sweep_name / "champion.json"
 
     def study_folder(self, study_name: str) -> StudyFolder:
         """Folder of one study, `<name>/<UTC time>`."""
@@ -115,6 +125,17 @@ class Workspace:
         if kept is not None:
             return expand_uri(kept, "[tracking] uri")
         return sqlite_uri(self.directory.resolve() / "mlflow.db")
+
+    def tracking_uri_of(self, sweep_name: str) -> str:
+        """Where a sweep's name is recorded: where its newest study here is, or any; else this folder's mlflow.db, if
+        there is one; else what MLFLOW_TRACKING_URI names."""
+        folders = self.study_folders(sweep_name or None) or self.study_folders()
+        if folders:
+            return self.tracking_uri(folders[-1])
+        own = self.tracking_uri()
+        if (self.directory / "mlflow.db").exists():
+            return own
+        return os.environ.get("MLFLOW_TRACKING_URI") or own
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""
