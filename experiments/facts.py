@@ -216,9 +216,6 @@ Fact = SweepStarted | TrialFinished | SweepFinished | VerdictReached
 
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=lambda value: _as_document(value))
 _CURVES, _AFTER_CURVES = ',"curves":{', '},"started_at":'
-_KINDS: dict[str, type[Fact]] = {
-    kind.__name__: kind for kind in (SweepStarted, TrialFinished, SweepFinished, VerdictReached)
-}
 
 
 def to_json(fact: Fact) -> str:
@@ -353,3 +350,4 @@ _KIND_READERS: dict[type[Fact], Any] = {
     SweepFinished: _read_finished,
     VerdictReached: lambda document: VerdictReached(**document),
 }
+_KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in _KIND_READERS}

@@ -202,9 +202,7 @@ def predict(
 
 
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="A sweep's name, as its registered model has it.")]
-VersionArgument = Annotated[
-    str, typer.Argument(metavar="NAME/VERSION", help="A version of a sweep's registered model.")
-]
+VersionArgument = Annotated[str, typer.Argument(metavar="NAME/VERSION", help="A version of a registered model.")]
 TrackingOption = Annotated[str | None, typer.Option(help="MLflow [default: where this folder's sweeps go].")]
 
 

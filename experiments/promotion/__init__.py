@@ -1,1 +1,1 @@
-"""Whether a challenger takes the champion's place: statistics, the document that proves it, the alias. See README.md."""
+"""Whether a challenger takes the champion's place: statistics, document, alias. See README.md."""

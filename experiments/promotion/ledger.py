@@ -1,4 +1,4 @@
-"""The decisions of a sweep's name in one folder, one a line: what they spent, and the chain of their documents' digests.
+"""The decisions of a sweep's name in one folder, one a line: what they spent, and the chain of their digests.
 
 .sweeps/<name>/verdicts.jsonl   outlives the folders of the studies, each of which has its own document, verdict.json
 """

@@ -2,8 +2,8 @@
 
 Rule: each decision may spend the same, `alpha_per_year / decisions_per_year`, and only as long as the decisions of the
 365 days before it, with itself, have spent no more than `alpha_per_year`. So whatever 365 days one looks at, the
-probability that one of the promotions in it is false is at most the sum of what its decisions spent, by the union bound:
-however the decisions depend on each other, on the same rows night after night too.
+probability that one of the promotions in it is false is at most the sum of what its decisions spent, by the union
+bound: however the decisions depend on each other, on the same rows night after night too.
 
 That needs each challenger to be made without its sealed rows and without the verdicts on them, which is so in a sweep:
 nothing trains on sealed rows, and all that a later sweep learns of them is who is champion.
