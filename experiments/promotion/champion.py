@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 VERDICT, VERDICT_DIGEST = "sweeps.verdict", "sweeps.verdict_digest"
 """Tags of a version: the document of its verdict, and the document's digest."""
+
+_FETCHED = "champion.h5"
+KNOWN_FILE = "champion.json"
+"""In the folder of a sweep's name: who was champion when MLflow was last asked or told."""
 
 PROMOTION = "sweeps.promotion"
 """Tag of a version: what became of it, in words."""
@@ -94,15 +98,23 @@ def find_champion(tracking_uri: str, sweep: str, root: Path, *, with_past: bool)
         model = ModelRef(number, version.tags.get(STUDY, ""), version.tags.get(DIGEST, ""))
     except Exception as error:
         return Champion(ModelRef(number, "", ""), None, _why_gone(error, f"version {number}"), past)
-    fetched = root / sweep / "champion.h5"
-    for file in (root / model.study / "model.h5", root / model.study / "ensemble.h5", fetched):
-        if model.digest and file.is_file() and sha256(file.read_bytes()).hexdigest() == model.digest:
-            return Champion(model, str(file), past=past)
+    fetched = root / sweep / _FETCHED
+    file = _file_here(root, sweep, model)
+    if file is not None:
+        return Champion(model, file, past=past)
     try:
         _fetch(client, name, number, tracking_uri, fetched)
     except Exception as error:
         return Champion(model, None, _why_gone(error, f"the model file of version {number}"), past)
     return Champion(model, str(fetched), past=past)
+
+
+def _file_here(root: Path, sweep: str, model: ModelRef) -> str | None:
+    """A model's file on this machine: a study's, or the one that was fetched."""
+    for file in (root / model.study / "model.h5", root / model.study / "ensemble.h5", root / sweep / _FETCHED):
+        if model.digest and file.is_file() and sha256(file.read_bytes()).hexdigest() == model.digest:
+            return str(file)
+    return None
 
 
 def champion_in(registered: RegisteredModel) -> str:
@@ -169,6 +181,10 @@ def deliver_verdict(client: MlflowClient, tracking_uri: str, run_id: str, fact: 
     told = f"not promoted: {problem}" if problem else f"{'promoted' if champion == version else 'not promoted'}"
     client.set_model_version_tag(name, version, PROMOTION, f"{told}: {_why(verdict)}"[:5000])
     Outcome(digest, version, champion, problem).save(folder / OUTCOME_FILE)
+    if champion == version:
+        model, sweep_folder = replace(verdict.challenger, version=version), folder.parent
+        file = _file_here(sweep_folder.parent, sweep_folder.name, model)
+        Champion(model, file).save(sweep_folder / KNOWN_FILE)
     return True
 
 

@@ -54,7 +54,7 @@ class StudyRows:
             InputError: It is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return cls(arrays["train"], arrays["test"])
         except FileNotFoundError:
             return None
@@ -92,10 +92,10 @@ def row_digests(X: Features, labels: NDArray[Any]) -> Digests:
     import pandas as pd
 
     if isinstance(X, np.ndarray):
-        rows = np.ascontiguousarray(X).reshape(len(X), -1)
+        rows = [row.tobytes() for row in X]
         of_inputs = np.array([int.from_bytes(blake2b(row, digest_size=8).digest()) for row in rows], dtype=np.uint64)
     else:
-        of_inputs = pd.util.hash_pandas_object(X, index=False).to_numpy()
+        of_inputs = np.asarray(pd.util.hash_pandas_object(X, index=False), dtype=np.uint64)
     both = pd.DataFrame({"inputs": of_inputs, "label": labels})
     return np.asarray(pd.util.hash_pandas_object(both, index=False), dtype=np.uint64)
 

@@ -68,7 +68,7 @@ class Verdict:
     Attributes:
         decided_at: Unix time, seconds.
         champion: None where there is none.
-        problem: Why the champion cannot be scored; "" where it can be.
+        problem: Why the champion cannot be scored, or why nobody is known to be; "" otherwise.
         mode: "never" moves nothing, "force" moves the alias whatever the finding says.
         rows, evidence: None where there was nobody to compare with.
         software: Package to version.
@@ -156,7 +156,7 @@ class Verdict:
 def find(evidence: Evidence | None, terms: Terms, reference: Reference, problem: str) -> Finding:
     """The finding of a comparison, or of there being nobody to compare with."""
     if reference == "nobody" or evidence is None:
-        return Finding("promote", "there is no champion yet")
+        return Finding("promote", f"no champion is known ({problem})" if problem else "there is no champion yet")
     if reference == "constant":
         finding = judge(evidence, terms, has_classes_to_keep=False, than="a constant")
         return replace(finding, reason=f"the champion cannot be scored ({problem}); {finding.reason}")

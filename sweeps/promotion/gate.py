@@ -107,15 +107,15 @@ class Gate:
     def _champion(self, *, with_past: bool) -> Champion:
         """Who MLflow says it is; while it does not say, who it was when it last did."""
         kept = self.workspace.known_champion(self.folder.sweep_name)
-        champion, _ = self.record.champion(with_past=with_past)
-        if champion is not None:
-            champion.save(kept)
-            return champion
-        return Champion.load(kept) or Champion(None)
+        champion, error = self.record.champion(with_past=with_past)
+        if champion is None:
+            return Champion.load(kept) or Champion(None, problem=error)
+        champion.save(kept)
+        return champion
 
     def _compared(self, winner: Winner, champion: Champion, rows: StudyRows) -> "_Comparison":
         if champion.model is None:
-            return _Comparison("nobody")
+            return _Comparison("nobody", champion.problem)
         ensemble = winner.ensemble
         model = ensemble.model if ensemble is not None and ensemble.is_recommended else winner.model
         study_of_champion = self.workspace.study_folder(champion.model.study) if champion.model.study else None

@@ -22,6 +22,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_uri
+from experiments.promotion.champion import KNOWN_FILE
 from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal
@@ -53,7 +54,7 @@ class Workspace:
 
     def known_champion(self, sweep_name: str) -> Path:
         """Who was champion when MLflow was last asked."""
-        return self.root / sweep_name / "champion.json"
+        return self.root / sweep_name / KNOWN_FILE
 
     def study_folder(self, study_name: str) -> StudyFolder:
         """Folder of one study, `<name>/<UTC time>`."""
