@@ -105,13 +105,23 @@ class Gate:
         return document
 
     def _champion(self, *, with_past: bool) -> Champion:
-        """Who MLflow says it is; while it does not say, who it was when it last did."""
+        """Who MLflow says it is; while it does not say, who it was when it last did.
+
+        Raises:
+            NotScorableError: Then the model file must be here, and is not: nothing can be decided tonight.
+        """
         kept = self.workspace.known_champion(self.folder.sweep_name)
         champion, error = self.record.champion(with_past=with_past)
-        if champion is None:
-            return Champion.load(kept) or Champion(None, problem=error)
-        champion.save(kept)
-        return champion
+        if champion is not None:
+            champion.save(kept)
+            return champion
+        known = Champion.load(kept) or Champion(None, problem=error)
+        if known.model is not None and (known.file is None or not Path(known.file).is_file()):
+            raise NotScorableError(
+                f"MLflow does not say who is champion ({error}), and the model of version {known.model.version}, who "
+                "was, is not in this folder; the next run decides on its own model"
+            )
+        return known
 
     def _compared(self, winner: Winner, champion: Champion, rows: StudyRows) -> "_Comparison":
         if champion.model is None:
@@ -152,7 +162,7 @@ class Gate:
         try:
             model = Model.load(Path(champion.file))
         except (InputError, EngineError, OSError) as error:
-            raise NotScorableError(str(error)) from error
+            raise NotScorableError(f"its model file cannot be read: {error}") from error
         return score_model(model, self.prepared, choice.is_used)
 
 

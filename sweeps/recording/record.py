@@ -22,8 +22,8 @@ SECONDS_TO_DELIVER = 30.0
 
 SECONDS_TO_DELIVER_INTERRUPTED = 5.0
 
-SECONDS_TO_FIND_CHAMPION = 15.0
-"""How long the end of a sweep waits to be told who is champion; MLflow itself gives up after ten."""
+SECONDS_TO_FIND_CHAMPION = 30.0
+"""How long the end of a sweep waits to be told who is champion; a server that does not answer is given up after ten."""
 
 
 class Record:
