@@ -22,7 +22,7 @@ from experiments.promotion.judgement import Terms
 from experiments.promotion.ledger import Ledger
 from experiments.promotion.outcome import Outcome
 from experiments.promotion.rows import Choice, StudyRows, choose_rows
-from experiments.promotion.scoring import NotScorableError, objective_of, score_constant, score_model
+from experiments.promotion.scoring import NotScorableError, decisive, score_constant, score_model
 from experiments.promotion.spending import allowance
 from experiments.promotion.verdict import ModelRef, Reference, RowsUsed, Verdict, digest_of, find
 from experiments.promotion.words import Promotion
@@ -131,18 +131,19 @@ class Gate:
         study_of_champion = self.workspace.study_folder(champion.model.study) if champion.model.study else None
         of_champion = None if study_of_champion is None else StudyRows.load(study_of_champion.rows)
         choice = choose_rows(rows, of_champion)
+        dataset, objective = self.prepared.dataset, str(getattr(self.config.study, "objective", "cost"))
+        what = decisive(objective, has_classes=bool(dataset.class_names))
         try:
             reference: Reference = "champion"
-            scored, problem = self._scored_champion(champion, choice), ""
+            scored, problem = self._scored_champion(champion, choice, what), ""
         except NotScorableError as error:
             reference, problem = "constant", str(error)
             choice = choose_rows(rows, None)
-            scored = score_constant(self.prepared, choice.is_used)
-        dataset = self.prepared.dataset
+            scored = score_constant(self.prepared, choice.is_used, what)
         evidence = Evidence.of(
-            objective_of(dataset, getattr(self.config.study, "objective", "cost")),
+            what,
             scored,
-            score_model(model, self.prepared, choice.is_used),
+            score_model(model, self.prepared, choice.is_used, what),
             dataset.y_test[choice.is_used],
             dataset.class_names,
         )
@@ -156,14 +157,14 @@ class Gate:
         )
         return _Comparison(reference, problem, used, evidence)
 
-    def _scored_champion(self, champion: Champion, choice: Choice) -> Scored:
+    def _scored_champion(self, champion: Champion, choice: Choice, what: str) -> Scored:
         if champion.file is None:
             raise NotScorableError(champion.problem)
         try:
             model = Model.load(Path(champion.file))
         except (InputError, EngineError, OSError) as error:
             raise NotScorableError(f"its model file cannot be read: {error}") from error
-        return score_model(model, self.prepared, choice.is_used)
+        return score_model(model, self.prepared, choice.is_used, what)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
