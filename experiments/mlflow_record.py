@@ -4,7 +4,8 @@
     └ parent run = the study            tags sweeps.kind = study, sweeps.study
       ├ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
       └ the winner as a logged model    registered under the experiment's name, and so is the ensemble, if there is one;
-                                        aliases `candidate` and `winner` (`registry.py`)
+                                        aliases `candidate` and `winner` (`registry.py`), and `champion`, which verdicts
+                                        move (`promotion/champion.py`)
 
 Nothing here takes effect twice, however often it is repeated, because (a) a run is looked for by its tags before it is
 created, and a second one that a slow server made is deleted at the end (`study_runs.py`), (b) start times, steps and

@@ -156,6 +156,7 @@ def mcnemar(counts: Counts, n_rows: int, alpha: float) -> TestResult:
     Source: McNemar 1947; the number of rows: Connor 1987, equation 2.
     """
     from scipy import stats
+    from scipy.special import ndtri
 
     n, gained = counts.discordant, counts.only_challenger
     improvement = (gained - counts.only_champion) / n_rows
@@ -163,7 +164,7 @@ def mcnemar(counts: Counts, n_rows: int, alpha: float) -> TestResult:
     needed = None
     if improvement > 0 and alpha > 0:
         share = n / n_rows
-        deviates = stats.norm.isf(alpha) * math.sqrt(share) + stats.norm.ppf(POWER) * math.sqrt(share - improvement**2)
+        deviates = -ndtri(alpha) * math.sqrt(share) + ndtri(POWER) * math.sqrt(share - improvement**2)
         needed = math.ceil((deviates / improvement) ** 2)
     return TestResult("exact McNemar", improvement, p_value, 0.5**n, needed)
 
@@ -178,11 +179,12 @@ def paired_means(evidence: Evidence, alpha: float, seed: int) -> TestResult:
     Source: Efron and Tibshirani 1993, chapters 12 and 15; Hall 1992.
     """
     from scipy import stats
+    from scipy.special import ndtri
 
     n, mean, deviation = evidence.n_rows, evidence.mean, evidence.deviation
     needed = None
     if mean > 0 and alpha > 0:
-        deviates = stats.norm.isf(alpha) + stats.norm.ppf(POWER)
+        deviates = ndtri(POWER) - ndtri(alpha)
         needed = max(math.ceil((deviates * deviation / mean) ** 2), LEAST_ROWS)
     least = 0.0 if n >= LEAST_ROWS else 1.0
     t = mean / deviation * math.sqrt(n) if deviation > 0 else 0.0

@@ -20,7 +20,8 @@ class Entry:
 
     Attributes:
         digest: Of its document.
-        previous: Digest of the document before it; "" for the first.
+        previous: Digest of the line's before it, "" for the first: so none can be left out. The document names the
+            same, unless it was reached before a kill and written down after another one.
         decided_at: Unix time, seconds.
         study, challenger: The study, and the digest of its model's file.
     """
@@ -67,7 +68,7 @@ class Ledger:
         verdict = Verdict.from_json(document, str(self.path))
         entry = Entry(
             digest,
-            verdict.previous,
+            self.last_digest,
             verdict.decided_at,
             verdict.finding.alpha_spent,
             verdict.challenger.study,

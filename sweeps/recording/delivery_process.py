@@ -111,8 +111,8 @@ class DeliveryProcess:
         """Why the first attempt that failed did so, once; None while there is none, and ever after."""
         with suppress(*_ITS_END_IS_GONE):
             if self._pipe.poll():
-                error: str = self._pipe.recv()
-                return error
+                message = self._pipe.recv()  # or who is champion, too late
+                return message if isinstance(message, str) else None
         return None
 
     def champion(
