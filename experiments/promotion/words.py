@@ -74,7 +74,8 @@ class Promotion:
             return f"{name}/{outcome.version} is promoted{' by force' if verdict.mode == 'force' else ''}: {reason}"
         stays = f"{name}/{outcome.champion} stays" if outcome.champion else "there is none"
         if verdict.finding.decision == "promote":
-            return f"{stays} (promote = never), though {reason}. To promote: promote {name}/{outcome.version}"
+            command = f"python -m sweeps promote {name}/{outcome.version}"
+            return f"{stays} (promote = never), though {reason}. To promote: {command}"
         what = "insufficient evidence, " if verdict.finding.decision == "insufficient" else ""
         return f"{stays}: {what}{reason}"
 

@@ -42,7 +42,7 @@ def find_verdict(workspace: Workspace, text: str, tracking_uri: str | None = Non
     model = None if workspace.ledger(text).exists() else ModelName.parse(text)
     name, version = (text, "") if model is None else (_local_name(workspace, text, model), model.version)
     entries = Ledger(workspace.ledger(name)).entries
-    for entry in reversed(entries):
+    for entry in reversed(entries) if version else entries[-1:]:
         outcome = Outcome.load(workspace.study_folder(entry.study).outcome, entry.digest)
         file = workspace.study_folder(entry.study).verdict
         if file.exists() and (not version or (outcome is not None and outcome.version == version)):
@@ -50,7 +50,8 @@ def find_verdict(workspace: Workspace, text: str, tracking_uri: str | None = Non
     if not version:
         known = sorted(path.parent.name for path in workspace.root.glob("*/verdicts.jsonl"))
         raise InputError(
-            f"{text}: no verdict on a sweep of this name in {workspace.root}.{nearest(text, known)}",
+            f"{text}: no document of the newest verdict on a sweep of this name in {workspace.root}."
+            f"{'' if text in known else nearest(text, known)}",
             f"Here are verdicts on {listed(known, 10) or 'no sweep'}; MLflow has one of each version.",
             f"Name a version: python -m sweeps verdict {text}/1",
         )

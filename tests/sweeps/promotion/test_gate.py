@@ -105,7 +105,7 @@ def test_each_verdict_is_found_and_follows_from_its_document(nights):
         found = find_verdict(nights.workspace, f"digits/{number}")
         assert found.holds
         assert found.promotion.digest == result.promotion.digest
-    with pytest.raises(InputError, match=r"^dogs: no verdict on a sweep of this name"):
+    with pytest.raises(InputError, match=r"^dogs: no document of the newest verdict"):
         find_verdict(nights.workspace, "dogs")
 
 
@@ -141,4 +141,4 @@ def test_a_champion_that_cannot_be_scored_is_named_and_does_not_lock_the_gate(ni
     assert (decision, promotion.is_moved, promotion.outcome.champion) == ("promote", False, "2")
     words = " ".join(promotion.in_words().split())
     assert "digits/2 stays (promote = never), though the champion cannot be scored (the model file of" in words
-    assert f"promote digits/{promotion.outcome.version}." in words
+    assert f"To promote: python -m sweeps promote digits/{promotion.outcome.version}." in words
