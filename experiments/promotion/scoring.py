@@ -115,7 +115,7 @@ def _losses_of_numbers(
 ) -> NDArray[np.float64]:
     """Of predictions and targets in original units, (m,)."""
     if what == "absolute error":
-        return np.abs(predicted - y)
+        return np.asarray(np.abs(predicted - y), dtype=np.float64)
     return np.asarray(((predicted - y) / prepared.target_scaling.scale) ** 2, dtype=np.float64)
 
 

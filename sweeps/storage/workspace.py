@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from engine.durable_file import leftovers
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_uri
 from experiments.promotion.champion import KNOWN_FILE
@@ -104,6 +105,8 @@ class Workspace:
     def _remove_leftovers(self, sweep_name: str) -> None:
         for folder in self.study_folders(sweep_name):
             folder.remove_leftovers()
+        for file in leftovers(self.root / sweep_name):  # of the ledger, of the champion that is known
+            file.unlink(missing_ok=True)
         for link in self.journal(sweep_name).parent.glob("journal.log.lock*.rename"):
             link.unlink(missing_ok=True)  # Optuna's lock, between its two steps of letting go
 
