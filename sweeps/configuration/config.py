@@ -24,6 +24,7 @@ from sweeps.configuration.search_space import (
     FloatRange,
     Fraction,
     NaturalInt,
+    NonnegativeFloat,
     PositiveFloat,
     PositiveInt,
     SearchSection,
@@ -217,6 +218,18 @@ class TrackingSection(Section):
     uri: Annotated[str, AfterValidator(check_tracking_uri)] | None = None
 
 
+class PromotionSection(Section):
+    """When a sweep's model becomes `champion`; see `experiments.promotion`. Nothing here changes a trial.
+
+    `margin` is in the objective's units: of accuracy 0.01 is a point, of a cost it is a difference of costs.
+    """
+
+    promote: Literal["auto", "never", "force"] = "auto"
+    margin: NonnegativeFloat = 0.0
+    alpha_per_year: Fraction = 0.05
+    decisions_per_year: PositiveInt = 365
+
+
 class ExecutionSection(Section):
     """Who trains; nothing here may change a result except `dtype`.
 
@@ -256,6 +269,7 @@ class Config(Section):
     study: StudySection = StudySection()
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
+    promotion: PromotionSection = PromotionSection()
 
     _directory: Path = PrivateAttr(default_factory=Path.cwd)
     _source: str = PrivateAttr(default="configuration")

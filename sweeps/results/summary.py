@@ -43,6 +43,8 @@ def summary(result: SweepResult) -> str:
         if warning:
             parts[0] += f"\n{warning}"
         parts.append(_winner(result))
+    if result.promotion is not None:
+        parts.append(result.promotion.in_words())
     if left := what_is_pending(result):
         parts.append(left)
     next_steps = [
