@@ -19,7 +19,7 @@ class Minibatches:
 
     Args:
         data: Examples, targets and folds, with `rows`.
-        goal: What the head's backward pass needs of the targets, (n[L], m).
+        goal: What the head's backward pass needs of the targets, in their shape.
         size: Examples a network and iteration, at most as many as every network trains on.
         seed: Decides the order of the examples in every epoch.
 
@@ -37,18 +37,21 @@ class Minibatches:
         self.n_in_epoch = int(n_own.min()) // size
         before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
         self._chosen = before + np.arange(self.n_in_epoch * size)
-        n_networks, n_outputs = data.n_networks, len(data.targets)
+        n_networks, n_outputs, n_inputs = data.n_networks, data.n_outputs, data.inputs.shape[-2]
         self._epoch = -1
         self._order = np.empty((n_networks, 0), np.intp)
-        self._sources = (data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T))
-        self._buffers = tuple(
-            empty((n_networks, size, n), data.dtype) for n in (len(data.inputs), n_outputs, n_outputs)
+        self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis] if data.has_own_inputs else None
+        self._sources = tuple(
+            np.ascontiguousarray(array).reshape(-1, array.shape[-1]) for array in (data.rows, data.targets.mT, goal.mT)
         )
+        self._buffers = tuple(empty((n_networks, size, n), data.dtype) for n in (n_inputs, n_outputs, n_outputs))
         self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers)
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
         which = self.examples(iteration)
+        if self._first is not None:  # each network's own rows, one network's after the other's
+            which = which + self._first
         for source, buffer in zip(self._sources, self._buffers, strict=True):
             source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
 
