@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.preparation import PreparedData
-from experiments.preprocessing import FloatArray
+from experiments.scaling import FloatArray
 from experiments.scores import scores
 
 MAX_ITERATIONS = 10_000
@@ -36,7 +36,8 @@ class Baseline:
     Attributes:
         name: "constant", or that of the linear model; a logistic regression that has not converged says so.
         out_of_fold: The cost as a trial's value is: mean over the folds of the mean log-loss of what each holds out, or
-            of the squared error of scaled targets. None where it is not known (yet), or a class is in no fold's part.
+            of the squared error of targets that are scaled as the fold's are. None where it is not known (yet), or a
+            class is in no fold's part.
     """
 
     name: str
@@ -54,8 +55,8 @@ class BaselineFits:
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None) -> None:
         self._n_folds = len(prepared.held_out)
         self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold)]
-        for held_out in prepared.held_out:  # of the constant, then of the linear model
-            self._fits += [partial(_cost_of_fold, prepared, held_out, model) for model in _models(prepared, seed)]
+        for fold in range(self._n_folds):  # of the constant, then of the linear model
+            self._fits += [partial(_cost_of_fold, prepared, fold, model) for model in _models(prepared, seed)]
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
         self._is_over = threading.Event()
@@ -150,17 +151,21 @@ def _scored(prepared: PreparedData, seed: int, threshold: float | None) -> list[
     ]
 
 
-def _cost_of_fold(prepared: PreparedData, held_out: NDArray[np.bool_], model: Any) -> float:  # noqa: ANN401 - untyped
-    """The cost of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class."""
+def _cost_of_fold(prepared: PreparedData, fold: int, model: Any) -> float:  # noqa: ANN401 - untyped
+    """The cost of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class.
+
+    X and Y are as the fold's network has them.
+    """
     from sklearn import metrics
 
-    X, y = prepared.X.T, _targets(prepared)
-    classes = np.arange(prepared.dataset.n_classes)
-    if len(np.unique(y[~held_out])) < len(classes):
+    held_out, n_classes = prepared.held_out[fold], prepared.dataset.n_classes
+    X, Y = prepared.of_fold(fold)
+    X, y = X.T, prepared.dataset.y_train if n_classes else Y[0]
+    if len(np.unique(y[~held_out])) < n_classes:
         return math.nan
     outputs = _outputs(model.fit(X[~held_out], y[~held_out]), X[held_out])
-    if len(classes):
-        return float(metrics.log_loss(y[held_out], outputs.T, labels=classes))
+    if n_classes:
+        return float(metrics.log_loss(y[held_out], outputs.T, labels=np.arange(n_classes)))
     return float(metrics.mean_squared_error(y[held_out], outputs[0]))
 
 

@@ -24,7 +24,7 @@ from engine import Architecture, Hyperparameters, Parameters, TrainingData, adva
 from engine.optimizers import OPTIMIZERS
 from experiments.errors import InputError, listed
 from experiments.preparation import one_hot
-from experiments.preprocessing import FloatArray, standardization
+from experiments.scaling import FloatArray, standardization
 
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "identity"]
 

@@ -2,7 +2,8 @@
 
     model.h5     weights as `engine.weights` writes them
       /notes/model   one JSON document: format version, task, classes, target, preprocessing, image shape, test scores;
-                     since version 2 also the threshold, where there is one
+                     since version 2 also the threshold, where there is one;
+                     since version 3 each fold's preprocessing, where fold models have their own
 
 This file and what it imports travel inside the MLflow model (`pyfunc.py`): keep its imports light.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,11 @@ from experiments.scores import decided
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT_VERSION = 2
-"""Of a model that says something that version 1 could not: a threshold, or the weights of several networks."""
+FORMAT_VERSION = 3
+"""Of a model whose networks have each their own preprocessing. Releases from before read the versions below."""
 
-_FORMAT_OF_ONE_NETWORK = 1  # which releases from before read, too
+_FORMAT_OF_SEVERAL = 2  # a threshold, or the weights of several networks
+_FORMAT_OF_ONE_NETWORK = 1
 _NOTE = "model"
 _CHUNK_ELEMENTS = 2**23  # numbers held at once, 64 MB: a folder of photographs must not fill the memory
 
@@ -45,6 +47,8 @@ class Model:
     Attributes:
         members: What is averaged, see `engine.ensemble`; a refitted winner is one member, a stack of F = 1.
         preprocessing: The map from raw inputs to the networks' columns.
+        preprocessing_of_folds: Instead, the map of each of the F networks of every member; empty where all share
+            `preprocessing`, which says what raw inputs look like either way.
         class_names: In the order of the outputs; empty for regression.
         target: Name of the predicted column of a table; None for arrays.
         target_scaling: Brings a regression's outputs back to original units; the identity for classes.
@@ -69,9 +73,17 @@ class Model:
     study: str
     test_scores: Mapping[str, float] = field(default_factory=dict)
     threshold: float | None = None
+    preprocessing_of_folds: tuple[Preprocessing, ...] = ()
 
     def __post_init__(self) -> None:
         check_members(self.members)
+        n_maps = len(self.preprocessing_of_folds)
+        for member in self.members if n_maps else ():
+            if member.n_networks != n_maps:
+                raise ValueError(
+                    f"a member of {member.n_networks} networks with the preprocessing of {n_maps} folds. Each network "
+                    "has its own; pass the fold models of a trial."
+                )
         if self.threshold is None:
             return
         if self.task != "binary":
@@ -84,16 +96,25 @@ class Model:
 
     @classmethod
     def of(cls, prepared: PreparedData, architecture: Architecture, parameters: Parameters, study: str) -> Model:
-        """The model of a network that was trained on `prepared`; not scored yet."""
-        return cls.ensemble(prepared, [Member(architecture, parameters)], study)
+        """The model of a network that was trained on the X and Y of `prepared`; not scored yet."""
+        return cls._of(prepared, [Member(architecture, parameters)], study)
 
     @classmethod
     def ensemble(cls, prepared: PreparedData, members: Sequence[Member], study: str) -> Model:
         """The model whose answer is the weighted mean of networks that were trained on `prepared`; not scored yet.
 
+        Where folds have their own scaling, each member is a stack of fold models, whose outputs are scaled as
+        `prepared.Y` is.
+
         Raises:
             EngineError: The members do not belong together, see `engine.ensemble`.
         """
+        own = tuple(fold.preprocessing for fold in prepared.folds)
+        shares_inputs = all(preprocessing is prepared.preprocessing for preprocessing in own)
+        return replace(cls._of(prepared, members, study), preprocessing_of_folds=() if shares_inputs else own)
+
+    @classmethod
+    def _of(cls, prepared: PreparedData, members: Sequence[Member], study: str) -> Model:
         dataset = prepared.dataset
         return cls(
             members=tuple(members),
@@ -162,13 +183,13 @@ class Model:
         """The answer for scaled columns, in the form that `experiments.scores` takes.
 
         Args:
-            X: (n[0], m), from `preprocessing`.
+            X: (n[0], m), from `preprocessing`; (F, n[0], m) where each fold has its own.
 
         Returns:
             Probabilities (n[L], m), or targets (1, m) in original units; in the dtype of the weights for one network,
             in float64 for several.
         """
-        parts = [mean_outputs(self.members, X[:, columns]) for columns in self._parts(X.shape[1])]
+        parts = [mean_outputs(self.members, X[..., columns]) for columns in self._parts(X.shape[-1])]
         A = np.concatenate(parts, axis=1)
         return A if self.class_names else self.target_scaling.to_original(A)
 
@@ -178,9 +199,8 @@ class Model:
         Raises:
             OSError: As `engine.save_weights`.
         """
-        has_news = self.threshold is not None or not is_single(self.members)
         document: dict[str, Any] = {
-            "format": FORMAT_VERSION if has_news else _FORMAT_OF_ONE_NETWORK,
+            "format": self._format,
             "task": self.task,
             "class_names": self.class_names,
             "target": self.target,
@@ -192,7 +212,17 @@ class Model:
         }
         if self.threshold is not None:
             document["threshold"] = self.threshold
+        if self.preprocessing_of_folds:
+            document["preprocessing_of_folds"] = [fold.to_dict() for fold in self.preprocessing_of_folds]
         save_weights(path, Weights(self.members, {_NOTE: json.dumps(document)}))
+
+    @property
+    def _format(self) -> int:
+        """The earliest that can say what this model says."""
+        if self.preprocessing_of_folds:
+            return FORMAT_VERSION
+        is_plain = self.threshold is None and is_single(self.members)
+        return _FORMAT_OF_ONE_NETWORK if is_plain else _FORMAT_OF_SEVERAL
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -236,13 +266,27 @@ class Model:
             study=document["study"],
             test_scores=document["test_scores"],
             threshold=document.get("threshold"),
+            preprocessing_of_folds=tuple(map(Preprocessing.from_dict, document.get("preprocessing_of_folds", ()))),
         )
 
+    def outputs_of_raw(self, X_raw: Features, place: str = "input") -> NDArray[np.floating]:
+        """As `outputs`, of raw examples; not finite where values are so large that the networks overflow.
+
+        Raises:
+            InputError: See `Preprocessing.transform`.
+        """
+        maps = self.preprocessing_of_folds or (self.preprocessing,)
+        rows = [of_fold.inputs.numbers(X_raw, place) for of_fold in maps]
+
+        def scaled(part: slice) -> NDArray[np.floating]:
+            X = [of_fold.scaled(numbers[part]) for of_fold, numbers in zip(maps, rows, strict=True)]
+            return np.stack(X) if self.preprocessing_of_folds else X[0]
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.concatenate([self.outputs(scaled(part)) for part in self._parts(len(rows[0]))], axis=1)
+
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:
-        rows = self.preprocessing.inputs.numbers(X_raw, place)
-        with np.errstate(over="ignore", invalid="ignore"):  # checked below, where the row is known
-            parts = [self.outputs(self.preprocessing.scaled(rows[part])) for part in self._parts(len(rows))]
-        outputs = np.concatenate(parts, axis=1)
+        outputs = self.outputs_of_raw(X_raw, place)
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
         if len(bad):
             raise InputError(
@@ -254,7 +298,8 @@ class Model:
 
     def _parts(self, m: int) -> Iterator[slice]:
         """The examples that are scaled and pass through the networks together."""
-        n_examples = max(1, _CHUNK_ELEMENTS // n_held_at_once(self.members))
+        n_held = max(1, len(self.preprocessing_of_folds)) * n_held_at_once(self.members)
+        n_examples = max(1, _CHUNK_ELEMENTS // n_held)
         return (slice(first, first + n_examples) for first in range(0, max(m, 1), n_examples))
 
     def _decisions(self, outputs: NDArray[np.floating]) -> NDArray[Any]:
@@ -277,9 +322,9 @@ class Model:
 
 
 def _check_format(path: Path, version: object) -> None:
-    if version not in (_FORMAT_OF_ONE_NETWORK, FORMAT_VERSION):
+    if version not in range(_FORMAT_OF_ONE_NETWORK, FORMAT_VERSION + 1):
         raise InputError(
             f"{path}: a model of format version {version}.",
-            f"This release reads versions {_FORMAT_OF_ONE_NETWORK} and {FORMAT_VERSION}.",
+            f"This release reads versions {_FORMAT_OF_ONE_NETWORK} to {FORMAT_VERSION}.",
             "Use the release that wrote it, or train again.",
         )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset, split_off
 from experiments.errors import InputError
-from experiments.preprocessing import FloatArray, Preprocessing, Scaling, standardization
+from experiments.preprocessing import Preprocessing
+from experiments.scaling import FloatArray, Scaling, standardization
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class TargetScaling:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FoldScaling:
+    """What a fold learned of features and targets from the examples that it trains on."""
+
+    preprocessing: Preprocessing
+    target_scaling: TargetScaling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PreparedData:
     """What the engine trains on; columns are examples.
 
@@ -41,6 +51,7 @@ class PreparedData:
         preprocessing: The map from raw inputs to X.
         target_scaling: The map between Y and original units.
         dataset: The data set that all of this was made from.
+        folds: Each fold's own scaling; empty where folds share X and Y.
     """
 
     X: FloatArray
@@ -50,6 +61,24 @@ class PreparedData:
     preprocessing: Preprocessing
     target_scaling: TargetScaling
     dataset: Dataset
+    folds: tuple[FoldScaling, ...] = ()
+
+    def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
+        """X (n0, m) and Y (n[L], m) as a fold's network sees them."""
+        if not self.folds:
+            return self.X, self.Y
+        own, dataset = self.folds[fold], self.dataset
+        X = self.X
+        if own.preprocessing is not self.preprocessing:
+            X = own.preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)")
+        return X, _targets(dataset.y_train, dataset, own.target_scaling)
+
+    @property
+    def target_scalings(self) -> tuple[TargetScaling, ...]:
+        """The map between each fold's Y and original units."""
+        if not self.folds:
+            return (self.target_scaling,) * len(self.held_out)
+        return tuple(fold.target_scaling for fold in self.folds)
 
 
 def prepare(
@@ -60,11 +89,12 @@ def prepare(
     validation_fraction: float | None = None,
     nonnegative_target: bool = False,
     seed: int = 0,
+    scales_folds: bool = False,
 ) -> PreparedData:
     """Scale, encode and divide a data set.
 
-    Scaling of features and targets is fitted on the training examples only, including those that folds hold out,
-    because the folds of a stack share one X (see `preprocessing`).
+    Scaling of features and targets is fitted on the training examples; with `scales_folds` that of each fold is fitted
+    on those that it does not hold out.
 
     Args:
         dataset: From `load_dataset`.
@@ -74,6 +104,8 @@ def prepare(
         nonnegative_target: Regression whose predictions cannot be negative (relu head): targets are divided
             by their deviation and not centred, so that 0 stays 0.
         seed: Decides which examples are held out.
+        scales_folds: Whether folds have their own scaling, as far as there is something to learn. Without, they share
+            X and Y, and what they hold out has a part in these.
 
     Raises:
         InputError: Both or neither of folds and validation_fraction are given, there are too few examples for them,
@@ -82,7 +114,13 @@ def prepare(
     """
     held_out = _held_out(dataset, folds, validation_fraction, seed)
     preprocessing = Preprocessing.fit(dataset, scaling)
-    target_scaling = _fit_target_scaling(dataset, nonnegative_target)
+    target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
+    own: tuple[FoldScaling, ...] = ()
+    if scales_folds and (preprocessing.is_learned or dataset.task == "regression"):
+        own = tuple(
+            _fold_scaling(dataset, ~of_fold, preprocessing, nonnegative_target=nonnegative_target)
+            for of_fold in held_out
+        )
     return PreparedData(
         X=preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)"),
         Y=_targets(dataset.y_train, dataset, target_scaling),
@@ -91,6 +129,7 @@ def prepare(
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
+        folds=own,
     )
 
 
@@ -157,7 +196,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
     return [held for _, held in split]
 
 
-def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetScaling:
+def _fit_target_scaling(dataset: Dataset, y: NDArray[Any], nonnegative_target: bool) -> TargetScaling:
     if dataset.task != "regression":
         return TargetScaling()
     if nonnegative_target:
@@ -168,8 +207,16 @@ def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetSca
                 "Targets must be 0 or more for a relu head.",
                 "Correct the targets, or allow negative predictions.",
             )
-    offset, scale = standardization(dataset.y_train[:, np.newaxis], [dataset.target or "y"], dataset.source)
+    offset, scale = standardization(y[:, np.newaxis], [dataset.target or "y"], dataset.source)
     return TargetScaling(0.0 if nonnegative_target else float(offset[0]), float(scale[0]))
+
+
+def _fold_scaling(
+    dataset: Dataset, is_trained_on: NDArray[np.bool_], preprocessing: Preprocessing, *, nonnegative_target: bool
+) -> FoldScaling:
+    if preprocessing.is_learned:
+        preprocessing = preprocessing.fitted_to(dataset.X_train[is_trained_on], dataset.source)
+    return FoldScaling(preprocessing, _fit_target_scaling(dataset, dataset.y_train[is_trained_on], nonnegative_target))
 
 
 def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -> FloatArray:

@@ -1,5 +1,8 @@
 """The data of a configuration, split and scaled, and the problem they pose to every trial."""
 
+import numpy as np
+
+from engine import TrainingData
 from experiments.dataset import load_dataset
 from experiments.errors import InputError
 from experiments.preparation import PreparedData, prepare
@@ -29,7 +32,16 @@ def load_data(config: Config) -> PreparedData:
         validation_fraction=config.data.validation_fraction,
         nonnegative_target=config.data.nonnegative_target,
         seed=config.sweep.seed,
+        scales_folds=config.training.scales_folds,
     )
+
+
+def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
+    """What the engine trains the folds on; see `TrainingData.of`."""
+    if not prepared.folds:
+        return TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(dtype), leaves_span=leaves_span)
+    own = map(prepared.of_fold, range(len(prepared.folds)))
+    return TrainingData.of_networks(own, prepared.held_out, np.dtype(dtype), leaves_span=leaves_span)
 
 
 def unseen_in_test(prepared: PreparedData) -> list[str]:

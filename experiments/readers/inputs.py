@@ -57,6 +57,10 @@ class ArrayInputs:
         """As `TableInputs.unseen`; always empty, because arrays have no categories."""
         return []
 
+    def learned_from(self, X: Features, place: str) -> ArrayInputs:
+        """As `TableInputs.learned_from`; nothing is learned of arrays but their shape."""
+        return self
+
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
         """Check raw examples; returns (m, n), possibly a view of X."""
         if not isinstance(X, np.ndarray):
@@ -101,10 +105,13 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of categories, one-hot in this order; an unknown category becomes all zeros."""
+    """A column of categories, one-hot in this order; an unknown category becomes all zeros.
+
+    None keeps the place of a category that other examples have.
+    """
 
     name: str
-    categories: tuple[str, ...]
+    categories: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,20 @@ class TableInputs:
                     f"{_categories(column.categories)}."
                 )
         return notes
+
+    def learned_from(self, X: Features, place: str) -> TableInputs:
+        """The same columns in the same places, with the medians and the categories of other examples."""
+        frame = self._conformed(X, place)
+        columns: list[NumberColumn | TextColumn] = []
+        for column in self.columns:
+            values = frame[column.name]
+            if isinstance(column, NumberColumn):
+                median = 0.0 if values.isna().all() else float(values.median())
+                columns.append(NumberColumn(column.name, median))
+            else:
+                there = set(values.fillna(MISSING))
+                columns.append(TextColumn(column.name, tuple(c if c in there else None for c in column.categories)))
+        return TableInputs(tuple(columns))
 
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
         """Impute and encode raw examples; returns (m, n), a new array."""
@@ -229,7 +250,7 @@ def _refuse_missing(column: pd.Series, place: str) -> None:
         )
 
 
-def _categories(words: Iterable[str]) -> str:
+def _categories(words: Iterable[str | None]) -> str:
     return listed(repr(word) if word else "(missing)" for word in words)
 
 

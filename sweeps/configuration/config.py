@@ -17,6 +17,7 @@ from pydantic import (
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
+from experiments.scaling import Scaling
 from sweeps.configuration.search_space import (
     EnqueuedConfiguration,
     FloatRange,
@@ -65,7 +66,7 @@ class DataSection(Section):
     target: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
     nonnegative_target: bool = False
-    scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
+    scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
 
@@ -320,6 +321,8 @@ class Config(Section):
             "study": self.study.model_dump(exclude={"storage", "ensemble", "decision"}),  # two come after the trials
             "dtype": self.execution.dtype,
         }
+        if self.training.scales_folds:
+            decisive["scaling"] = "fitted per fold"
         if self.enqueue:
             decisive["enqueue"] = [table.model_dump(exclude_none=True) for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from engine import TrainingData, advance, finish, start
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline
@@ -88,10 +90,25 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    everything = hyperparameters.form_of(data.of_all_examples())
+    everything = hyperparameters.form_of(_all_examples(data, prepared))
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)
+
+
+def _all_examples(data: TrainingData, prepared: PreparedData) -> TrainingData:
+    """For one network that trains on all examples, and whose scaling is fitted to all."""
+    if not data.has_own_inputs:
+        return data.of_all_examples()
+    nothing = np.zeros((1, data.n_examples), np.bool_)
+    return TrainingData.of(
+        prepared.X,
+        prepared.Y,
+        nothing,
+        data.dtype,
+        reduce=data.gram is not None,
+        leaves_span=data.unreduced is not None,
+    )
 
 
 def _scored(
@@ -99,7 +116,7 @@ def _scored(
 ) -> tuple[Model, list[Score]]:
     """The model with its threshold and test scores, and these beside their intervals and those of simple models."""
     dataset = prepared.dataset
-    predictions = model.outputs(prepared.X_test)
+    predictions = model.outputs_of_raw(dataset.X_test, f"{dataset.source} (test examples)")
     test = scores(dataset.task, dataset.y_test, predictions, problem.threshold)
     interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold)
     return replace(model, test_scores=test, threshold=problem.threshold), [
