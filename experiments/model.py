@@ -275,15 +275,17 @@ class Model:
         Raises:
             InputError: See `Preprocessing.transform`.
         """
-        maps = self.preprocessing_of_folds or (self.preprocessing,)
-        rows = [of_fold.inputs.numbers(X_raw, place) for of_fold in maps]
+        encoded = self.preprocessing.inputs.encoded(X_raw, place)
 
-        def scaled(part: slice) -> NDArray[np.floating]:
-            X = [of_fold.scaled(numbers[part]) for of_fold, numbers in zip(maps, rows, strict=True)]
-            return np.stack(X) if self.preprocessing_of_folds else X[0]
+        def scaled(part: slice, own: Preprocessing) -> NDArray[np.floating]:
+            return own.scaled(own.inputs.imputed(encoded[part]))
 
+        outputs = []
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.concatenate([self.outputs(scaled(part)) for part in self._parts(len(rows[0]))], axis=1)
+            for part in self._parts(len(encoded)):
+                X = [scaled(part, own) for own in self.preprocessing_of_folds]
+                outputs.append(self.outputs(np.stack(X) if X else scaled(part, self.preprocessing)))
+        return np.concatenate(outputs, axis=1)
 
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:
         outputs = self.outputs_of_raw(X_raw, place)

@@ -52,6 +52,7 @@ class PreparedData:
         target_scaling: The map between Y and original units.
         dataset: The data set that all of this was made from.
         folds: Each fold's own scaling; empty where folds share X and Y.
+        encoded: (m, n0), what the folds scale, from `inputs.encoded`; None where they share X.
     """
 
     X: FloatArray
@@ -62,16 +63,16 @@ class PreparedData:
     target_scaling: TargetScaling
     dataset: Dataset
     folds: tuple[FoldScaling, ...] = ()
+    encoded: NDArray[Any] | None = None
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them."""
         if not self.folds:
             return self.X, self.Y
-        own, dataset = self.folds[fold], self.dataset
-        X = self.X
-        if own.preprocessing is not self.preprocessing:
-            X = own.preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)")
-        return X, _targets(dataset.y_train, dataset, own.target_scaling)
+        own, X = self.folds[fold], self.X
+        if self.encoded is not None:
+            X = own.preprocessing.scaled(own.preprocessing.inputs.imputed(self.encoded))
+        return X, _targets(self.dataset.y_train, self.dataset, own.target_scaling)
 
     @property
     def target_scalings(self) -> tuple[TargetScaling, ...]:
@@ -116,13 +117,19 @@ def prepare(
     preprocessing = Preprocessing.fit(dataset, scaling)
     target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
     own: tuple[FoldScaling, ...] = ()
-    if scales_folds and (preprocessing.is_learned or dataset.task == "regression"):
+    place, encoded = f"{dataset.source} (training examples)", None
+    if scales_folds and preprocessing.is_learned:
+        encoded = preprocessing.inputs.encoded(dataset.X_train, place)
+    if encoded is not None or (scales_folds and dataset.task == "regression"):
         own = tuple(
-            _fold_scaling(dataset, ~of_fold, preprocessing, nonnegative_target=nonnegative_target)
+            FoldScaling(
+                preprocessing if encoded is None else preprocessing.fitted_to(encoded[~of_fold], place),
+                _fit_target_scaling(dataset, dataset.y_train[~of_fold], nonnegative_target),
+            )
             for of_fold in held_out
         )
     return PreparedData(
-        X=preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)"),
+        X=preprocessing.transform(dataset.X_train, place),
         Y=_targets(dataset.y_train, dataset, target_scaling),
         held_out=held_out,
         X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
@@ -130,6 +137,7 @@ def prepare(
         target_scaling=target_scaling,
         dataset=dataset,
         folds=own,
+        encoded=encoded,
     )
 
 
@@ -209,14 +217,6 @@ def _fit_target_scaling(dataset: Dataset, y: NDArray[Any], nonnegative_target: b
             )
     offset, scale = standardization(y[:, np.newaxis], [dataset.target or "y"], dataset.source)
     return TargetScaling(0.0 if nonnegative_target else float(offset[0]), float(scale[0]))
-
-
-def _fold_scaling(
-    dataset: Dataset, is_trained_on: NDArray[np.bool_], preprocessing: Preprocessing, *, nonnegative_target: bool
-) -> FoldScaling:
-    if preprocessing.is_learned:
-        preprocessing = preprocessing.fitted_to(dataset.X_train[is_trained_on], dataset.source)
-    return FoldScaling(preprocessing, _fit_target_scaling(dataset, dataset.y_train[is_trained_on], nonnegative_target))
 
 
 def _targets(y: NDArray[np.generic], dataset: Dataset, scaling: TargetScaling) -> FloatArray:

@@ -99,20 +99,20 @@ class Preprocessing:
         """Whether any number of it comes from the training examples."""
         return self.scaling not in ("unit", "none") or not isinstance(self.inputs, ArrayInputs)
 
-    def fitted_to(self, X_raw: Features, place: str) -> Preprocessing:
+    def fitted_to(self, encoded: NDArray[Any], place: str) -> Preprocessing:
         """The same map, with all that it learned of features learned anew, from other examples.
 
         Columns keep their places: a category that is not among these examples counts as unknown, and a feature that is
         the same in all of them is 0 whatever comes, because nothing could be learned of what it means to differ.
 
         Args:
-            X_raw: Some of the examples that this one was fitted to.
+            encoded: (m, n0), some of the examples that this one was fitted to, from `inputs.encoded`.
             place: How messages name them.
         """
-        inputs = self.inputs.learned_from(X_raw, place)
+        inputs = self.inputs.learned_from(encoded)
         if self.scaling in ("unit", "none"):
             return replace(self, inputs=inputs)
-        rows = inputs.numbers(X_raw, place)
+        rows = inputs.imputed(encoded)
         offset, scale, found = _learned(self.scaling, inputs, rows, place)
         is_constant = (rows == rows[:1]).all(axis=0)[:, np.newaxis] & ~inputs.is_one_hot[:, np.newaxis]
         return Preprocessing(self.scaling, inputs, offset, np.where(is_constant, np.inf, scale), found)
