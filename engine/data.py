@@ -31,7 +31,7 @@ class TrainingData:
     Attributes:
         inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases. (F, n[0] + 1, m) where each network has
             its own X, as one whose scaling is fitted to the columns that it trains on.
-        targets: Y, (n[L], m); (F, n[L], m) where each network has its own X and Y.
+        targets: Y, (n[L], m); (F, n[L], m) where each network has its own.
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
         gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
             of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
@@ -104,7 +104,8 @@ class TrainingData:
         """Prepare arrays for networks that each have their own X and Y of the same examples.
 
         Args:
-            own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other.
+            own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other. If Y is the same object for
+                all of them, they share the targets.
             held_out: (F, m).
             dtype, reduce, leaves_span: As in `of`.
         Raises:
@@ -112,12 +113,13 @@ class TrainingData:
         """
         _check_trains(held_out)
         sizes = _Sizes.of(held_out)
-        networks = []
+        networks, targets = [], []
         for (X, Y), of_network in zip(own, held_out, strict=True):
             _check(X, Y, of_network[np.newaxis])
             held = of_network[np.newaxis].astype(np.bool_)
             networks.append(cls._prepared(X, Y, held, sizes, dtype, reduce, leaves_span))
-        return cls._together(networks)
+            targets.append(Y)
+        return cls._together(networks, shares_targets=all(Y is targets[0] for Y in targets))
 
     @classmethod
     def _prepared(
@@ -146,7 +148,7 @@ class TrainingData:
         return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
 
     @classmethod
-    def _together(cls, networks: "list[TrainingData]") -> "TrainingData":
+    def _together(cls, networks: "list[TrainingData]", *, shares_targets: bool) -> "TrainingData":
         """Data of F networks from those of each, F = 1; ranks that differ are filled up with coordinates that are 0."""
         first = networks[0]
         if first.basis is not None:
@@ -163,7 +165,7 @@ class TrainingData:
         unreduced = [network.unreduced for network in networks if network.unreduced is not None]
         return cls(
             inputs=stacked("inputs") if rows is None else rows.mT,
-            targets=stacked("targets"),
+            targets=first.targets if shares_targets else stacked("targets"),
             held_out=joined("held_out"),
             gram=None if first.gram is None else stacked("gram"),
             columns=joined("columns"),
@@ -171,7 +173,7 @@ class TrainingData:
             validation_inputs=_stacked([network.validation_inputs[0] for network in networks]),
             rows=rows,
             basis=None if first.basis is None else stacked("basis"),
-            unreduced=cls._together(unreduced) if unreduced else None,
+            unreduced=cls._together(unreduced, shares_targets=shares_targets) if unreduced else None,
         )
 
     def of_all_examples(self) -> "TrainingData":
@@ -235,13 +237,13 @@ class TrainingData:
 
     def targets_of(self, which: IndexArray) -> FloatArray:
         """Targets of the columns (F, m') of each network, (F, n[L], m')."""
-        if self.has_own_inputs:
+        if self.targets.ndim == 3:
             return np.take_along_axis(self.targets, which[:, np.newaxis], axis=2)
         return np.ascontiguousarray(np.moveaxis(self.targets[:, which], 1, 0))
 
     @property
     def has_own_inputs(self) -> bool:
-        """Whether each network has its own X and Y."""
+        """Whether each network has its own X."""
         return self.inputs.ndim == 3
 
     @property

@@ -40,9 +40,10 @@ class Minibatches:
         n_networks, n_outputs, n_inputs = data.n_networks, data.n_outputs, data.inputs.shape[-2]
         self._epoch = -1
         self._order = np.empty((n_networks, 0), np.intp)
-        self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis] if data.has_own_inputs else None
+        self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis]
         self._sources = tuple(
-            np.ascontiguousarray(array).reshape(-1, array.shape[-1]) for array in (data.rows, data.targets.mT, goal.mT)
+            (np.ascontiguousarray(array).reshape(-1, array.shape[-1]), array.ndim == 3)
+            for array in (data.rows, data.targets.mT, goal.mT)
         )
         self._buffers = tuple(empty((n_networks, size, n), data.dtype) for n in (n_inputs, n_outputs, n_outputs))
         self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers)
@@ -50,10 +51,9 @@ class Minibatches:
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
         which = self.examples(iteration)
-        if self._first is not None:  # each network's own rows, one network's after the other's
-            which = which + self._first
-        for source, buffer in zip(self._sources, self._buffers, strict=True):
-            source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
+        in_own = which + self._first  # where each network has its own rows: one network's after the other's
+        for (source, is_own), buffer in zip(self._sources, self._buffers, strict=True):
+            source.take(in_own if is_own else which, axis=0, out=buffer, mode="clip")  # checking indices needs a buffer
 
     def examples(self, iteration: int) -> IndexArray:
         """(F, size): which examples those are."""

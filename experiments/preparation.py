@@ -66,13 +66,14 @@ class PreparedData:
     encoded: NDArray[Any] | None = None
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
-        """X (n0, m) and Y (n[L], m) as a fold's network sees them."""
+        """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
         if not self.folds:
             return self.X, self.Y
         own, X = self.folds[fold], self.X
         if self.encoded is not None:
             X = own.preprocessing.scaled(own.preprocessing.inputs.imputed(self.encoded))
-        return X, _targets(self.dataset.y_train, self.dataset, own.target_scaling)
+        is_shared = own.target_scaling == self.target_scaling  # as of classes
+        return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
 
     @property
     def target_scalings(self) -> tuple[TargetScaling, ...]:

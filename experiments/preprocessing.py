@@ -20,21 +20,9 @@ from experiments.dataset import Dataset
 from experiments.errors import InputError
 from experiments.readers.examples import Features
 from experiments.readers.inputs import ArrayInputs, Inputs, fit_inputs, inputs_from_dict
-from experiments.scaling import (
-    FloatArray,
-    Scaling,
-    clipped,
-    normal_scores,
-    of_channels,
-    quantiles,
-    robust,
-    standardization,
-)
+from experiments.scaling import CURVED, FloatArray, Scaling, bend, learned
 
 FORMAT_VERSION = 1
-CURVED = ("robust", "quantile")
-"""Scalings that are more than (value - offset) / scale, and not in format 1."""
-
 _FORMAT_OF_CURVED = 2
 
 
@@ -151,14 +139,8 @@ class Preprocessing:
         columns -= self.offset
         columns /= self.scale
         if self.scaling in CURVED:
-            for feature in np.flatnonzero(~self.inputs.is_one_hot).tolist():
-                values = columns[feature]
-                values[...] = clipped(values) if self.quantiles is None else self._normal_scores(values, feature)
+            bend(columns, self.quantiles, np.flatnonzero(~self.inputs.is_one_hot).tolist())
         return columns
-
-    def _normal_scores(self, values: FloatArray, feature: int) -> FloatArray:
-        assert self.quantiles is not None
-        return normal_scores(values, self.quantiles[:, feature])
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
@@ -202,17 +184,8 @@ def _learned(
     scaling: Scaling, inputs: Inputs, rows: NDArray[Any], place: str
 ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Offset and scale, (n0, 1) each, which leave one-hot columns 0 and 1; and the quantiles, if it takes them."""
-    names = inputs.feature_names_out
-    offset, scale = standardization(rows, names, place)  # which says which numbers are too large
-    found = None
-    match scaling:
-        case "channels":
-            assert isinstance(inputs, ArrayInputs)
-            offset, scale = of_channels(rows, inputs.shape[-1])
-        case "robust":
-            offset, scale = robust(rows)
-        case "quantile":
-            offset, scale, found = np.zeros_like(offset), np.ones_like(scale), quantiles(rows)
+    n_channels = inputs.shape[-1] if isinstance(inputs, ArrayInputs) else 1
+    offset, scale, found = learned(scaling, rows, inputs.feature_names_out, place, n_channels)
     is_one_hot = inputs.is_one_hot
     offset, scale = np.where(is_one_hot, 0.0, offset), np.where(is_one_hot, 1.0, scale)
     return offset[:, np.newaxis], scale[:, np.newaxis], found

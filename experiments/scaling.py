@@ -15,7 +15,7 @@ Gorishniy et al. 2021, "Revisiting deep learning models for tabular data", secti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -26,10 +26,54 @@ from experiments.errors import InputError
 FloatArray: TypeAlias = NDArray[np.float64]
 Scaling = Literal["auto", "standardize", "channels", "robust", "quantile", "unit", "none"]
 
+CURVED = ("robust", "quantile")
+"""Scalings that are more than (value - offset) / scale."""
+
 CLIP = 3.0
 """Where the smooth clip levels off: a scaled value stays between -3 and 3."""
 
 _EDGE = 1e-7  # scikit-learn's `BOUNDS_THRESHOLD`: ranks nearer to 0 or 1 than this count as that near
+
+
+def learned(
+    scaling: Scaling, rows: NDArray[np.floating], names: Sequence[str], place: str, n_channels: int = 1
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """What a scaling that learns has learned: offset and scale, (n,) each, and the quantiles if it takes them.
+
+    Args:
+        scaling: Not "auto", "unit" or "none".
+        rows: (m, n), one row an example.
+        names, place: As in `standardization`, which refuses numbers that are too large for any scaling.
+        n_channels: For "channels"; these vary fastest.
+
+    Raises:
+        InputError: Numbers too large for float64 arithmetic.
+    """
+    offset, scale = standardization(rows, names, place)
+    match scaling:
+        case "channels":
+            return *of_channels(rows, n_channels), None
+        case "robust":
+            return *robust(rows), None
+        case "quantile":
+            return np.zeros_like(offset), np.ones_like(scale), quantiles(rows)
+    return offset, scale, None
+
+
+def bend(columns: FloatArray, quantiles_of_features: FloatArray | None, features: Iterable[int]) -> None:
+    """What "robust" and "quantile" do after offset and scale, in place: to some features of columns (n, m).
+
+    Args:
+        columns: (n, m).
+        quantiles_of_features: (number of them, n); None clips smoothly.
+        features: Which rows of `columns`.
+    """
+    for feature in features:
+        values = columns[feature]
+        if quantiles_of_features is None:
+            values[...] = clipped(values)
+        else:
+            values[...] = normal_scores(values, quantiles_of_features[:, feature])
 
 
 def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str) -> tuple[FloatArray, FloatArray]:

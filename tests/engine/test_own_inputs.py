@@ -57,6 +57,7 @@ def test_equal_inputs_of_their_own_train_networks_as_shared_ones_and_plain_ones_
     of_networks = TrainingData.of_networks([(problem.X, problem.Y)] * N_FOLDS, problem.held_out, dtype)
     assert of_networks.has_own_inputs
     assert not shared.has_own_inputs
+    assert of_networks.targets.ndim == 2
     (one, curve, best), (other, other_curve, other_best) = (
         trained(problem, data, hyperparameters) for data in (shared, of_networks)
     )
