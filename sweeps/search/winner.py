@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine import TrainingData, advance, finish, start
+from engine import Hyperparameters, TrainingData, advance, finish, start
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline
 from experiments.estimate import Estimate
@@ -90,25 +90,19 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    everything = hyperparameters.form_of(_all_examples(data, prepared))
+    everything = hyperparameters.form_of(_all_examples(data, prepared, hyperparameters))
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)
 
 
-def _all_examples(data: TrainingData, prepared: PreparedData) -> TrainingData:
+def _all_examples(data: TrainingData, prepared: PreparedData, hyperparameters: Hyperparameters) -> TrainingData:
     """For one network that trains on all examples, and whose scaling is fitted to all."""
     if not data.has_own_inputs:
         return data.of_all_examples()
-    nothing = np.zeros((1, data.n_examples), np.bool_)
-    return TrainingData.of(
-        prepared.X,
-        prepared.Y,
-        nothing,
-        data.dtype,
-        reduce=data.gram is not None,
-        leaves_span=data.unreduced is not None,
-    )
+    nothing, leaves_span = np.zeros((1, data.n_examples), np.bool_), hyperparameters.leaves_span(data.n_examples)
+    is_reduced = data.gram is not None
+    return TrainingData.of(prepared.X, prepared.Y, nothing, data.dtype, reduce=is_reduced, leaves_span=leaves_span)
 
 
 def _scored(
