@@ -182,7 +182,7 @@ class TableInputs:
                 start += 1
             else:
                 stop = start + len(column.categories)
-                is_there: list[bool] = list(encoded[:, start:stop].any(axis=0))
+                is_there = np.atleast_1d(encoded[:, start:stop].any(axis=0))
                 known = (word if there else None for word, there in zip(column.categories, is_there, strict=True))
                 columns.append(TextColumn(column.name, tuple(known)))
                 start = stop
