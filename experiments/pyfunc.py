@@ -39,7 +39,8 @@ CODE = {
         "weights.py",
     ),
     "experiments": (
-        "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
+        "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scaling.py",
+        "scores.py",
         "readers/__init__.py", "readers/arrays.py", "readers/columns.py", "readers/examples.py", "readers/inputs.py",
         "readers/labels.py", "readers/pair.py", "readers/source.py",
     ),
@@ -147,7 +148,10 @@ def input_example(model: Model) -> Features:
 def _array_example(model: Model, inputs: ArrayInputs) -> Features:
     if inputs.is_bytes:
         return np.full((1, *inputs.shape), 127, np.uint8)
-    means = np.broadcast_to(model.preprocessing.offset.ravel(), math.prod(inputs.shape))
+    preprocessing = model.preprocessing
+    quantiles = preprocessing.quantiles
+    usual = preprocessing.offset.ravel() if quantiles is None else quantiles[len(quantiles) // 2]
+    means = np.broadcast_to(usual, math.prod(inputs.shape))
     example: NDArray[Any] = means.reshape(1, *inputs.shape)
     if not inputs.feature_names:
         return example

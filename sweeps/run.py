@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from optuna.exceptions import ExperimentalWarning
 
 from engine import TrainingData
@@ -24,7 +23,7 @@ from experiments.preparation import PreparedData
 from experiments.promotion.words import Promotion
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import check_variables, scheduler_of
-from sweeps.data import load_data, problem_of, unseen_in_test
+from sweeps.data import load_data, problem_of, training_data, unseen_in_test
 from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.promotion.gate import Gate, with_outcome
@@ -148,10 +147,7 @@ def _begun(
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    dtype, leaves_span = np.dtype(config.execution.dtype), problem.leaves_span(config.space)
-    data = TrainingData.of(
-        prepared.X, prepared.Y, prepared.held_out, dtype, weights=prepared.weights, leaves_span=leaves_span
-    )
+    data = training_data(prepared, config.execution.dtype, leaves_span=problem.leaves_span(config.space))
     digest = prepared.dataset.digest
     workspace.create()
     with (

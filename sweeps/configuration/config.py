@@ -18,6 +18,7 @@ from pydantic import (
 from engine.objectives import Objective
 from experiments.error_text import mask_password
 from experiments.errors import InputError
+from experiments.scaling import Scaling
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
     EnqueuedConfiguration,
@@ -77,7 +78,7 @@ class DataSection(Section):
     sample_weight: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
     nonnegative_target: bool = False
-    scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
+    scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
 
@@ -371,6 +372,8 @@ class Config(Section):
             decisive["decision"] = self.study.decision
         if self.training.class_weight != "none":
             decisive["class_weight"] = self.training.class_weight
+        if self.training.scales_folds:
+            decisive["scaling"] = "fitted per fold"
         if self.enqueue:
             decisive["enqueue"] = [table.model_dump(exclude_none=True) for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
