@@ -54,7 +54,7 @@ class BaselineFits:
     """
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
-        self._n_folds = len(prepared.held_out)
+        self._n_folds = len(prepared.held_out) // prepared.n_starts
         self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
         for fold in range(self._n_folds):  # of the constant, then of the linear model
             self._fits += [

@@ -55,6 +55,8 @@ class PreparedData:
             is 1 for each.
         dataset: The data set that all of this was made from.
         folds: Each fold's own scaling; empty where folds share X and Y.
+        n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
+            come first, then the same of the second.
         encoded: (m, n0), what the folds scale, from `inputs.encoded`; None where they share X.
     """
 
@@ -68,6 +70,7 @@ class PreparedData:
     weights: FloatArray | None = None
     folds: tuple[FoldScaling, ...] = ()
     encoded: NDArray[Any] | None = None
+    n_starts: int = 1
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
@@ -96,6 +99,7 @@ def prepare(
     nonnegative_target: bool = False,
     class_weight: ClassWeight = "none",
     seed: int = 0,
+    n_starts: int = 1,
     scales_folds: bool = False,
 ) -> PreparedData:
     """Scale, encode and divide a data set.
@@ -112,6 +116,7 @@ def prepare(
             by their deviation and not centred, so that 0 stays 0.
         class_weight: See `example_weights`.
         seed: Decides which examples are held out.
+        n_starts: How many networks each fold has.
         scales_folds: Whether folds have their own scaling, as far as there is something to learn. Without, they share
             X and Y, and what they hold out has a part in these.
 
@@ -138,14 +143,15 @@ def prepare(
     return PreparedData(
         X=preprocessing.transform(dataset.X_train, place),
         Y=_targets(dataset.y_train, dataset, target_scaling),
-        held_out=held_out,
+        held_out=np.tile(held_out, (n_starts, 1)),
         X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
         weights=example_weights(dataset, class_weight),
-        folds=own,
+        folds=own * n_starts,
         encoded=encoded,
+        n_starts=n_starts,
     )
 
 

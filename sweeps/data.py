@@ -37,6 +37,7 @@ def load_data(config: Config) -> PreparedData:
         nonnegative_target=config.data.nonnegative_target,
         class_weight=config.training.class_weight,
         seed=config.sweep.seed,
+        n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
     )
 
@@ -70,7 +71,8 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
         n_features=prepared.X.shape[0],
         n_outputs=prepared.Y.shape[0],
         n_examples=prepared.X.shape[1],
-        n_folds=prepared.held_out.shape[0],
+        n_networks=prepared.held_out.shape[0],
+        n_starts=prepared.n_starts,
         head="nonnegative_regression" if is_price else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,

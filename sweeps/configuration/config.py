@@ -176,6 +176,8 @@ class StudySection(Section):
 
     `memory` lets a new study try first what did best in earlier ones of the same sweep (`sweeps.trials.memory`).
 
+    With `seeds_per_trial` a trial is trained from so many initial weights, each in all folds; its value is the mean.
+
     `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble. `decision` is the
     probability from which on the models predict class 1 of two. Neither changes a trial, unless it is judged by what is
     predicted: `objective` is what trials are judged by on the examples that they hold out (`engine.objectives`).
@@ -187,6 +189,7 @@ class StudySection(Section):
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
     memory: bool = True
+    seeds_per_trial: PositiveInt = 1
     ensemble: NaturalInt = 8
     decision: Decision = 0.5
     storage: URI | None = None
@@ -363,9 +366,13 @@ class Config(Section):
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude={"train", "test", "sample_weight"}), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision", "objective", "memory"}),
+            "study": self.study.model_dump(
+                exclude={"storage", "ensemble", "decision", "objective", "memory", "seeds_per_trial"}
+            ),
             "dtype": self.execution.dtype,
         }
+        if self.study.seeds_per_trial > 1:
+            decisive["seeds_per_trial"] = self.study.seeds_per_trial
         if self.study.objective != "cost":  # what is not said was not there when older studies began
             decisive["objective"] = self.study.objective
         if Objective(self.study.objective).decides:

@@ -111,7 +111,9 @@ def _member(kept: KeptTrial, weight: float, problem: Problem, data: TrainingData
     trial, best = kept.trial, kept.best
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
+    n_folds = data.n_networks // problem.n_starts
+    seed = problem.initial_seed(trial.number)
+    initial = initial_parameters(architecture, seed, data.dtype, problem.n_starts, n_folds)
     state = State(best.iteration, best.theta, offset=None, settled=best.settled)
     parameters = finish(state, initial, hyperparameters.form_of(data), architecture)
     for W, b, (factor, shift) in zip(parameters.W[-1], parameters.b[-1], _to_common(prepared), strict=True):

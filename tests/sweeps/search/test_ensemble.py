@@ -176,7 +176,7 @@ def test_weights_sum_to_1_and_the_cost_is_that_of_the_weighted_mean_by_scikit_le
 
 
 def test_one_network_of_less_data_than_the_winners_is_not_recommended(ended: Ended) -> None:
-    assert ended.select().is_recommended == (ended.problem.n_folds > 1)
+    assert ended.select().is_recommended == (ended.problem.n_networks > 1)
 
 
 def test_a_model_of_the_ensemble_predicts_the_weighted_mean_of_its_trials(ended: Ended) -> None:
