@@ -238,7 +238,7 @@ def test_the_state_is_plain_and_survives_a_pickle(estimator):
     fitted = clone(estimator).set_params(n_iterations=5).fit(X, y)
     for name, value in vars(fitted).items():
         items = value if isinstance(value, list | tuple) else [value]
-        assert all(type(item) in (np.ndarray, int, float, str, bool) for item in items), name
+        assert all(type(item) in (np.ndarray, int, float, str, bool, type(None)) for item in items), name
     copied = pickle.loads(pickle.dumps(fitted))  # noqa: S301  # our own
     np.testing.assert_array_equal(copied.predict(X), fitted.predict(X))
 
