@@ -35,12 +35,12 @@ CODE = {
     "engine": (
         "__init__.py", "activations.py", "curve.py", "data.py", "descent.py", "durable_file.py", "ensemble.py",
         "errors.py", "heads.py", "hyperparameters.py", "initialization.py", "layers.py", "memory.py", "minibatches.py",
-        "network.py", "optimizers.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py", "training.py",
-        "weights.py",
+        "network.py", "objectives.py", "optimizers.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py",
+        "training.py", "weights.py",
     ),
     "experiments": (
-        "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scaling.py",
-        "scores.py",
+        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py", "preprocessing.py",
+        "scaling.py", "scores.py",
         "readers/__init__.py", "readers/arrays.py", "readers/columns.py", "readers/examples.py", "readers/inputs.py",
         "readers/labels.py", "readers/pair.py", "readers/source.py",
     ),
