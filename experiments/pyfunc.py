@@ -39,8 +39,8 @@ CODE = {
         "training.py", "weights.py",
     ),
     "experiments": (
-        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py", "preprocessing.py",
-        "scaling.py", "scores.py",
+        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py",
+        "preprocessing.py", "scaling.py", "scores.py",
         "readers/__init__.py", "readers/arrays.py", "readers/columns.py", "readers/examples.py", "readers/inputs.py",
         "readers/labels.py", "readers/pair.py", "readers/source.py",
     ),
