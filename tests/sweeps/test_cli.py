@@ -108,7 +108,7 @@ def test_status_json_is_one_object(finished):
 
 def test_validate_json_is_one_object_and_nothing_is_written(bare):
     document = bare.json("validate", bare.write())
-    assert document["config"]["sweep"] == IRIS["sweep"] | {"seed": 1}
+    assert document["config"]["sweep"] == IRIS["sweep"] | {"seed": 1, "overlap": "refuse"}
     assert document["data"]["class_balance"] == {"setosa": 40, "versicolor": 40, "virginica": 40}
     assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
 
