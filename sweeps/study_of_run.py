@@ -63,7 +63,7 @@ def find_or_create(
     config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
 ) -> StoredStudy:
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
-    storage = workspace.open_storage(config.sweep.name, url)
+    storage = workspace.open_storage(config.sweep.name, url, say)
     fingerprint = config.fingerprint(data_digest)
     earlier = list(reversed(StoredStudy.all_of(storage, config.sweep.name)))
     for stored in earlier:
