@@ -224,6 +224,7 @@ def from_json(line: str) -> Fact:
         document = json.loads(line)
         kind = _KINDS[document.pop("fact")]
         del document["key"]
+        document.pop("checksum", None)  # `engine.checksum`
         fact: Fact = _KIND_READERS[kind](document)
         return fact
     except (AttributeError, KeyError, TypeError) as error:

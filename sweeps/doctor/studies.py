@@ -89,8 +89,13 @@ def _held_elsewhere(workspace: Workspace, study: StoredStudy) -> str:
 def _about_record(workspace: Workspace, folder: StudyFolder, *, has_to_mend: bool) -> Iterator[Finding]:
     if not folder.outbox.exists():
         return
+    outbox = Outbox(folder.outbox)
+    if (damage := outbox.damage) is not None:
+        if has_to_mend:
+            yield Finding(folder.study_name, outbox.mend() or "", Verdict.MENDED)
+        else:
+            yield Finding(folder.study_name, f"{damage.what} {damage.allowed}", Verdict.MENDABLE, damage.fix)
     try:
-        outbox = Outbox(folder.outbox)
         if outbox.n_facts and outbox.position_of_last_finish() < outbox.n_facts:
             if has_to_mend:
                 close_record(workspace, folder.study_name)

@@ -23,7 +23,6 @@ from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult
 from experiments.error_text import mask_password
-from experiments.errors import InputError
 from experiments.outbox import Outbox
 from sweeps.execution.spawning import start_of_ours
 
@@ -159,11 +158,9 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
 def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[tuple[str, str]]:
     """Deliver what others have pending, one after the other; (study, why not) of those where something is left."""
     for other in others:
-        try:
-            outbox = Outbox(other.path)
-        except InputError as error:  # damaged: it keeps nobody else back
-            yield other.study, str(error)
-            continue
+        outbox = Outbox(other.path)
+        if outbox.damage is not None:
+            yield other.study, str(outbox.damage)  # where there is more to say, it is said instead
         if outbox.n_pending == 0:
             continue
         if other.tracking_uri is None:

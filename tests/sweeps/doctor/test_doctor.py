@@ -140,7 +140,6 @@ def test_runs_that_mlflow_forgot_the_end_of_are_told_it_again(folder):
 @pytest.mark.parametrize(
     ("file", "damage", "what"),
     [
-        ("outbox.jsonl", lambda text: text.replace(b'{"key"', b'{"kye"', 1), "line 1: damaged"),
         ("model.h5", lambda text: b"no HDF5", "cannot be read"),
     ],
 )
@@ -155,6 +154,21 @@ def test_damaged_files_are_a_persons_to_restore_and_stay_as_they_are(folder, fil
         assert ([finding[0] for finding in findings], exit_code) == (["person"], 2)
         assert what in findings[0][2]
     assert path.read_bytes() == before
+
+
+def test_a_damaged_record_goes_on_without_its_damaged_lines_and_is_kept(folder):
+    workspace = WrittenStudy(folder, 3).write()
+    path = workspace.study_folder(NAME).outbox
+    damaged = path.read_bytes().replace(b'"number":1,', b'"number":2,', 1)
+    path.write_bytes(damaged)
+    findings, exit_code = told(workspace)
+    assert ([finding[0] for finding in findings], exit_code) == (["mendable", "mendable"], 2)
+    assert "outbox.jsonl line 3: damaged. 4 facts are sound and can be delivered" in findings[0][2]
+    assert findings[1][2] == "4 facts are not in MLflow yet."
+    told(workspace, has_to_mend=True)
+    assert told(workspace) == ([], 0)
+    assert path.with_name("outbox.jsonl.damaged").read_bytes() == damaged
+    assert len(statuses(folder)) == 3  # the study and the two trials whose facts are sound
 
 
 def test_a_damaged_journal_goes_back_to_the_line_before_and_is_kept(folder):
