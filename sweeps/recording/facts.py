@@ -158,7 +158,8 @@ def _curves(curve: Curve, prepared: PreparedData, objective: str) -> Iterator[tu
         else:
             variance = np.array([prepared.Y[:, fold].var() for fold in columns])
             yield f"{subset}_rmse", _points(curve, np.sqrt(cost) * prepared.target_scaling.scale)
-            yield f"{subset}_r2", _points(curve, 1 - cost / variance)
+            if (variance > 0).all():  # else there is no such score
+                yield f"{subset}_r2", _points(curve, 1 - cost / variance)
     if objective != "cost":  # last: it replaces one of the same name
         yield f"validation_{objective}", _points(curve, curve.validation_value)
 
