@@ -56,6 +56,12 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def name_of_damaged(path: Path) -> Path:
+    """Where a damaged file is put aside, for somebody to look at; nothing has this name yet."""
+    names = (path.with_name(f"{path.name}.damaged{number}") for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+    return next(name for name in names if not name.exists())
+
+
 def sync(path: str | Path) -> None:
     """Return when a file's content, or the names in a folder, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

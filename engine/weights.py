@@ -12,6 +12,8 @@ Version 2 holds several, whose outputs are averaged (`ensemble.py`); releases fr
 /members/1 /2 ...    attributes: dtype, ..., head as above, and weight; the weights sum to 1
 /members/1/W1 /b1    W[l] (F, n[l], n[l-1]) and b[l] (F, n[l], 1) of a stack of F networks
 /notes/*             as above
+
+The file ends in a checksum (`checksum.py`); files from before 2026-11-28 have none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ import h5py
 import numpy as np
 
 from engine.activations import FloatArray
+from engine.checksum import Checksum, checksum_of_file, with_checksum
 from engine.durable_file import READABLE, write_durably
 from engine.ensemble import Member, check_members, is_single
 from engine.errors import WeightsFileError
@@ -78,7 +81,7 @@ def _file_image(weights: Weights) -> memoryview:
         notes = file.create_group("notes")
         for name, text in weights.notes.items():
             notes[name] = text
-    return image.getbuffer()
+    return with_checksum(image)
 
 
 def _write_networks(
@@ -103,6 +106,11 @@ def load_weights(path: Path) -> Weights:
     if not path.exists():
         raise WeightsFileError(f"{path}: no such file. A model file ends in .h5; check the path.")
     try:
+        if checksum_of_file(path) is Checksum.DIFFERS:
+            raise WeightsFileError(
+                f"{path}: damaged, its checksum does not fit. Each byte must be as sweeps wrote it; "
+                "copy it again or export it again."
+            )
         with h5py.File(path) as file:
             members = _read_members(file, _version(path, file))
             notes = {name: note.asstr()[()] for name, note in file["notes"].items()}

@@ -31,12 +31,14 @@ class DeliveryResult:
         n_pending: Facts that MLflow does not have yet.
         error: One line without secrets: why facts are pending. None when all is well.
         experiment_id, run_id: MLflow's ids of the experiment and the parent run; None if not known.
+        damage: What is damaged of the outbox and so can never be delivered; None when all is well.
     """
 
     n_pending: int
     error: str | None
     experiment_id: str | None
     run_id: str | None
+    damage: str | None = None
 
 
 def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
@@ -48,7 +50,10 @@ def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
             error = session.deliver_pending(is_out_of_time=lambda: False)
     finally:
         session.close()
-    return DeliveryResult(outbox.n_pending, error, session.experiment_id, session.run_id)
+    damage = outbox.damage
+    return DeliveryResult(
+        outbox.n_pending, error, session.experiment_id, session.run_id, None if damage is None else str(damage)
+    )
 
 
 class Delivery:
@@ -165,9 +170,12 @@ class _Session:
     def _open(self) -> MlflowRecord:
         self._lock.acquire()
         self._outbox.reload_delivered()
-        started = self._outbox.first()
-        if not isinstance(started, SweepStarted):
-            raise ValueError(f"{self._outbox.path}: begins with {started.key!r}; it must begin with 'started'.")
+        started = self._outbox.started()
+        if started is None:
+            raise ValueError(
+                f"{self._outbox.path}: the fact that the study began is lost; what came of it cannot be delivered "
+                "without. Run the sweep again, which writes it anew."
+            )
         record = MlflowRecord(self._tracking_uri, started, self._outbox.run_id)
         self._outbox.keep_run_id(record.run_id)  # before anything is written into it
         self.experiment_id, self.run_id = record.experiment_id, record.run_id

@@ -118,10 +118,14 @@ class Score:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Each number under its name: test_accuracy, test_accuracy_ci95_low, baseline_ridge_regression_test_rmse."""
+        """Each number under its name: test_accuracy, test_accuracy_ci95_low, baseline_ridge_regression_test_rmse.
+
+        What is nan does not exist and is left out.
+        """
         name = f"test_{self.name}"
         named = {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
-        return named | {f"{metric_of_baseline(model)}_{name}": value for model, value in self.baselines.items()}
+        named |= {f"{metric_of_baseline(model)}_{name}": value for model, value in self.baselines.items()}
+        return {key: value for key, value in named.items() if not math.isnan(value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +246,7 @@ def from_json(line: str) -> Fact:
         document = json.loads(line)
         kind = _KINDS[document.pop("fact")]
         del document["key"]
+        document.pop("checksum", None)  # `engine.checksum`
         fact: Fact = _KIND_READERS[kind](document)
         return fact
     except (AttributeError, KeyError, TypeError) as error:

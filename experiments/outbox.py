@@ -1,7 +1,7 @@
 """The outbox: a study's facts on local disk, written before they are delivered, delivered from there.
 
-    outbox.jsonl            one fact per line (`facts.to_json`), append-only, fsynced
-    outbox.jsonl.delivered  which of them MLflow has, and in which run; replaced atomically after every delivery
+    outbox.jsonl            one fact per line (`facts.to_json` and a checksum), append-only, fsynced
+    outbox.jsonl.delivered  keys of those that MLflow has, and in which run; replaced atomically after every delivery
 
 One process appends (the coordinator, under its lease); one at a time delivers (under `delivery.py`'s lock).
 Losing the second file is harmless: delivery is idempotent and starts over.
@@ -14,9 +14,19 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.durable_file import sync, write_durably
-from experiments.errors import InputError
-from experiments.facts import Fact, SweepFinished, TrialFinished, VerdictReached, from_json, to_json, without_curves
+from engine.checksum import Checksum, checksum_of_line, line_with_checksum
+from engine.durable_file import name_of_damaged, sync, write_durably
+from experiments.errors import InputError, listed
+from experiments.facts import (
+    Fact,
+    SweepFinished,
+    SweepStarted,
+    TrialFinished,
+    VerdictReached,
+    from_json,
+    to_json,
+    without_curves,
+)
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
@@ -27,21 +37,29 @@ class Outbox:
 
     Safe to use from two threads; another process may read what this one appends. A fact's position counts from 1.
     Opening only reads, so `sync` may look while a sweep is running; a torn last line, left by a kill or a power cut, is
-    ignored and cut off by the next `append`.
+    ignored and cut off by the next `append`. Lines that are damaged are read over, see `damage`; they have no position.
 
     Raises:
-        InputError: a line other than the last is damaged.
         OSError: the file cannot be read.
     """
 
-    __slots__ = ("_delivered_also", "_delivered_until", "_end", "_keys", "_lock", "_run_id", "_starts", "path")
+    __slots__ = (
+        "_damaged", "_delivered_also", "_delivered_until", "_end", "_is_end_damaged", "_keys", "_lock", "_order",
+        "_run_id", "_starts", "path",
+    )  # fmt: skip
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._read_anew()
+
+    def _read_anew(self) -> None:
         self._keys: dict[str, int] = {}
+        self._order: list[str] = []  # of the keys
         self._starts: list[int] = []  # byte offset of each fact's line
         self._end = 0  # bytes of whole lines
+        self._damaged: list[int] = []  # numbers of lines
+        self._is_end_damaged = False  # of the last line, which is whole and no fact
         self._delivered_until = 0  # everything up to this position was delivered ...
         self._delivered_also: set[int] = set()  # ... and these beyond it
         self._run_id: str | None = None
@@ -78,22 +96,20 @@ class Outbox:
         Raises:
             OSError: it could not be written (disk full); the file is as it was before.
         """
-        line = to_json(fact).encode() + b"\n"
+        line = line_with_checksum(to_json(fact)).encode() + b"\n"
         with self._lock:
             if fact.key in self._keys:
                 return False
             self._write(line)
             self._keys[fact.key] = len(self._starts) + 1
+            self._order.append(fact.key)
             self._starts.append(self._end)
             self._end += len(line)
+            self._is_end_damaged = False  # it was cut off
             return True
 
     def refresh(self) -> None:
-        """Read what another process has appended.
-
-        Raises:
-            InputError: a line other than the last is damaged.
-        """
+        """Read what another process has appended."""
         with self._lock:
             if not self.path.exists():
                 return
@@ -103,22 +119,66 @@ class Outbox:
                 while self._end < size:
                     line = file.readline()
                     end = self._end + len(line)
-                    match = _KEY.match(line) if line.endswith(b"\n") else None
-                    if match is None or (end >= size and not _is_fact(line)):
-                        if end >= size:
-                            return  # torn, or being written: not acknowledged to the coordinator
-                        raise self._damaged(line)
-                    self._keys[match.group(1).decode()] = len(self._starts) + 1
-                    self._starts.append(self._end)
+                    if (key := _key_of(line)) is not None:
+                        self._keys[key] = len(self._starts) + 1
+                        self._order.append(key)
+                        self._starts.append(self._end)
+                    elif end < size:
+                        self._damaged.append(len(self._starts) + len(self._damaged) + 1)
+                    else:  # torn, or being written: not acknowledged to the coordinator; or what it wrote is damaged
+                        self._is_end_damaged = line.endswith(b"\n")
+                        return
                     self._end = end
+                self._is_end_damaged = False
 
-    def first(self) -> Fact:
-        """The fact at position 1.
+    @property
+    def damage(self) -> InputError | None:
+        """What to tell of lines that are damaged; None where there are none."""
+        with self._lock:
+            n_facts, lines = len(self._starts), list(self._damaged)
+            if self._is_end_damaged:
+                lines.append(n_facts + len(lines) + 1)
+        if not lines:
+            return None
+        return InputError(
+            f"{self.path} line{'s' * (len(lines) > 1)} {listed(lines)}: damaged.",
+            f"{n_facts} facts are sound and can be delivered; what the damaged lines said cannot.",
+            f"Restore the file from a backup, or type: python -m sweeps doctor --fix. It keeps the file as "
+            f"{name_of_damaged(self.path).name} and goes on without these lines.",
+        )
+
+    def mend(self) -> str | None:
+        """Keep a copy of a damaged file and go on without its damaged lines; in words, what was done. Its writer only.
 
         Raises:
-            IndexError: the outbox is empty.
+            OSError: it could not be written; the file is as it was.
         """
-        return next(self._facts([1]))[1]
+        if (damage := self.damage) is None:
+            return None
+        aside, content = name_of_damaged(self.path), self.path.read_bytes()
+        write_durably(aside, content)
+        lines = (line for line in content.splitlines(keepends=True) if _key_of(line) is not None)
+        write_durably(self.path, b"".join(lines))
+        self._read_anew()
+        return (
+            f"{damage.what} It is kept as {aside.name}; {self.n_facts} facts are sound. A trial whose fact is lost is "
+            "written down again when the sweep is run, without its curves."
+        )
+
+    def checked(self) -> "Outbox":
+        """Itself, where no line is damaged.
+
+        Raises:
+            InputError: one is.
+        """
+        if (damage := self.damage) is not None:
+            raise damage
+        return self
+
+    def started(self) -> SweepStarted | None:
+        """The fact that the study began; None where it is lost."""
+        fact = self._find("started")
+        return fact if isinstance(fact, SweepStarted) else None
 
     def facts(self, after: int = 0) -> list[tuple[int, Fact]]:
         """Facts at positions above `after`, in order, with their positions."""
@@ -201,31 +261,41 @@ class Outbox:
 
     def reload_delivered(self) -> None:
         """Read what another process has delivered from this outbox."""
-        try:
-            document = json.loads(self._delivered_path.read_bytes())
-            until, also = int(document["delivered_until"]), set(map(int, document["also"]))
-            self._run_id = document.get("run_id")
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            until, also, self._run_id = 0, set(), None  # unknown: delivering again is harmless
+        until, also, self._run_id = self._read_delivered()
         with self._lock:
             self._delivered_until = min(until, len(self._starts))
-            self._delivered_also = {position for position in also if position <= len(self._starts)}
+            self._delivered_also = {position for position in also if until < position <= len(self._starts)}
+
+    def _read_delivered(self) -> tuple[int, set[int], str | None]:
+        """Position up to which all facts were delivered, those beyond it, and the run.
+
+        What is unknown counts as not delivered: delivering it again is harmless.
+        """
+        try:
+            content = self._delivered_path.read_bytes()
+            document = json.loads(content)
+            if checksum_of_line(content) is Checksum.DIFFERS:
+                return 0, set(), None
+            if "delivered_until" in document:  # written until 2026-11-28: positions
+                return int(document["delivered_until"]), set(map(int, document["also"])), document.get("run_id")
+            self.refresh()  # it may know of facts that were appended since
+            until = 0 if document["until"] is None else self._keys.get(document["until"], 0)
+            return until, {self._keys[key] for key in document["also"] if key in self._keys}, document["run_id"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return 0, set(), None
 
     def _write_delivered(self) -> None:
         with self._lock:
-            delivered = {"delivered_until": self._delivered_until, "also": sorted(self._delivered_also)}
-        write_durably(self._delivered_path, json.dumps(delivered | {"run_id": self._run_id}).encode())
+            delivered = {
+                "until": self._order[self._delivered_until - 1] if self._delivered_until else None,
+                "also": [self._order[position - 1] for position in sorted(self._delivered_also)],
+                "run_id": self._run_id,
+            }
+        write_durably(self._delivered_path, line_with_checksum(json.dumps(delivered)).encode())
 
     @property
     def _delivered_path(self) -> Path:
         return self.path.with_name(self.path.name + ".delivered")
-
-    def _damaged(self, line: bytes) -> InputError:
-        return InputError(
-            f"{self.path} line {len(self._starts) + 1}: damaged ({line[:40]!r}).",
-            "Every line but the last must hold a fact.",
-            "Restore the file from a backup, or delete the line if you can do without it.",
-        )
 
     def _write(self, line: bytes) -> None:
         """Append `line` after the whole lines, or leave the file as it was."""
@@ -261,9 +331,18 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         data = data[os.write(descriptor, data) :]
 
 
+def _key_of(line: bytes) -> str | None:
+    """The key of a line that is a whole fact; else None."""
+    match = _KEY.match(line) if line.endswith(b"\n") else None
+    checksum = checksum_of_line(line)
+    if match is None or checksum is Checksum.DIFFERS or (checksum is Checksum.MISSING and not _is_fact(line)):
+        return None
+    return match.group(1).decode()
+
+
 def _is_fact(line: bytes) -> bool:
     try:
         from_json(line.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

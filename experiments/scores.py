@@ -67,9 +67,10 @@ def scores(
         weights: How much each example counts, (m,); None is 1.
 
     Returns:
-        {"accuracy", "log_loss"} and, of two classes that both occur, {"roc_auc"}; or {"rmse", "r2"}. All of them are
-        scikit-learn's, which clips probabilities at the resolution of their dtype before it takes logarithms. The
-        objective's is scikit-learn's too (`engine.objectives`); missing where these examples leave it undefined.
+        {"accuracy", "log_loss"} and, of two classes that both occur, {"roc_auc"}; or {"rmse"} and, of targets that are
+        not all equal, {"r2"}. All of them are scikit-learn's, which clips probabilities at the resolution of their
+        dtype before it takes logarithms. The objective's is scikit-learn's too (`engine.objectives`); missing where
+        these examples leave it undefined.
 
     Raises:
         ValueError: `predictions` do not have m columns.
@@ -79,10 +80,9 @@ def scores(
     predicted = _predicted(task, y_true, predictions, threshold)
     weighted: Any = {"sample_weight": weights}
     if task == "regression":
-        found = {
-            "rmse": float(metrics.root_mean_squared_error(y_true, predicted, **weighted)),
-            "r2": float(metrics.r2_score(y_true, predicted, **weighted)) if len(y_true) > 1 else float("nan"),
-        }
+        found = {"rmse": float(metrics.root_mean_squared_error(y_true, predicted, **weighted))}
+        if _has_a_spread(y_true):
+            found["r2"] = float(metrics.r2_score(y_true, predicted, **weighted))
     else:
         probabilities = _of_each_class(predictions)
         labels = np.arange(len(probabilities))
@@ -176,7 +176,8 @@ def _of_unweighted(
     predicted = _predicted(task, y_true, predictions, threshold)
     if task == "regression":
         arrays = (y_true, predicted)
-        return {name: _bootstrapped(of, arrays, seed) for name, of in (("rmse", _rmse), ("r2", _r2))}
+        statistics = {"rmse": _rmse} | ({"r2": _r2} if _has_a_spread(y_true) else {})
+        return {name: _bootstrapped(of, arrays, seed) for name, of in statistics.items()}
     n_right = int((predicted == y_true).sum())
     losses = -np.log(_of_true_class(y_true, predictions))
     intervals = {"accuracy": _wilson(n_right, len(y_true)), "log_loss": _interval_of_mean(losses, seed)}
@@ -194,7 +195,8 @@ def _of_weighted(
     weights: FloatArray,
 ) -> dict[str, tuple[float, float]]:
     """The same where examples have weights."""
-    names = ["rmse", "r2"] if task == "regression" else ["accuracy"]
+    names = ["rmse"] if task == "regression" else ["accuracy"]
+    names += ["r2"] if task == "regression" and _has_a_spread(y_true) else []
     names += ["roc_auc"] if _has_an_order(task, y_true) else []
     statistics = {
         name: _of_objective(Objective(name, 0.5 if threshold is None else threshold), task, y_true, predictions)
@@ -313,6 +315,11 @@ def _bootstrapped(statistic: Callable[..., Any], arrays: tuple[NDArray[Any], ...
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(interval.low), float(interval.high)
+
+
+def _has_a_spread(y_true: NDArray[Any]) -> bool:
+    """Whether there is anything to explain: R² divides by it."""
+    return bool((y_true != y_true[0]).any())
 
 
 def _rmse(y_true: NDArray[Any], predicted: NDArray[Any], axis: int = -1) -> NDArray[np.float64]:

@@ -171,7 +171,10 @@ def sync(
         if as_json:
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
         for name, delivery in deliveries:
-            say(f"{name}: {delivery.error or 'all delivered'}")
+            told = [text for text in (delivery.error, delivery.damage) if text]
+            say(f"{name}: {' '.join(told) or 'all delivered'}")
+        if any(delivery.damage for _, delivery in deliveries):
+            raise typer.Exit(ExitCode.INPUT)
         raise typer.Exit(ExitCode.RECORD_PENDING if n_pending else ExitCode.FINISHED)
 
 

@@ -202,7 +202,7 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         stops_early=config.study.stops_early,
     )
     hooks = Hooks(check_interrupt=sweep.interrupts.check, on_trial_end=trial_ended, ends_at=ends_at)
-    with Checkpoint(sweep.folder.checkpoint, stored.name) as checkpoint:
+    with Checkpoint(sweep.folder.checkpoint, stored.name, sweep.progress.say) as checkpoint:
         Schedule(LiveStudy(stored, config, rungs), executor, run_rung, checkpoint, plan, hooks).run()
 
 
@@ -214,7 +214,7 @@ def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner |
     sweep.interrupts.check()  # the winner may take as long to train as any trial
     stored, prepared = sweep.stored, sweep.prepared
     leaderboard = stored.leaderboard()
-    kept = sweep.kept.load()
+    kept = sweep.kept.load(sweep.progress.say)
     simple = fits.wait(sweep.interrupts.check, for_folds=sweep.config.sweep.timeout_seconds is None)
     winner = crown(leaderboard, kept, simple, sweep.problem, sweep.data, prepared, sweep.config, stored.name)
     if winner is not None:

@@ -9,7 +9,6 @@ import optuna
 
 from engine.remote import software
 from engine.threads import machine_kind
-from experiments.errors import InputError
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import expand_uri
 from sweeps.configuration.search_space import EnqueuedConfiguration
@@ -63,7 +62,7 @@ def find_or_create(
     config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
 ) -> StoredStudy:
     """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
-    storage = workspace.open_storage(config.sweep.name, url)
+    storage = workspace.open_storage(config.sweep.name, url, say)
     fingerprint = config.fingerprint(data_digest)
     earlier = list(reversed(StoredStudy.all_of(storage, config.sweep.name)))
     for stored in earlier:
@@ -76,7 +75,7 @@ def find_or_create(
         if is_new or attributes.fingerprint != fingerprint:
             if not is_new:
                 say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
-            _leave(stored.name, workspace, say)
+            close_record(workspace, stored.name)
             continue
         _say_what_has_changed(stored, say)
         say(f"Continuing {stored.name}.")
@@ -150,10 +149,3 @@ def _say_what_has_changed(stored: StoredStudy, say: Callable[[str], None]) -> No
     ):
         if began not in ("", now):  # a study from before it was noted cannot say
             say(f"{stored.name} began {what} ({began}); this is {now}. {outcome}")
-
-
-def _leave(study_name: str, workspace: Workspace, say: Callable[[str], None]) -> None:
-    try:
-        close_record(workspace, study_name)
-    except InputError as error:  # damaged; it keeps no other study from being run
-        say(str(error))

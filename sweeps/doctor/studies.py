@@ -1,8 +1,6 @@
 """The studies of one sweep on this disk: trials nobody trains, what a kill left behind, files that are damaged."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from optuna.trial import TrialState
 
@@ -14,6 +12,7 @@ from experiments.outbox import Outbox
 from sweeps.doctor.finding import Finding, Verdict, for_a_person, mendable
 from sweeps.recording.record import close_record
 from sweeps.results.status import all_studies
+from sweeps.storage.journal_damage import JournalDamagedError, mended
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_folder import StudyFolder
 from sweeps.storage.study_lease import place_of
@@ -23,15 +22,16 @@ from sweeps.trials.stored_trial import TrialNotes
 
 def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> Iterator[Finding]:
     """Findings of one sweep that no run is at work on; to mend, its lease must be held."""
-    if (line := _damaged_line(workspace.journal(sweep_name))) is not None:
-        yield Finding(
-            str(workspace.journal(sweep_name)),
-            f"line {line} is damaged, so that no study of this sweep can be read.",
-            Verdict.PERSON,
-            "Restore the file from a backup, or delete the line if you can do without what it says.",
-        )
-        return
-    if has_to_mend and workspace.journal(sweep_name).exists():
+    journal = workspace.journal(sweep_name)
+    try:
+        if journal.exists():
+            workspace.journals(sweep_name)
+    except JournalDamagedError as damage:
+        if not has_to_mend:
+            yield Finding(str(journal), f"{damage.what} {damage.allowed}", Verdict.MENDABLE, damage.fix)
+            return
+        yield Finding(str(journal), mended(damage), Verdict.MENDED)
+    if has_to_mend and journal.exists():
         workspace.open_storage(sweep_name, None)  # cuts a torn last line, as a run does
     try:
         studies = {study.name: study for study in all_studies(workspace, sweep_name)}
@@ -89,8 +89,13 @@ def _held_elsewhere(workspace: Workspace, study: StoredStudy) -> str:
 def _about_record(workspace: Workspace, folder: StudyFolder, *, has_to_mend: bool) -> Iterator[Finding]:
     if not folder.outbox.exists():
         return
+    outbox = Outbox(folder.outbox)
+    if (damage := outbox.damage) is not None:
+        if has_to_mend:
+            yield Finding(folder.study_name, outbox.mend() or "", Verdict.MENDED)
+        else:
+            yield Finding(folder.study_name, f"{damage.what} {damage.allowed}", Verdict.MENDABLE, damage.fix)
     try:
-        outbox = Outbox(folder.outbox)
         if outbox.n_facts and outbox.position_of_last_finish() < outbox.n_facts:
             if has_to_mend:
                 close_record(workspace, folder.study_name)
@@ -123,19 +128,3 @@ def _about_models(folder: StudyFolder) -> Iterator[Finding]:
                 Verdict.PERSON,
                 f"MLflow may have it: python -m sweeps predict {folder.sweep_name}@candidate INPUT; else restore it.",
             )
-
-
-def _damaged_line(journal: Path) -> int | None:
-    """Number of the first line of a journal that is no JSON; the last one may be torn, which a run cuts off."""
-    if not journal.exists():
-        return None
-    with journal.open("rb") as file:
-        bad = None
-        for number, line in enumerate(file, start=1):
-            if bad is not None:
-                return bad
-            try:
-                json.loads(line)
-            except ValueError:
-                bad = number
-        return bad if bad is not None and line.endswith(b"\n") else None

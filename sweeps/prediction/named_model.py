@@ -39,7 +39,7 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
 
 def _recommended(folder: StudyFolder) -> Path:
     """Where the model is that the study's last success recommends; the winner if there is no record of one."""
-    end = Outbox(folder.outbox).last_success() if folder.outbox.is_file() else None
+    end = Outbox(folder.outbox).checked().last_success() if folder.outbox.is_file() else None
     if end is None or end.ensemble_file is None or end.recommended == "winner":
         return folder.model
     return folder.path / end.ensemble_file

@@ -23,7 +23,6 @@ from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult
 from experiments.error_text import in_one_line, mask_password, root_cause
-from experiments.errors import InputError
 from experiments.mlflow_connection import quiet_logging
 from experiments.outbox import Outbox
 from experiments.promotion.champion import Champion, find_champion
@@ -199,11 +198,9 @@ def _look_up(tracking_uri: str, asked: _WhoIsChampion) -> _ChampionIs:
 def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[tuple[str, str]]:
     """Deliver what others have pending, one after the other; (study, why not) of those where something is left."""
     for other in others:
-        try:
-            outbox = Outbox(other.path)
-        except InputError as error:  # damaged: it keeps nobody else back
-            yield other.study, str(error)
-            continue
+        outbox = Outbox(other.path)
+        if outbox.damage is not None:
+            yield other.study, str(outbox.damage)  # where there is more to say, it is said instead
         if outbox.n_pending == 0:
             continue
         if other.tracking_uri is None:

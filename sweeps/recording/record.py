@@ -39,9 +39,6 @@ class Record:
     Attributes:
         state: RUNNING, until `finish` says FINISHED or FAILED.
         delivered: How much of the record is in MLflow; None until the block is left.
-
-    Raises:
-        InputError: What is there of the record already is damaged.
     """
 
     def __init__(
@@ -60,6 +57,8 @@ class Record:
         self._folder = workspace.study_folder(study_name)
         self._folder.create()
         self._outbox = Outbox(self._folder.outbox)
+        if (mended := self._outbox.mend()) is not None:
+            say(mended)
         self._keep_tracking_uri(config.tracking.uri)  # before there is anything to deliver
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
@@ -156,9 +155,6 @@ def close_record(workspace: Workspace, study_name: str) -> None:
     """Write down that a study was interrupted, where a killed run had no time to. The sweep's lease must be held.
 
     MLflow would show it as RUNNING until it is continued, perhaps for ever.
-
-    Raises:
-        InputError: Its record is damaged.
     """
     outbox = Outbox(workspace.study_folder(study_name).outbox)
     if outbox.is_open:

@@ -80,12 +80,11 @@ def reported_study(
         )
     path = workspace.study_folder(stored.name).outbox
     try:
-        outbox = Outbox(path) if path.exists() else None
-    except ValueError as damage:
+        outbox = Outbox(path).checked() if path.exists() else None
+    except InputError as damage:
         raise InputError(
             str(damage), "A report reads all of it.", f"Or move {path} away: the report is then made without it."
         ) from damage
-    first = outbox.first() if outbox is not None and outbox.n_facts else None
     leaderboard, objective = stored.leaderboard(), Objective(stored.attributes.objective)
     return ReportedStudy(
         name=stored.name,
@@ -95,7 +94,7 @@ def reported_study(
         leaderboard=leaderboard,
         table=_table(leaderboard, outbox),
         outbox=outbox,
-        started=first if isinstance(first, SweepStarted) else None,
+        started=None if outbox is None else outbox.started(),
         finished=finished or (outbox.last_finish() if outbox is not None else None),
         importances=importances(trials, objective),
     )

@@ -100,15 +100,16 @@ def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tupl
     for folder in workspace.study_folders():
         if not folder.outbox.exists():
             continue
-        n_pending = 1  # at least; a damaged outbox cannot say
+        outbox = Outbox(folder.outbox)
+        n_pending, damage = outbox.n_pending, outbox.damage
         try:
-            outbox = Outbox(folder.outbox)
-            n_pending = outbox.n_pending
             if n_pending and tracking_uri is not None:
                 outbox.forget_delivered()
                 folder.keep_tracking_uri(tracking_uri)
             if n_pending:
                 deliveries.append((folder.study_name, deliver(outbox, workspace.tracking_uri(folder))))
+            elif damage is not None:
+                deliveries.append((folder.study_name, DeliveryResult(0, None, None, None, str(damage))))
         except InputError as error:
             deliveries.append((folder.study_name, DeliveryResult(n_pending, str(error), None, None)))
     return deliveries

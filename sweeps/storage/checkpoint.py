@@ -7,13 +7,14 @@
         curve-1 ...  one a rung, (5, points, F): costs, accuracies, values; attribute: iterations
         logits-1 ... of these curves
 
-The file only saves work: losing it, or finding an older one, costs rungs that are trained again, to the same bits.
+The file only saves work: losing it, or finding an older one, costs rungs that are trained again, to the same bits. It
+ends in a checksum; where that does not fit, the file is put aside and nothing of it is used.
 """
 
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,11 +25,12 @@ import h5py
 import numpy as np
 
 from engine import Best, Curve, State
-from engine.durable_file import write_durably
+from engine.checksum import Checksum, checksum_of_file, with_checksum
+from engine.durable_file import name_of_damaged, write_durably
 from sweeps.trials.trial import RunningTrial
 
 FORMAT = "sweeps-checkpoint"
-FORMAT_VERSION = 4  # a trial in an older file lacks what the State of today has; it is trained again
+FORMAT_VERSION = 5  # an older file has no checksum, or lacks what the State of today has; its trials are trained again
 
 SHARE_OF_TIME = 0.05
 """Part of one core that writing may take: after a write that took t, the next one begins t / SHARE_OF_TIME later."""
@@ -56,12 +58,13 @@ class Checkpoint:
     Args:
         path: The file. What an earlier process left in it is read here, once.
         study_name: Must be the file's, else the file is not ours and is ignored.
+        say: Told where a file that is damaged was put.
     """
 
-    def __init__(self, path: Path, study_name: str) -> None:
+    def __init__(self, path: Path, study_name: str, say: Callable[[str], None] = lambda text: None) -> None:
         self._path = path
         self._study_name = study_name
-        self._kept = _read(path, study_name)
+        self._kept = _read(path, study_name, say)
         self._latest: tuple[TrialCheckpoint, ...] = ()
         self._condition = threading.Condition()
         self._has_news = False
@@ -150,7 +153,7 @@ def _write(path: Path, study_name: str, trials: Iterable[TrialCheckpoint]) -> No
                 group.create_dataset(f"curve-{rung}", data=points).attrs["iterations"] = curve.iterations
                 if curve.logits is not None:
                     group[f"logits-{rung}"] = curve.logits
-    write_durably(path, image.getbuffer())
+    write_durably(path, with_checksum(image))
 
 
 def write_best(group: h5py.Group, best: Best) -> None:
@@ -181,16 +184,22 @@ def _read_arrays(group: h5py.Group, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: group[name][()] if name in group else None for name in names}
 
 
-def _read(path: Path, study_name: str) -> dict[int, TrialCheckpoint]:
+def _read(path: Path, study_name: str, say: Callable[[str], None]) -> dict[int, TrialCheckpoint]:
     """The trials in the file by number; none where there is no file, or it is damaged, or another study's."""
-    try:
-        with h5py.File(path) as file:
-            ours = {"format": FORMAT, "format_version": FORMAT_VERSION, "study": study_name}
-            if any(file.attrs.get(key) != value for key, value in ours.items()):
-                return {}
-            checkpoints = [_read_trial(group) for group in file.values()]
-    except (OSError, KeyError):
+    if not path.exists():
         return {}
+    if checksum_of_file(path) is not Checksum.FITS:
+        aside = path.replace(name_of_damaged(path))
+        say(
+            f"{path}: damaged, or of an earlier release: its checksum does not fit. It is kept as {aside.name}; the "
+            "trials in it are trained again, to the same bits."
+        )
+        return {}
+    with h5py.File(path, locking=False) as file:  # the lease keeps others away, and not every file system has locks
+        ours = {"format": FORMAT, "format_version": FORMAT_VERSION, "study": study_name}
+        if any(file.attrs.get(key) != value for key, value in ours.items()):
+            return {}
+        checkpoints = [_read_trial(group) for group in file.values()]
     return {checkpoint.number: checkpoint for checkpoint in checkpoints}
 
 

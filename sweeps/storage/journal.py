@@ -3,28 +3,55 @@
 Optuna's own back end waits for the disk after every line, and a trial has about seven. A line that was written survives
 a kill of this process in any case; waiting for the disk is for power cuts, and there it is enough that lines reach it
 in order and that whoever relies on them says `sync` first.
+
+Each line ends in a checksum, an item that Optuna reads over. Lines without one, of earlier releases or a dashboard,
+count as long as they are operations of Optuna's. What is done about damage is in `journal_damage.py`.
 """
 
 import json
 import os
 import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from engine.checksum import Checksum, checksum_of_line, line_with_checksum
 from engine.durable_file import sync
+from sweeps.storage.journal_damage import JournalDamagedError, mended
+
+_NO_OPERATION = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What Optuna raises for a line of JSON that is none of its operations, and what our own check raises."""
 
 
 class Journal(JournalStorage):
-    """A journal file, opened for writing by the only run of its sweep: the lease must be held."""
+    """A journal file, opened for writing by the only run of its sweep: the lease must be held.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file. What a kill left behind its last whole line is cut off.
+        say: Told what became of a newest study that is damaged; see `journal_damage.mended`.
+    Raises:
+        JournalDamagedError: Other studies than the newest would be lost.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None] = lambda text: None) -> None:
         _cut_torn_line(path)
         _remove_stale_lock(path)
-        self._file = JournalFile(str(path))
-        super().__init__(self._file)
+        try:
+            self._open(path)
+        except JournalDamagedError as damage:
+            if damage.lost:
+                raise
+            say(mended(damage))
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        self._file = JournalFile(path)
+        with self._file.damage_told():
+            super().__init__(self._file)
 
     def sync(self) -> None:
         """Return when everything written so far would survive a power cut.
@@ -35,19 +62,64 @@ class Journal(JournalStorage):
         self._file.sync()
 
 
-class JournalFile(JournalFileBackend):
-    """Optuna's back end, which writes at once and waits for the disk in `sync` only."""
+def read_journal(path: Path) -> JournalStorage:
+    """A journal for reading: no lease is needed.
 
-    def __init__(self, path: str) -> None:
+    Raises:
+        JournalDamagedError: A line is damaged.
+    """
+    file = JournalFile(path)
+    with file.damage_told():
+        return JournalStorage(file)
+
+
+class JournalFile(JournalFileBackend):
+    """Optuna's back end, which checks each line, writes at once and waits for the disk in `sync` only."""
+
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._other_writers = JournalFileSymlinkLock(path)  # a dashboard's notes
-        super().__init__(path, self._other_writers)
+        self._other_writers = JournalFileSymlinkLock(str(path))  # a dashboard's notes
+        super().__init__(str(path), self._other_writers)
+        self._n_read = 0
+        self._line_start = self._end = 0  # byte offsets of the last line that was read
         self._is_synced = False
         self._has_durable_name = False  # it may be new
 
+    @contextmanager
+    def damage_told(self) -> Iterator[None]:
+        """The whole file is read inside; what is wrong with a line becomes a JournalDamagedError."""
+        try:
+            yield
+        except (
+            AssertionError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise JournalDamagedError(self._path, self._n_read, self._line_start) from error
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any]]:
+        """As the interface says: the lines from this number on, each an operation; they are asked for in order.
+
+        Raises:
+            ValueError: A line is damaged.
+        """
+        if log_number_from != self._n_read:
+            self._n_read = self._end = 0
+        with self._path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # as of now; a dashboard may go on
+            file.seek(self._end)
+            while self._end < size and (line := file.readline()).endswith(b"\n"):
+                self._n_read, self._line_start, self._end = self._n_read + 1, self._end, self._end + len(line)
+                if self._n_read > log_number_from:
+                    yield _operation(line)
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """As the interface says; each log is a line."""
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        lines = "".join(line_with_checksum(json.dumps(log, separators=(",", ":"))) + "\n" for log in logs)
         self._is_synced = False
         self._other_writers.acquire()
         try:
@@ -61,10 +133,19 @@ class JournalFile(JournalFileBackend):
         if self._is_synced:
             return
         if not self._has_durable_name:
-            sync(os.path.dirname(self._path))
+            sync(self._path.parent)
             self._has_durable_name = True
         sync(self._path)
         self._is_synced = True
+
+
+def _operation(line: bytes) -> dict[str, Any]:
+    if checksum_of_line(line) is Checksum.DIFFERS:
+        raise ValueError("its checksum does not fit")
+    operation = json.loads(line)
+    if not isinstance(operation, dict):
+        raise ValueError("no operation")
+    return operation
 
 
 def _cut_torn_line(journal: Path) -> None:

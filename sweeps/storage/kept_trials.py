@@ -4,10 +4,11 @@
     rung-end-1 ...  Z[L] of the held-out columns at the ends of other rungs, the latest first
 
 One HDF5 file a trial, written before the storage hears of the trial's end, and removed when better ones push it out. A
-file that is lost or damaged costs the ensemble a candidate, nothing else.
+file that is lost or damaged costs the ensemble a candidate, which is said, and nothing else.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,8 @@ import h5py
 
 from engine import Best
 from engine.activations import FloatArray
-from engine.durable_file import write_durably
+from engine.checksum import Checksum, checksum_of_file, with_checksum
+from engine.durable_file import name_of_damaged, write_durably
 from engine.objectives import COST, Objective
 from sweeps.storage.checkpoint import read_best, write_best
 from sweeps.trials.stored_trial import StoredTrial, ranked
@@ -73,14 +75,14 @@ class KeptTrials:
                 write_best(file, best)
                 for number, logits in enumerate(result.rung_ends[::-1][: n_rung_ends(best)], 1):
                     file[f"rung-end-{number}"] = logits
-            write_durably(self._file(trial.number), image.getbuffer())
+            write_durably(self._file(trial.number), with_checksum(image))
         for out in self._best[N_KEPT:]:
             self._file(out.number).unlink(missing_ok=True)
         del self._best[N_KEPT:]
 
-    def load(self) -> list[KeptTrial]:
-        """The kept trials, best first; without those whose file is lost or damaged."""
-        found = (_read(self._file(trial.number), trial) for trial in self._best)
+    def load(self, say: Callable[[str], None] = lambda text: None) -> list[KeptTrial]:
+        """The kept trials, best first; without those whose file is lost or damaged, of which the latter are said."""
+        found = (_read(self._file(trial.number), trial, say) for trial in self._best)
         return [kept for kept in found if kept is not None and kept.best.iteration == kept.trial.best_iteration]
 
     def remove(self) -> None:
@@ -98,10 +100,19 @@ def n_rung_ends(best: Best) -> int:
     return max(0, n_candidates - 1)
 
 
-def _read(path: Path, trial: StoredTrial) -> KeptTrial | None:
+def _read(path: Path, trial: StoredTrial, say: Callable[[str], None]) -> KeptTrial | None:
+    if not path.exists():
+        return None
     try:
+        if checksum_of_file(path) is Checksum.DIFFERS:
+            raise KeyError("checksum")
         with h5py.File(path) as file:
             names = sorted(name for name in file if name.startswith("rung-end-"))
             return KeptTrial(trial, read_best(file), tuple(file[name][()] for name in names))
     except (OSError, KeyError):
+        aside = path.replace(name_of_damaged(path))
+        say(
+            f"{path}: damaged, and kept as {aside.name}. Trial {trial.number} is on the leaderboard as before, but the "
+            "ensemble is chosen without its fold models; for those, run the sweep anew (--new)."
+        )
         return None

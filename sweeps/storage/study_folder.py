@@ -110,8 +110,9 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""
-        for file in leftovers(self.path):  # `sync` takes no lease, and may be marking a delivery here
-            file.unlink(missing_ok=True)
+        for folder in (self.path, self.kept_trials):
+            for file in leftovers(folder):  # `sync` takes no lease, and may be marking a delivery here
+                file.unlink(missing_ok=True)
         for directory in self.path.glob(f"{WORKER_DATA_PREFIX}*"):
             shutil.rmtree(directory, ignore_errors=True)
 

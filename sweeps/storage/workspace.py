@@ -11,15 +11,14 @@ import glob
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 
 from engine.durable_file import leftovers
 from experiments.errors import InputError
@@ -27,7 +26,7 @@ from experiments.mlflow_connection import sqlite_uri
 from experiments.promotion.champion import KNOWN_FILE
 from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
-from sweeps.storage.journal import Journal
+from sweeps.storage.journal import Journal, read_journal
 from sweeps.storage.study_folder import StudyFolder
 
 PATIENCE_SECONDS = 0.5
@@ -163,7 +162,9 @@ class Workspace:
                 return name
             time.sleep(0.1)  # two studies within one second
 
-    def open_storage(self, sweep_name: str, url: str | None) -> BaseStorage:
+    def open_storage(
+        self, sweep_name: str, url: str | None, say: Callable[[str], None] = lambda text: None
+    ) -> BaseStorage:
         """The storage at `url`, or the journal of the sweep, whose lease must be held.
 
         Raises:
@@ -171,14 +172,14 @@ class Workspace:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # its lines would repeat ours
         if url is None:
-            return Journal(self.journal(sweep_name))
+            return Journal(self.journal(sweep_name), say)
         return open_database(url)
 
     def storages(self, sweep_name: str | None = None) -> list[BaseStorage]:
         """The storages of the studies of this folder (of one sweep), for reading: no lease is needed.
 
         Raises:
-            InputError: A database cannot be opened.
+            InputError: A database cannot be opened, or a journal is damaged.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         kept = {folder.kept_storage_url() for folder in self.study_folders(sweep_name)} - {None}
@@ -186,9 +187,13 @@ class Workspace:
         return [*self.journals(sweep_name), *(open_database(url) for url in sorted(urls))]
 
     def journals(self, sweep_name: str | None = None) -> list[BaseStorage]:
-        """The journals among `storages`."""
+        """The journals among `storages`.
+
+        Raises:
+            InputError: One is damaged.
+        """
         paths = sorted(self.root.glob(f"{_pattern(sweep_name)}/journal.log"))
-        return [JournalStorage(JournalFileBackend(str(path))) for path in paths]
+        return [read_journal(path) for path in paths]
 
 
 def _pattern(sweep_name: str | None) -> str:

@@ -1,4 +1,5 @@
 import ast
+import hashlib
 import os
 import stat
 import subprocess
@@ -83,7 +84,7 @@ def test_more_than_nine_members_come_back_in_their_order(tmp_path):
     assert_same_bits(load_weights(tmp_path / "ensemble.h5"), Weights(members))
 
 
-def test_one_network_is_a_file_of_version_1_to_the_byte_which_earlier_releases_read(tmp_path):
+def test_one_network_is_a_file_of_version_1_and_a_checksum_which_earlier_releases_ignore(tmp_path):
     """That version's layout, written out."""
     W, b = [np.full((2, 3), 0.5, np.float32), np.ones((1, 2), np.float32)], [np.zeros((2, 1), np.float32)] * 2
     b[1] = np.full((1, 1), -1, np.float32)
@@ -107,7 +108,9 @@ def test_one_network_is_a_file_of_version_1_to_the_byte_which_earlier_releases_r
     by_hand = 1 / (1 + np.exp([[-2.0, 1.0]]))  # 1.5 + 1.5 - 1 and 0 + 0 - 1
     np.testing.assert_allclose(mean_outputs(loaded.members, X), by_hand, rtol=1e-6)
     save_weights(tmp_path / "new.h5", loaded)
-    assert (tmp_path / "new.h5").read_bytes() == old.read_bytes()
+    content, mark, digest = (tmp_path / "new.h5").read_bytes().rpartition(b"\nsha256 ")
+    assert content == old.read_bytes()
+    assert (mark, digest.decode()) == (b"\nsha256 ", hashlib.sha256(content).hexdigest() + "\n")
 
 
 def test_a_file_of_several_networks_describes_itself_to_any_hdf5_reader(ensemble):

@@ -1,6 +1,7 @@
 """A model's file says everything that a prediction needs, and says no to everything else."""
 
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
@@ -18,6 +19,7 @@ from experiments.model import Model
 from experiments.preparation import prepare
 from experiments.scores import scores
 from tests.experiments.support.models import KINDS, ensemble_of, model_of, untrained, untrained_ensemble
+from tests.support.damage import MANY_DAMAGES, damages
 
 
 def outputs_of(model, X):
@@ -124,6 +126,26 @@ def test_a_loaded_ensemble_has_the_bits_of_the_one_that_was_scored(kind, tmp_pat
     np.testing.assert_array_equal(answered, scored[0])
 
 
+@MANY_DAMAGES
+def test_a_damaged_model_answers_as_before_or_is_refused_with_its_name_and_a_way_out(tmp_path, n_damages):
+    prepared, model = ensemble_of("binary", tmp_path)
+    path = tmp_path / "ensemble.h5"
+    model.save(path)
+    expected = model.outputs(prepared.X_test).tobytes()
+    refusals = []
+    for what, damaged in damages(path.read_bytes(), n_damages):
+        path.write_bytes(damaged)
+        try:
+            loaded = Model.load(path)
+        except (WeightsFileError, InputError) as error:
+            refusals.append(str(error))
+        else:
+            assert loaded.outputs(prepared.X_test).tobytes() == expected, what
+    assert len(refusals) > 0.9 * n_damages
+    for refusal in refusals:
+        assert re.search(r"ensemble\.h5: .*(copy it|Copy the file|model\.h5 that)", refusal)
+
+
 def test_networks_of_other_data_make_no_ensemble(tmp_path):
     prepared, model = model_of("binary", tmp_path)
     wider = Architecture(31, (), 1, "tanh", "binary")
@@ -173,7 +195,7 @@ def test_a_model_of_one_network_is_a_file_of_version_1_to_the_byte_which_earlier
     np.testing.assert_allclose(loaded.predict_proba(X)[:, 1], by_hand, rtol=1e-6)
     assert loaded.predict(X).tolist() == ["yes", "yes", "no"]
     loaded.save(tmp_path / "new.h5")
-    assert (tmp_path / "new.h5").read_bytes() == old.read_bytes()
+    assert (tmp_path / "new.h5").read_bytes().partition(b"\nsha256 ")[0] == old.read_bytes()
 
 
 @pytest.mark.parametrize("made_by", [model_of, ensemble_of])

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from experiments.facts import SweepFinished, TrialFinished, VerdictReached
+from experiments.facts import SweepFinished, TrialFinished, VerdictReached, to_json
 from experiments.outbox import Outbox
+from tests.support.damage import MANY_DAMAGES, damages
 
 
 def trial(number: int, n_points: int = 1) -> TrialFinished:
@@ -118,13 +119,75 @@ def test_a_last_line_of_zeros_from_a_power_cut_counts_as_torn(tmp_path: Path):
     assert numbers(Outbox(path)) == [0]
 
 
-def test_damage_in_the_middle_is_reported_with_its_line(tmp_path: Path):
+def test_damage_in_the_middle_is_read_over_and_told_with_its_line(tmp_path: Path):
     path = tmp_path / "outbox"
     filled(path, 3)
+    assert Outbox(path).damage is None
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"garbage\n" + lines[2])
-    with pytest.raises(InputError, match=r"outbox line 2: damaged .* Restore the file from a backup"):
-        Outbox(path)
+    outbox = Outbox(path)
+    assert numbers(outbox) == [0, 2]
+    with pytest.raises(InputError, match=r"outbox line 2: damaged\. 2 facts are sound .* python -m sweeps doctor"):
+        outbox.checked()
+    assert outbox.append(trial(1))  # a run writes it down again
+    assert numbers(Outbox(path)) == [0, 2, 1]
+
+
+@MANY_DAMAGES
+def test_whatever_happens_to_the_file_a_fact_is_the_one_that_was_written_or_its_line_is_named(
+    tmp_path: Path, n_damages: int
+):
+    path = tmp_path / "outbox"
+    expected = dict(filled(path, 30).facts())
+    whole = path.read_bytes()
+    lines = set(whole.splitlines())
+    for what, damaged in damages(whole, n_damages):
+        path.write_bytes(damaged)
+        outbox = Outbox(path)
+        assert all(fact in expected.values() for _, fact in outbox.facts()), what
+        bad = [number for number, line in enumerate(damaged.split(b"\n")[:-1], 1) if line not in lines]
+        assert (outbox.damage is not None) == bool(bad), what
+        if bad:
+            assert f"outbox line{'s' * (len(bad) > 1)} {', '.join(map(str, bad[:5]))}" in str(outbox.damage), what
+            sound = outbox.facts()
+            assert "kept as outbox.damaged" in (outbox.mend() or ""), what
+            assert outbox.facts() == sound, what
+            assert (outbox.damage, Outbox(path).damage) == (None, None), what
+            path.with_name("outbox.damaged").unlink()
+
+
+@MANY_DAMAGES
+def test_a_damaged_memory_of_deliveries_never_makes_a_fact_delivered_that_is_not(tmp_path: Path, n_damages: int):
+    path = tmp_path / "outbox"
+    outbox = filled(path, 12)
+    outbox.keep_run_id("a1b2")
+    for position in (1, 2, 3, 5, 9):
+        outbox.mark_delivered(position)
+    memory = tmp_path / "outbox.delivered"
+    for what, damaged in damages(memory.read_bytes(), n_damages):
+        memory.write_bytes(damaged)
+        again = Outbox(path)
+        assert (again.run_id, again.n_pending) in ((None, 12), ("a1b2", 7)), what
+
+
+def test_what_was_delivered_stays_so_when_a_line_before_it_is_damaged(tmp_path: Path):
+    path = tmp_path / "outbox"
+    outbox = filled(path, 6)
+    for position in (1, 2, 3, 5):
+        outbox.mark_delivered(position)
+    merged = path.read_bytes().replace(b"\n", b" ", 1)  # two lines become one that is no fact
+    path.write_bytes(merged)
+    again = Outbox(path)
+    assert [fact.number for _, fact in again.pending() if isinstance(fact, TrialFinished)] == [3, 5]
+
+
+def test_a_file_of_an_earlier_release_is_read_and_what_is_no_fact_in_it_told(tmp_path: Path):
+    path = tmp_path / "outbox"
+    lines = [to_json(trial(number)).encode() + b"\n" for number in range(3)]
+    path.write_bytes(b"".join(lines))
+    assert (numbers(Outbox(path)), Outbox(path).damage) == ([0, 1, 2], None)
+    path.write_bytes(lines[0] + lines[1].replace(b"COMPLETE", b'COMP"ETE') + lines[2])
+    assert "outbox line 2: damaged." in str(Outbox(path).damage)
 
 
 def test_only_the_owner_may_read_the_files(tmp_path: Path):

@@ -140,8 +140,6 @@ def test_runs_that_mlflow_forgot_the_end_of_are_told_it_again(folder):
 @pytest.mark.parametrize(
     ("file", "damage", "what"),
     [
-        ("outbox.jsonl", lambda text: text.replace(b'{"key"', b'{"kye"', 1), "line 1: damaged"),
-        ("../journal.log", lambda text: b"x" + text, "line 1 is damaged"),
         ("model.h5", lambda text: b"no HDF5", "cannot be read"),
     ],
 )
@@ -156,6 +154,37 @@ def test_damaged_files_are_a_persons_to_restore_and_stay_as_they_are(folder, fil
         assert ([finding[0] for finding in findings], exit_code) == (["person"], 2)
         assert what in findings[0][2]
     assert path.read_bytes() == before
+
+
+def test_a_damaged_record_goes_on_without_its_damaged_lines_and_is_kept(folder):
+    workspace = WrittenStudy(folder, 3).write()
+    path = workspace.study_folder(NAME).outbox
+    damaged = path.read_bytes().replace(b'"number":1,', b'"number":2,', 1)
+    path.write_bytes(damaged)
+    findings, exit_code = told(workspace)
+    assert ([finding[0] for finding in findings], exit_code) == (["mendable", "mendable"], 2)
+    assert "outbox.jsonl line 3: damaged. 4 facts are sound and can be delivered" in findings[0][2]
+    assert findings[1][2] == "4 facts are not in MLflow yet."
+    told(workspace, has_to_mend=True)
+    assert told(workspace) == ([], 0)
+    assert path.with_name("outbox.jsonl.damaged").read_bytes() == damaged
+    assert len(statuses(folder)) == 3  # the study and the two trials whose facts are sound
+
+
+def test_a_damaged_journal_goes_back_to_the_line_before_and_is_kept(folder):
+    workspace = WrittenStudy(folder, 3).write()
+    delivered(workspace)
+    path = workspace.journal(NAME.partition("/")[0])
+    lines = path.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([*lines[:-1], lines[-1].replace(b'"', b"'", 1)])
+    path.write_bytes(damaged)
+    findings, exit_code = told(workspace)
+    assert (findings[0][0], exit_code, path.read_bytes()) == ("mendable", 2, damaged)
+    assert f"journal.log line {len(lines)}: damaged in {NAME}." in findings[0][2]
+    told(workspace, has_to_mend=True)
+    assert path.read_bytes().startswith(b"".join(lines[:-1]))
+    assert told(workspace)[1] == 0
+    assert path.with_name("journal.log.damaged").read_bytes() == damaged
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_at_the_end_it_delivers_what_other_studies_have_pending_to_where_they_be
     assert (delivered.own.n_pending, delivered.own.error) == (0, None)
     assert set(delivered.others) == {"lost", "damaged", "unknown"}
     assert "127.0.0.1:9: " in delivered.others["lost"]
-    assert "outbox.jsonl line 1: damaged" in delivered.others["damaged"]
+    assert "outbox.jsonl lines 1, 2: damaged" in delivered.others["damaged"]
     assert delivered.others["unknown"] == "${WHERE} is not set"
     assert [name for name, _, _ in mlflow_runs(tmp_path / "there.db")] == ["cats/1", "trial-0000"]
     assert Outbox(tmp_path / "late" / "outbox.jsonl").n_pending == 0

@@ -1,4 +1,6 @@
+import re
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -7,12 +9,14 @@ import pytest
 
 from engine import Best, Curve, Hyperparameters, State, advance, start
 from engine.activations import FloatArray
+from engine.checksum import with_checksum
 from engine.optimizers import OPTIMIZERS
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.storage.checkpoint import Checkpoint
 from sweeps.trials.space import Candidate
 from sweeps.trials.trial import RunningTrial
 from tests.engine.support.problem import random_problem
+from tests.support.damage import MANY_DAMAGES, damages
 
 CANDIDATE = Candidate(0.1, 90, (4, 3), "tanh")
 
@@ -125,7 +129,7 @@ def test_another_studys_file_is_ignored(tmp_path: Path) -> None:
     assert restored.state is None
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 6])
 def test_a_file_of_another_format_is_ignored(tmp_path: Path, version: int) -> None:
     path = tmp_path / "checkpoint.h5"
     interrupt_after_update(path, "a/1", [running_trial()])
@@ -134,6 +138,8 @@ def test_a_file_of_another_format_is_ignored(tmp_path: Path, version: int) -> No
         if version < 3:  # what the State of then had
             for name in ("moments", "average", "best"):
                 del file[f"trial-0012/{name}"]
+    image = BytesIO(path.read_bytes().partition(b"\nsha256 ")[0])
+    path.write_bytes(with_checksum(image))
     restored = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=0.0)
 
     Checkpoint(path, "a/1").restore(restored)
@@ -162,23 +168,36 @@ def test_a_training_goes_on_from_its_file_to_the_same_bits(tmp_path: Path, optim
     assert_same_fields(on, expected)
 
 
-def test_a_damaged_file_costs_work_and_nothing_else(tmp_path: Path) -> None:
+@MANY_DAMAGES
+def test_a_damaged_file_is_put_aside_and_said_and_costs_work_and_nothing_else(tmp_path: Path, n_damages: int) -> None:
     path = tmp_path / "checkpoint.h5"
     interrupt_after_update(path, "a/1", [running_trial()])
-    whole = path.read_bytes()
-    for length in (0, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
-        restored = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=0.0)
+    for what, damaged in damages(path.read_bytes(), n_damages):
+        path.write_bytes(damaged)
+        restored, said = RunningTrial(12, CANDIDATE, (10, 30, 90), started_at=0.0), list[str]()
 
-        Checkpoint(path, "a/1").restore(restored)
+        Checkpoint(path, "a/1", said.append).restore(restored)
 
-        assert restored.state is None
+        assert restored.state is None, what
+        assert not path.exists(), what
+        assert re.search(r"checkpoint\.h5: damaged.*kept as checkpoint\.h5\.damaged; .*trained again", said[0]), what
+        aside = path.with_name("checkpoint.h5.damaged")
+        assert aside.read_bytes() == damaged
+        aside.unlink()
+
+
+def test_a_second_damaged_file_does_not_replace_the_first(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        (tmp_path / "checkpoint.h5").write_bytes(content)
+        Checkpoint(tmp_path / "checkpoint.h5", "a/1")
+    assert (tmp_path / "checkpoint.h5.damaged").read_bytes() == b"one"
+    assert (tmp_path / "checkpoint.h5.damaged-2").read_bytes() == b"two"
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     interrupt_after_update(tmp_path / "checkpoint.h5", "a/1", [running_trial()])
 
     with h5py.File(tmp_path / "checkpoint.h5") as file:
-        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 4, "study": "a/1"}
+        assert dict(file.attrs) == {"format": "sweeps-checkpoint", "format_version": 5, "study": "a/1"}
         assert list(file) == ["trial-0012"]
         assert file["trial-0012"].attrs["iteration"] == 30

@@ -13,6 +13,7 @@ from engine import Best
 from sweeps.storage import kept_trials
 from sweeps.storage.kept_trials import N_KEPT, KeptTrial, KeptTrials, n_rung_ends
 from sweeps.trials.trial import TrialResult
+from tests.support.damage import MANY_DAMAGES, damages
 from tests.sweeps.support.disk import Event
 from tests.sweeps.support.outcomes import Undisturbed
 from tests.sweeps.support.small_sweep import new_study, run_schedule, trial_of
@@ -103,7 +104,9 @@ def damage(file: Path, how: str) -> None:
     if how == "gone":
         file.unlink()
     else:
-        file.write_bytes(whole[: {"empty": 0, "torn": len(whole) // 2, "last byte": len(whole) - 1}[how]])
+        file.write_bytes(
+            whole[: {"empty": 0, "torn": len(whole) // 2, "last byte": whole.rfind(b"\nsha256 ") - 1}[how]]
+        )
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "torn", "last byte"])
@@ -113,6 +116,24 @@ def test_a_lost_or_damaged_file_costs_one_candidate(tmp_path: Path, how: str) ->
         kept.keep(ended(number, 0.1 + number))
     damage(tmp_path / "kept" / "trial-0001.h5", how)
     assert [one.trial.number for one in kept.load()] == [0, 2]
+
+
+@MANY_DAMAGES
+def test_whatever_happens_to_a_file_its_trial_is_whole_or_named_and_left_out(tmp_path: Path, n_damages: int) -> None:
+    result = ended(0, 0.1)
+    kept = KeptTrials(tmp_path / "kept", [])
+    kept.keep(result)
+    file = tmp_path / "kept" / "trial-0000.h5"
+    whole = file.read_bytes()
+    for what, damaged in damages(whole, n_damages):
+        file.write_bytes(damaged)
+        said: list[str] = []
+        for one in kept.load(said.append):
+            assert_holds(one, result)
+        assert bool(said) != file.exists(), what
+        if said:
+            assert "trial-0000.h5: damaged, and kept as trial-0000.h5.damaged. Trial 0 is on the leaderboard" in said[0]
+            file.with_name("trial-0000.h5.damaged").unlink()
 
 
 def test_where_examples_are_many_fewer_ends_of_rungs_are_kept_the_latest(

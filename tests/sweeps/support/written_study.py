@@ -11,6 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from engine.checksum import line_with_checksum
 from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished, to_json
 from sweeps.configuration.search_space import SearchSpace
 from sweeps.storage.stored_study import StoredStudy
@@ -89,7 +90,7 @@ class WrittenStudy:
         JournalFileBackend(str(workspace.journal(sweep))).append_logs(memory.logs)
         if self.has_outbox:
             with workspace.study_folder(self.name).outbox.open("w") as file:
-                file.writelines(f"{to_json(fact)}\n" for fact in facts)
+                file.writelines(f"{line_with_checksum(to_json(fact))}\n" for fact in facts)
         return workspace
 
     def _record(self, storage: JournalStorage, memory: _Memory, study_id: int, trial: FrozenTrial) -> None:
