@@ -67,7 +67,7 @@ class Preprocessing:
                 "'unit' is for uint8 data.",
                 "Write scaling = 'auto' or 'standardize'.",
             )
-        inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source)
+        inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source, dataset.examples_axis)
         zero, one = np.zeros((1, 1)), np.ones((1, 1))
         if scaling == "unit":
             return cls(scaling, inputs, zero, 255.0 * one)

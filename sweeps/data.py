@@ -3,6 +3,7 @@
 import math
 
 from engine.objectives import OBJECTIVES, Objective
+from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare
@@ -25,6 +26,7 @@ def load_data(config: Config) -> PreparedData:
         sample_weight=config.data.sample_weight,
         seed=config.sweep.seed,
         directory=config.directory,
+        options=config.data.read_options,
     )
     return prepare(
         dataset,
@@ -37,10 +39,11 @@ def load_data(config: Config) -> PreparedData:
     )
 
 
-def unseen_in_test(prepared: PreparedData) -> list[str]:
-    """What a person should know of the test examples' categories, a sentence a column; see `TableInputs.unseen`."""
+def notes_on_data(prepared: PreparedData) -> list[str]:
+    """What a person should know of the data, in sentences: how they were read, and what in them looks wrong."""
     dataset = prepared.dataset
-    return prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+    unseen = prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+    return [*dataset.notes, *suspicions(dataset), *unseen]
 
 
 def problem_of(config: Config, prepared: PreparedData) -> Problem:
