@@ -11,7 +11,9 @@ from experiments.readers.examples import Contents, Examples
 from experiments.readers.options import ReadOptions
 
 SKLEARN_PREFIX = "sklearn:"
-_ALLOWED = "Examples come from HDF5 (.h5), NPZ (.npz), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+_ALLOWED = (
+    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+)
 _ZIP = b"PK\x03\x04"
 _EXTENSIONS = {
     "HDF5": (".h5", ".hdf5", ".he5", ".hdf", ".nc"),
@@ -19,7 +21,7 @@ _EXTENSIONS = {
     "Parquet": (".parquet", ".pq"),
     "CSV": (".csv", ".tsv"),
 }
-_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet"}
+_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet", b"MATLAB 5": "MATLAB"}
 
 
 def read_source(
@@ -57,6 +59,10 @@ def read_source(
         from experiments.readers.hdf5 import read_hdf5
 
         return read_hdf5(path, source, options, train)
+    if file_format == "MATLAB":
+        from experiments.readers.mat5 import read_mat5
+
+        return read_mat5(path, source, options, train)
     from experiments.readers.npz import read_npz
 
     return read_npz(path, source, options, train)
@@ -71,7 +77,7 @@ def resolve(source: str, directory: Path) -> Path:
 
 
 def recognise(path: Path, source: str) -> str:
-    """Name the format of an existing, readable file: "HDF5", "NPZ", "Parquet" or "CSV".
+    """Name the format of an existing, readable file: "HDF5", "NPZ", "MATLAB", "Parquet" or "CSV".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
@@ -119,12 +125,6 @@ def format_of(path: Path, source: str, home: str) -> str | None:
     suffix = path.suffix.lower()
     if found == "NPZ" and suffix != ".npz" and not _holds_arrays(path, source):
         found = None
-    if head.startswith(b"MATLAB 5"):
-        raise InputError(
-            f"{source}: this is a MATLAB file of version 5 to 7.",
-            _ALLOWED,
-            "Save it again in MATLAB's HDF5 format: save('name.mat', 'X', 'y', '-v7.3').",
-        )
     expected = next((name for name, suffixes in _EXTENSIONS.items() if suffix in suffixes), None)
     if found is None and (expected == "HDF5" or head.startswith(b"MATLAB 7")):
         found = _hdf5_behind_user_block(path)

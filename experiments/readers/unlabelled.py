@@ -21,7 +21,7 @@ IMAGE = "image"
 
 
 def input_format(path: Path) -> str:
-    """Name the format of an input file: "HDF5", "NPZ", "Parquet", "CSV" or "image".
+    """Name the format of an input file: "HDF5", "NPZ", "MATLAB", "Parquet", "CSV" or "image".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
@@ -32,7 +32,8 @@ def input_format(path: Path) -> str:
     if found is None:
         raise InputError(
             f"{path}: neither its content nor its extension '{path.suffix}' is of a known format, or it is damaged.",
-            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz) or images (JPEG, PNG, ...).",
+            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz), MATLAB (.mat) or images (JPEG, "
+            "PNG, ...).",
             "Convert the file, or copy it again; if it is a table of comma-separated text, rename it to .csv.",
         )
     return found
@@ -65,6 +66,10 @@ def read_inputs(
         from experiments.readers.hdf5 import take_from_hdf5
 
         return take_from_hdf5(path, place, take)
+    if file_format == "MATLAB":
+        from experiments.readers.mat5 import take_from_mat5
+
+        return take_from_mat5(path, place, take)
     from experiments.readers.npz import take_from_npz
 
     return take_from_npz(path, place, take)

@@ -82,18 +82,19 @@ class DataSection(Section):
     scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
-    ignore: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] | None = None
+    only: tuple[str, ...] | None = None
     missing_target: Literal["refuse", "drop"] = "refuse"
     header: bool | None = None
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
     examples: ExamplesAxis | None = None
     follow_links: bool = False
 
     @property
     def read_options(self) -> ReadOptions:
         """How the files are to be read."""
-        return ReadOptions(**{field.name: getattr(self, field.name) for field in fields(ReadOptions)})
+        said = {field.name: getattr(self, field.name) for field in fields(ReadOptions)}
+        return ReadOptions(**{key: value for key, value in said.items() if value is not None})
 
     @model_validator(mode="after")
     def _one_way_to_validate(self) -> Self:

@@ -9,12 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 from experiments.data_suspicions import suspicions
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
+from experiments.model import Model
 from experiments.preparation import prepare
+from experiments.readers.inputs import ArrayInputs
 from experiments.readers.options import ReadOptions
+from experiments.readers.unlabelled import read_inputs
+from tests.experiments.support.models import untrained
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4))
@@ -145,6 +150,40 @@ def test_a_mat_file_of_version_7_3_is_read_with_its_cell_of_names(tmp_path: Path
     dataset = read(tmp_path, "a.mat")
     assert dataset.class_names == ("cat", "dog")
     np.testing.assert_array_equal(all_rows(dataset), in_order(X))
+
+
+def test_a_mat_file_of_version_5_is_read_as_matlab_shows_it(tmp_path: Path) -> None:
+    pictures, names = rng.integers(0, 255, (9, 6, 3, 40)).astype("u1"), np.array([["cat", "dog"]], dtype=object)
+    savemat(tmp_path / "a.mat", {"X": pictures, "y": (np.arange(40) % 2)[:, np.newaxis], "classes": names})
+    dataset = read(tmp_path, "a.mat")
+    assert (dataset.image_shape, dataset.class_names) == ((9, 6, 3), ("cat", "dog"))
+    np.testing.assert_array_equal(all_rows(dataset), in_order(np.moveaxis(pictures, -1, 0)))
+    np.testing.assert_array_equal(
+        read_inputs(tmp_path / "a.mat", "MATLAB", (9, 6, 3), "columns"), np.moveaxis(pictures, -1, 0)
+    )
+    (tmp_path / "a.mat").write_bytes((tmp_path / "a.mat").read_bytes()[:700])
+    with pytest.raises(InputError, match="the MATLAB file is truncated or damaged"):
+        read(tmp_path, "a.mat")
+
+
+def test_what_is_to_be_predicted_lies_as_the_training_examples_did(tmp_path: Path) -> None:
+    square = write_h5(tmp_path, X=X[:4].T)
+    np.testing.assert_array_equal(read_inputs(tmp_path / square, "HDF5", (4,), "columns"), X[:4])
+    np.testing.assert_array_equal(read_inputs(tmp_path / square, "HDF5", (4,), "rows"), X[:4].T)
+    long = write_h5(tmp_path, "b.h5", X=X.T)
+    for trained in ("rows", "columns"):
+        np.testing.assert_array_equal(read_inputs(tmp_path / long, "HDF5", (4,), trained), X)
+
+
+def test_a_model_remembers_which_axis_counts_the_examples_and_what_is_ignored(tmp_path: Path) -> None:
+    columns = prepare(read(tmp_path, write_h5(tmp_path, X=X.T, y=y[np.newaxis, :])))
+    untrained(columns).save(tmp_path / "model.h5")
+    inputs = Model.load(tmp_path / "model.h5").preprocessing.inputs
+    assert isinstance(inputs, ArrayInputs)
+    assert inputs.examples == "columns"
+    name = write_csv(tmp_path, {"row": range(200), "a": X[:, 0], "cls": y})
+    untrained(prepare(read(tmp_path, name, "cls", ignore=("row",)))).save(tmp_path / "model.h5")
+    assert Model.load(tmp_path / "model.h5").ignored == ("row",)
 
 
 def test_features_by_examples_are_known_by_their_row_of_labels(tmp_path: Path) -> None:
