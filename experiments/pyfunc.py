@@ -40,8 +40,9 @@ CODE = {
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
-        "readers/__init__.py", "readers/arrays.py", "readers/columns.py", "readers/examples.py", "readers/inputs.py",
-        "readers/labels.py", "readers/pair.py", "readers/source.py",
+        "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
+        "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/options.py", "readers/pair.py",
+        "readers/source.py", "readers/stored_array.py",
     ),
 }  # fmt: skip
 
