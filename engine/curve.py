@@ -88,7 +88,7 @@ class Recorder:
         self.best = best
         self.n_examples = stack.n_examples  # (2, F): trained on, held out
         data = stack.data
-        self.logits = np.empty((data.n_networks, len(data.targets), data.validation_columns.shape[1]), data.dtype)
+        self.logits = np.empty((data.n_networks, data.n_outputs, data.validation_columns.shape[1]), data.dtype)
         self.iterations: list[int] = []
         self.points: list[Float64Array] = []
         self.values: list[Float64Array] = []

@@ -1,6 +1,6 @@
 """The examples a stack of networks trains on, prepared once and shared by all trials and workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ class TrainingData:
     of those it holds out, for validation. With F folds that takes F times the memory of X, once per machine.
 
     Attributes:
-        inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases.
-        targets: Y, (n[L], m).
+        inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases. (F, n[0] + 1, m) where each network has
+            its own X, as one whose scaling is fitted to the columns that it trains on.
+        targets: Y, (n[L], m); (F, n[L], m) where each network has its own.
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
-        gram: K = [X; 1]^T [X; 1], (m, m) in float64, present where the first layer is trained in the span of the
-            examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
+        gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
+            of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
         columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first;
             padded with index 0 if m_t > m.
         training_inputs: (F, k, m_t): inputs of the first m_t of those columns, where m_t is at least the largest number
@@ -44,11 +45,13 @@ class TrainingData:
         validation_inputs: (F, k, m_v): inputs of the last m_v of the m examples, where m_v is the largest number that
             any network holds out: [X; 1], or K[trained on, held out]. A network that holds out fewer trains on some of
             them.
-        rows: [X; 1]^T, (m, n[0] + 1), from which minibatches are gathered; None where the first layer is reduced.
-        basis: Q, (n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then, (r + 1, m), where
-            X = Q R has rank r. Else None.
+        rows: [X; 1]^T, (m, n[0] + 1) or (F, m, n[0] + 1), from which minibatches are gathered; None where the first
+            layer is reduced.
+        basis: Q, (n[0], r) or (F, n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then,
+            (r + 1, m), where X = Q R has rank r. Else None.
         weights: (2, m): how much an example counts in the cost that is trained, and in what networks are validated by.
             None is 1 for each.
+        units: (F,): how many original units a unit of each network's targets is; None is 1 for each.
         unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
             or R if there are more features than examples. Else None, and where no training leaves it.
     """
@@ -63,6 +66,7 @@ class TrainingData:
     rows: FloatArray | None = None
     basis: FloatArray | None = None
     weights: Float64Array | None = None
+    units: Float64Array | None = None
     unreduced: "TrainingData | None" = None
 
     @classmethod
@@ -73,7 +77,6 @@ class TrainingData:
         held_out: BoolArray,
         dtype: npt.DTypeLike = np.float64,
         *,
-        weights: Float64Array | None = None,
         reduce: bool | None = None,
         leaves_span: bool = True,
     ) -> "TrainingData":
@@ -84,58 +87,140 @@ class TrainingData:
             Y: (n[L], m).
             held_out: (F, m).
             dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
-            weights: (2, m), see `weights`; 0 or more, and above 0 for some that each network trains on. The first row
-                is brought to a mean of 1, so that the size of a step does not depend on its unit.
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
             leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
                 and the memory of `unreduced`; such a training is then refused.
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
-        m = X.shape[-1]
-        if X.ndim != 2 or Y.ndim != 2 or Y.shape[1] != m or held_out.ndim != 2 or held_out.shape[1] != m:
-            raise ShapeError(
-                f"X has shape {X.shape}, Y {Y.shape}, held_out {held_out.shape}. All three are matrices with one "
-                "column per example; transpose or select the same examples in each."
-            )
-        if held_out.all(axis=1).any():
-            raise ShapeError(
-                f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
-                "train on at least one; clear some of its row."
-            )
-        held_out = held_out.astype(np.bool_)
+        _check(X, Y, held_out)
+        _check_trains(held_out)
+        return cls._prepared(X, Y, held_out.astype(np.bool_), _Sizes.of(held_out), dtype, reduce, leaves_span)
+
+    @classmethod
+    def of_networks(
+        cls,
+        own: Iterable[tuple[FloatArray, FloatArray]],
+        held_out: BoolArray,
+        dtype: npt.DTypeLike = np.float64,
+        *,
+        reduce: bool | None = None,
+        leaves_span: bool = True,
+    ) -> "TrainingData":
+        """Prepare arrays for networks that each have their own X and Y of the same examples.
+
+        Args:
+            own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other. If Y is the same object for
+                all of them, they share the targets.
+            held_out: (F, m).
+            dtype, reduce, leaves_span: As in `of`.
+        Raises:
+            ShapeError: As in `of`, or shapes differ between networks.
+        """
+        _check_trains(held_out)
+        sizes = _Sizes.of(held_out)
+        networks, targets = [], []
+        for (X, Y), of_network in zip(own, held_out, strict=True):
+            _check(X, Y, of_network[np.newaxis])
+            held = of_network[np.newaxis].astype(np.bool_)
+            networks.append(cls._prepared(X, Y, held, sizes, dtype, reduce, leaves_span))
+            targets.append(Y)
+        return cls._together(networks, shares_targets=all(Y is targets[0] for Y in targets))
+
+    @classmethod
+    def _prepared(
+        cls,
+        X: FloatArray,
+        Y: FloatArray,
+        held_out: BoolArray,
+        sizes: "_Sizes",
+        dtype: npt.DTypeLike,
+        reduce: bool | None,
+        leaves_span: bool,
+    ) -> "TrainingData":
+        m = X.shape[1]
         inputs = np.vstack([X, np.ones((1, m))])
-        is_reduced = _largest(~held_out) <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
+        is_reduced = sizes.n_training <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
         gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
-        data = cls._divided(copied(inputs, dtype), Y, held_out, gram)
-        if weights is not None:
-            data = replace(data, weights=np.stack([weights[0] / weights[0].mean(), weights[1]]))
+        data = cls._divided(copied(inputs, dtype), Y, held_out, gram, sizes)
         if not is_reduced or not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:
             basis, coordinates = _rotated(X.astype(np.float64, copy=False))
             inputs = np.vstack([coordinates, np.ones((1, m))])
-        unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None)
-        basis = None if basis is None else basis.astype(dtype)
-        return replace(data, unreduced=replace(unreduced, basis=basis, weights=data.weights))
+        unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None, sizes)
+        return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
+
+    @classmethod
+    def _together(cls, networks: "list[TrainingData]", *, shares_targets: bool) -> "TrainingData":
+        """Data of F networks from those of each, F = 1; ranks that differ are filled up with coordinates that are 0."""
+        first = networks[0]
+        if first.basis is not None:
+            rank = max(network.basis.shape[1] for network in networks if network.basis is not None)
+            networks = [_of_rank(network, rank) for network in networks]
+
+        def stacked(name: str) -> npt.NDArray[Any]:
+            return _stacked([getattr(network, name) for network in networks])
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(network, name) for network in networks])
+
+        rows = None if first.rows is None else stacked("rows")
+        unreduced = [network.unreduced for network in networks if network.unreduced is not None]
+        return cls(
+            inputs=stacked("inputs") if rows is None else rows.mT,
+            targets=first.targets if shares_targets else stacked("targets"),
+            held_out=joined("held_out"),
+            gram=None if first.gram is None else stacked("gram"),
+            columns=joined("columns"),
+            training_inputs=_stacked([network.training_inputs[0] for network in networks]),
+            validation_inputs=_stacked([network.validation_inputs[0] for network in networks]),
+            rows=rows,
+            basis=None if first.basis is None else stacked("basis"),
+            unreduced=cls._together(unreduced, shares_targets=shares_targets) if unreduced else None,
+        )
+
+    def weighted(self, weights: Float64Array | None) -> "TrainingData":
+        """The same examples where they count differently.
+
+        Args:
+            weights: (2, m), see `weights`; 0 or more, and above 0 for some that each network trains on. The first row
+                is brought to a mean of 1, so that the size of a step does not depend on its unit. None is 1 for each.
+        """
+        if weights is None:
+            return self
+        unreduced = None if self.unreduced is None else self.unreduced.weighted(weights)
+        counts = np.stack([weights[0] / weights[0].mean(), weights[1]])
+        return replace(self, weights=counts, unreduced=unreduced)
+
+    def in_units(self, units: Float64Array) -> "TrainingData":
+        """The same examples, whose targets have these units, (F,): see `units`."""
+        unreduced = None if self.unreduced is None else self.unreduced.in_units(units)
+        return replace(self, units=units, unreduced=unreduced)
 
     def of_all_examples(self) -> "TrainingData":
-        """The same examples for one network that trains on all of them."""
+        """The same examples for one network that trains on all of them; not where each network has its own X."""
+        assert not self.has_own_inputs, "no X belongs to all examples"
         nothing = np.zeros((1, self.n_examples), np.bool_)
-        data = self._divided(self.inputs, self.targets, nothing, self.gram)
+        data = self._divided(self.inputs, self.targets, nothing, self.gram, _Sizes.of(nothing))
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
         return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
 
     @classmethod
     def _divided(
-        cls, inputs: FloatArray, targets: FloatArray, held_out: BoolArray, gram: Float64Array | None
+        cls,
+        inputs: FloatArray,
+        targets: FloatArray,
+        held_out: BoolArray,
+        gram: Float64Array | None,
+        sizes: "_Sizes",
     ) -> "TrainingData":
         n_networks, m = held_out.shape
         columns = np.argsort(held_out, axis=1, kind="stable")
         rows = inputs if gram is None else copied(gram, inputs.dtype)
-        n_training, n_validation = _largest(~held_out), _largest(held_out)
+        n_training, n_validation = sizes.n_training, sizes.n_validation
         if n_training >= MIN_FILLED:
             n_training = whole_cache_lines(n_training, inputs.dtype)
             columns = np.pad(columns, [(0, 0), (0, max(0, n_training - m))])
@@ -167,17 +252,22 @@ class TrainingData:
         return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
 
     def answers(self, logits: FloatArray, head: Head) -> Iterator[tuple[FloatArray, FloatArray, Float64Array | None]]:
-        """What each network says of the columns that it holds out, in float64: A[L] (n[L], m_f), Y, their weights.
+        """What each network says of the columns that it holds out, A[L] (n[L], m_f), with Y and their weights.
+
+        All in float64 and in original units, as far as these are known; targets may lack a constant.
 
         Args:
             logits: Z[L] of the validation columns, (F, n[L], m_v).
             head: Makes A[L] of it.
         """
-        for Z, columns, held_out in zip(logits, self.validation_columns, self.held_out, strict=True):
-            is_own = held_out[columns]  # where folds differ in size, columns that another network holds out fill up
-            own = columns[is_own]
-            weights = None if self.weights is None else self.weights[1, own]
-            yield head.outputs(Z[:, is_own].astype(np.float64)), self.targets[:, own], weights
+        columns = self.validation_columns
+        units = np.ones(self.n_networks) if self.units is None else self.units
+        parts = zip(logits, self.targets_of(columns), columns, self.held_out, units, strict=True)
+        for Z, Y, which, held_out, unit in parts:
+            is_own = held_out[which]  # where folds differ in size, columns that another network holds out fill up
+            A = head.outputs(Z[:, is_own].astype(np.float64))
+            weights = None if self.weights is None else self.weights[1, which[is_own]]
+            yield unit * A, unit * Y[:, is_own].astype(np.float64), weights
 
     def spread(self, C: FloatArray) -> FloatArray:
         """Spread C (F, n, m_t), one column per training example, over all m examples: (F, n, m), 0 elsewhere."""
@@ -187,20 +277,41 @@ class TrainingData:
             all_columns[:, which[:m]] = own_columns[:, :m]
         return everywhere
 
+    def targets_of(self, which: IndexArray) -> FloatArray:
+        """Targets of the columns (F, m') of each network, (F, n[L], m')."""
+        if self.targets.ndim == 3:
+            return np.take_along_axis(self.targets, which[:, np.newaxis], axis=2)
+        return np.ascontiguousarray(np.moveaxis(self.targets[:, which], 1, 0))
+
+    @property
+    def has_own_inputs(self) -> bool:
+        """Whether each network has its own X."""
+        return self.inputs.ndim == 3
+
     @property
     def n_examples(self) -> int:
         """m."""
-        return int(self.inputs.shape[1])
+        return int(self.inputs.shape[-1])
 
     @property
     def n_features(self) -> int:
         """n[0]."""
-        return int(self.inputs.shape[0]) - 1 if self.basis is None else len(self.basis)
+        return int(self.inputs.shape[-2]) - 1 if self.basis is None else int(self.basis.shape[-2])
+
+    @property
+    def n_outputs(self) -> int:
+        """n[L]."""
+        return int(self.targets.shape[-2])
 
     @property
     def n_networks(self) -> int:
         """F."""
         return int(self.held_out.shape[0])
+
+    @property
+    def _are_rows_inputs(self) -> bool:
+        """Whether `inputs` are a view of `rows`."""
+        return self.has_own_inputs and self.rows is not None
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
@@ -214,7 +325,7 @@ class TrainingData:
             if isinstance(value, TrainingData):
                 (directory / field.name).mkdir()
                 value.save(directory / field.name)
-            elif value is not None:
+            elif value is not None and not (field.name == "inputs" and self._are_rows_inputs):
                 np.save(directory / f"{field.name}.npy", value, allow_pickle=False)
 
     @classmethod
@@ -228,20 +339,72 @@ class TrainingData:
         def mapped_if_there(name: str) -> npt.NDArray[Any] | None:
             return mapped(name) if (directory / f"{name}.npy").exists() else None
 
-        unreduced = directory / "unreduced"
+        unreduced, rows = directory / "unreduced", mapped_if_there("rows")
+        inputs = mapped_if_there("inputs")
         return cls(
-            inputs=mapped("inputs"),
+            inputs=mapped("rows").mT if inputs is None else inputs,
             targets=mapped("targets"),
             held_out=mapped("held_out"),
             gram=mapped_if_there("gram"),
             columns=mapped("columns"),
             training_inputs=mapped("training_inputs"),
             validation_inputs=mapped("validation_inputs"),
-            rows=mapped_if_there("rows"),
+            rows=rows,
             basis=mapped_if_there("basis"),
             weights=mapped_if_there("weights"),
+            units=mapped_if_there("units"),
             unreduced=cls.load(unreduced) if unreduced.exists() else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """The largest numbers of examples that any network trains on and holds out."""
+
+    n_training: int
+    n_validation: int
+
+    @classmethod
+    def of(cls, held_out: BoolArray) -> "_Sizes":
+        return cls(int((~held_out.astype(np.bool_)).sum(axis=1).max()), int(held_out.sum(axis=1).max()))
+
+
+def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:
+    m = X.shape[-1]
+    if X.ndim != 2 or Y.ndim != 2 or Y.shape[1] != m or held_out.ndim != 2 or held_out.shape[1] != m:
+        raise ShapeError(
+            f"X has shape {X.shape}, Y {Y.shape}, held_out {held_out.shape}. All three are matrices with one "
+            "column per example; transpose or select the same examples in each."
+        )
+
+
+def _check_trains(held_out: BoolArray) -> None:
+    if held_out.all(axis=1).any():
+        raise ShapeError(
+            f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
+            "train on at least one; clear some of its row."
+        )
+
+
+def _of_rank(data: TrainingData, rank: int) -> TrainingData:
+    """Coordinates in a basis of more columns: the added ones are 0, in the basis as in the examples.
+
+    A gradient there is 0, and so is a weight, so no optimizer moves along them.
+    """
+    assert data.basis is not None
+    n_added = rank - data.basis.shape[1]
+
+    def filled(array: FloatArray, axis: int) -> FloatArray:
+        return np.insert(array, [array.shape[axis] - 1] * n_added, 0, axis=axis)  # before the ones
+
+    return replace(
+        data,
+        inputs=filled(data.inputs, 0),
+        training_inputs=filled(data.training_inputs, 1),
+        validation_inputs=filled(data.validation_inputs, 1),
+        rows=None if data.rows is None else filled(data.rows, 1),
+        basis=np.pad(data.basis, [(0, 0), (0, n_added)]),
+    )
 
 
 def _rotated(X: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -257,8 +420,3 @@ def _rotated(X: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 def _stacked(arrays: list[FloatArray]) -> FloatArray:
     return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), arrays[0].dtype))
-
-
-def _largest(chosen: BoolArray) -> int:
-    """Largest number of examples chosen for any one network, from (F, m)."""
-    return int(chosen.sum(axis=1).max())

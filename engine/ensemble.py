@@ -88,7 +88,7 @@ def mean_outputs(members: Sequence[Member], X: FloatArray) -> FloatArray:
 
     Args:
         members: As `check_members` demands.
-        X: (n[0], m); scaled as the training inputs were.
+        X: (n[0], m), or (F, n[0], m) where each network of a stack has its own; scaled as the training inputs were.
     Returns:
         (n[L], m): the single network's A[L] in its own dtype, bit for bit; of several, their mean in float64.
     Raises:

@@ -19,7 +19,7 @@ class Minibatches:
 
     Args:
         data: Examples, targets and folds, with `rows`.
-        goal, scale: What the head's backward pass needs of targets and step sizes, (n[L], m) and (1, m).
+        goal, scale: What the head's backward pass needs of targets and step sizes, as targets in shape, and (1, m).
         size: Examples a network and iteration, at most as many as every network trains on.
         seed: Decides the order of the examples in every epoch.
 
@@ -41,14 +41,19 @@ class Minibatches:
         self.n_in_epoch = int(n_own.min()) // size
         before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
         self._chosen = before + np.arange(self.n_in_epoch * size)
+        n_networks = data.n_networks
         self._epoch = -1
-        self._order = np.empty((data.n_networks, 0), np.intp)
-        self._sources = [data.rows, np.ascontiguousarray(data.targets.T), np.ascontiguousarray(goal.T)]
+        self._order = np.empty((n_networks, 0), np.intp)
+        self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis]
+        arrays = [data.rows, data.targets.mT, goal.mT]
         if data.weights is not None:  # else all have the same
-            self._sources += [np.ascontiguousarray(scale.T), data.weights[:1].T.astype(data.dtype)]
-        self._buffers = [empty((data.n_networks, size, source.shape[1]), data.dtype) for source in self._sources]
+            arrays += [scale.mT, data.weights[:1].mT.astype(data.dtype)]
+        self._sources = [
+            (np.ascontiguousarray(array).reshape(-1, array.shape[-1]), array.ndim == 3) for array in arrays
+        ]
+        self._buffers = [empty((n_networks, size, source.shape[1]), data.dtype) for source, _ in self._sources]
         self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers[:3])
-        self.scale = full((data.n_networks, 1, size), scale[0, 0], data.dtype)
+        self.scale = full((n_networks, 1, size), scale[0, 0], data.dtype)
         self.weights: FloatArray | None = None
         if data.weights is not None:
             self.scale, self.weights = self._buffers[3].mT, self._buffers[4][:, :, 0]
@@ -56,8 +61,9 @@ class Minibatches:
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
         which = self.examples(iteration)
-        for source, buffer in zip(self._sources, self._buffers, strict=True):
-            source.take(which, axis=0, out=buffer, mode="clip")  # checking every index would need a buffer
+        in_own = which + self._first  # where each network has its own rows: one network's after the other's
+        for (source, is_own), buffer in zip(self._sources, self._buffers, strict=True):
+            source.take(in_own if is_own else which, axis=0, out=buffer, mode="clip")  # checking indices needs a buffer
 
     def examples(self, iteration: int) -> IndexArray:
         """(F, size): which examples those are."""

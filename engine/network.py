@@ -118,7 +118,7 @@ def forward(parameters: Parameters, X: FloatArray, architecture: Architecture) -
 
     Args:
         parameters: W[l] (F, n[l], n[l-1]) and b[l] (F, n[l], 1) for l = 1..L.
-        X: (n[0], m); scaled as the training inputs were.
+        X: (n[0], m), or (F, n[0], m) for networks that each have their own; scaled as the training inputs were.
         architecture: Shared by all F networks.
     Returns:
         Z[L] and A[L], both (F, n[L], m), in the dtype of the parameters.
@@ -126,7 +126,7 @@ def forward(parameters: Parameters, X: FloatArray, architecture: Architecture) -
         ShapeError: X does not have n[0] rows, or the parameters do not fit the architecture.
     """
     parameters.check(architecture)
-    if X.ndim != 2 or X.shape[0] != architecture.n_features:
+    if X.shape[:-2] not in ((), (len(parameters.W[0]),)) or X.shape[-2:-1] != (architecture.n_features,):
         raise ShapeError(
             f"X has shape {X.shape}. The network takes {architecture.n_features} features as rows, one column per "
             f"example; pass an array of shape ({architecture.n_features}, m)."

@@ -15,7 +15,7 @@
 | median_absolute_error | numbers | lower  | in original units                                                       |
 | r2                    | numbers | higher | 1 - sum of squared errors / sum of squares about the mean               |
 
-Notation: A, Y (n[L], m), float64: probabilities (binary: one row, of class 1) or scaled targets; w (m,).
+Notation: A, Y (n[L], m), float64: probabilities (binary: one row, of class 1) or targets in original units; w (m,).
 """
 
 import math
@@ -36,12 +36,10 @@ class Objective:
 
     Attributes:
         threshold: Of two classes, the probability from which on class 1 is predicted.
-        unit: How many original units a unit of the scaled targets is.
     """
 
     name: str = "cost"
     threshold: float = 0.5
-    unit: float = 1.0
 
     @property
     def is_higher_better(self) -> bool:
@@ -158,11 +156,11 @@ def _squared_error(A: Float64Array, Y: Float64Array, w: Float64Array, objective:
 
 
 def _rmse(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return objective.unit * math.sqrt(_squared_error(A, Y, w, objective))
+    return math.sqrt(_squared_error(A, Y, w, objective))
 
 
 def _mae(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return objective.unit * float(np.average(np.abs(A - Y)[0], weights=w))
+    return float(np.average(np.abs(A - Y)[0], weights=w))
 
 
 def _median_absolute_error(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
@@ -170,7 +168,7 @@ def _median_absolute_error(A: Float64Array, Y: Float64Array, w: Float64Array, ob
     order = np.argsort(errors)
     below = w[order].cumsum()
     middle = [np.searchsorted(below, below[-1] / 2, side) for side in ("left", "right")]
-    return float(objective.unit * errors[order[middle]].mean())
+    return float(errors[order[middle]].mean())
 
 
 def _r2(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:

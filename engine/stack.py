@@ -174,7 +174,9 @@ class Stack:
             return None
         assert self.data.gram is not None
         assert self.initial_offset is not None
-        offset: Float64Array = (_rows(self.settled) @ self.data.gram).reshape(self.settled.shape)
+        gram = self.data.gram
+        product = self.settled @ gram if gram.ndim == 3 else _rows(self.settled) @ gram
+        offset: Float64Array = product.reshape(self.settled.shape)
         offset += self.initial_offset
         return offset
 
@@ -192,7 +194,7 @@ class Stack:
             self._take_offset(which, out=offset)
         is_own = np.take_along_axis(is_own, which, axis=1)
         is_own[:, self.data.n_examples :] = False  # padding: the first example again
-        Y = np.ascontiguousarray(np.moveaxis(self.data.targets[:, which], 1, 0))
+        Y = self.data.targets_of(which)
         weights = None if self.data.weights is None else self.data.weights[0 if is_trained else 1][which]
         if not is_trained:
             return self._divided(Columns(inputs, offset, Y), is_own, weights)

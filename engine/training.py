@@ -83,7 +83,8 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
     theta = np.zeros((n_networks, n_parameters(architecture, data)), data.dtype)
     layers = [np.concatenate([W, b], axis=-1) for W, b in zip(initial.W, initial.b, strict=True)]
     if data.basis is not None:
-        layers[0] = np.concatenate([initial.W[0] @ data.basis, initial.b[0]], axis=-1)
+        V = initial.W[0] @ data.basis
+        layers[0] = np.concatenate([V, np.broadcast_to(initial.b[0], (len(V), *initial.b[0].shape[1:]))], axis=-1)
     offset = layers[0].astype(data.dtype) @ data.inputs if data.gram is not None else None
     for layer, view in enumerate(split(theta, architecture, data)):
         if layer > 0 or offset is None:
@@ -184,12 +185,12 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
     layers = split(state.theta if state.average is None else state.average, architecture, data)
     if data.basis is not None:  # theta[1] = theta_0 + (V - theta_0 Q) Q^T, so what is outside of the span stays
         moved = layers[0][:, :, :-1] - (initial.W[0] @ data.basis).astype(data.dtype)
-        W = (initial.W[0] + moved @ data.basis.T).astype(data.dtype)
+        W = (initial.W[0] + moved @ data.basis.mT).astype(data.dtype)
         layers[0] = np.concatenate([W, layers[0][:, :, -1:]], axis=-1)
     if state.settled is not None:
         theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
         C = state.settled + data.spread(layers[0])  # float64, for the same reason as in `engine.stack`
-        layers[0] = (theta_0 + C @ data.inputs.T).astype(data.dtype)
+        layers[0] = (theta_0 + C @ data.inputs.mT).astype(data.dtype)
     return Parameters(
         W=tuple(layer[:, :, :-1].copy() for layer in layers),
         b=tuple(layer[:, :, -1:].copy() for layer in layers),
@@ -198,7 +199,7 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
 
 def _check_fit(architecture: Architecture, data: TrainingData) -> None:
     expected = (architecture.n_features, architecture.n_outputs)
-    found = (data.n_features, data.targets.shape[0])
+    found = (data.n_features, data.n_outputs)
     if expected != found:
         raise ShapeError(
             f"data: {found[0]} features and {found[1]} outputs. The architecture has n[0] = {expected[0]} and "

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.activations import FloatArray
 from engine.curve import Curve, join
 from engine.data import TrainingData
 from engine.hyperparameters import Hyperparameters
@@ -42,6 +43,7 @@ class Rung:
         n_iterations: Total number of updates after this rung.
         record_at: Iterations at which costs are recorded.
         objective: What decides which of them is the best.
+        n_starts: Initial weights that the trial is trained from, each in all folds.
         deadline: Unix time after which training stops where it is; None lets it come to its end.
     """
 
@@ -51,6 +53,7 @@ class Rung:
     n_iterations: int
     record_at: tuple[int, ...]
     objective: Objective = COST
+    n_starts: int = 1
     deadline: float | None = None
 
 
@@ -72,9 +75,26 @@ class RungResult:
         return self.state.iteration < n_iterations and self.curve.diverged_at is None
 
 
-def initial_parameters(architecture: Architecture, seed: tuple[int, ...], dtype: np.dtype[np.floating]) -> Parameters:
-    """The initial parameters of a trial: the same in every fold, in every process, and for the refitted winner."""
-    return initialize(architecture, np.random.default_rng(seed), dtype)
+def initial_parameters(
+    architecture: Architecture, seed: tuple[int, ...], dtype: np.dtype[np.floating], n_starts: int = 1, n_folds: int = 1
+) -> Parameters:
+    """The initial parameters of a trial: the same in every fold, in every process, and for the refitted winner.
+
+    With several starts, those of all folds of the first start, then those of the second; the first start is the same
+    however many there are.
+    """
+    first = initialize(architecture, np.random.default_rng(seed), dtype)
+    if n_starts == 1:
+        return first
+    others = [initialize(architecture, np.random.default_rng((*seed, start)), dtype) for start in range(1, n_starts)]
+
+    def of_all(*arrays: FloatArray) -> FloatArray:
+        return np.concatenate([np.repeat(array, n_folds, axis=0) for array in arrays])
+
+    return Parameters(
+        W=tuple(of_all(*layers) for layers in zip(*(start.W for start in (first, *others)), strict=True)),
+        b=tuple(of_all(*layers) for layers in zip(*(start.b for start in (first, *others)), strict=True)),
+    )
 
 
 def run_rung(rung: Rung, data: TrainingData) -> RungResult:
@@ -84,7 +104,9 @@ def run_rung(rung: Rung, data: TrainingData) -> RungResult:
     state = rung.state
     if state is None:
         architecture = rung.hyperparameters.architecture
-        state = start(initial_parameters(architecture, rung.initial_seed, data.dtype), data, architecture)
+        n_folds = data.n_networks // rung.n_starts
+        initial = initial_parameters(architecture, rung.initial_seed, data.dtype, rung.n_starts, n_folds)
+        state = start(initial, data, architecture)
     if rung.deadline is None:
         state, curve = advance(state, data, rung.hyperparameters, rung.n_iterations, rung.record_at, rung.objective)
     else:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
 from experiments.preparation import PreparedData
-from experiments.preprocessing import FloatArray
+from experiments.scaling import FloatArray
 from experiments.scores import scores
 
 MAX_ITERATIONS = 10_000
@@ -37,8 +37,8 @@ class Baseline:
     Attributes:
         name: "constant", or that of the linear model; a logistic regression that has not converged says so.
         out_of_fold: As a trial's value is: mean over the folds of the mean log-loss of what each holds out, of the
-            squared error of scaled targets, or of another objective. None where it is not known (yet), or a class is in
-            no fold's part.
+            squared error of targets that are scaled as the fold's are, or of another objective. None where it is not
+            known (yet), or a class is in no fold's part.
     """
 
     name: str
@@ -54,14 +54,11 @@ class BaselineFits:
     """
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
-        self._prepared, self._n_folds = prepared, len(prepared.held_out)
-        self._fits: list[Callable[[PreparedData], Any]] = [
-            partial(_scored, seed=seed, threshold=threshold, objective=objective)
-        ]
-        for held_out in prepared.held_out:  # of the constant, then of the linear model
+        self._n_folds = len(prepared.held_out) // prepared.n_starts
+        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
+        for fold in range(self._n_folds):  # of the constant, then of the linear model
             self._fits += [
-                partial(_value_of_fold, held_out=held_out, model=model, objective=objective)
-                for model in _models(prepared, seed)
+                partial(_value_of_fold, prepared, fold, model, objective) for model in _models(prepared, seed)
             ]
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
@@ -92,11 +89,10 @@ class BaselineFits:
 
     def _run(self) -> None:
         try:
-            prepared = _in_span(self._prepared)
             for fit in self._fits:
                 if self._is_over.is_set():
                     return
-                self._results.append(fit(prepared))
+                self._results.append(fit())
         except Exception as error:  # whoever waits is told
             self._error = error
 
@@ -135,17 +131,16 @@ def fitted_meanwhile(
             fits.stop()
 
 
-def _in_span(prepared: PreparedData) -> PreparedData:
-    """The same examples in coordinates of their span, where features are more than they: the same models, sooner.
+def _in_span(X: FloatArray, *others: FloatArray) -> list[FloatArray]:
+    """Columns in coordinates of the span of X, (n0, m), where features are more than examples: the same models, sooner.
 
     What penalizes the squared length of the weights has them in the span of the examples that it is fitted to, so what
-    is orthogonal to all of them, of test examples too, says nothing (Hastie, Tibshirani, Friedman 2009, 18.3.5).
+    is orthogonal to all of them, of other examples too, says nothing (Hastie, Tibshirani, Friedman 2009, 18.3.5).
     """
-    X = prepared.X
     if X.shape[0] <= X.shape[1]:
-        return prepared
+        return [X, *others]
     Q, R = np.linalg.qr(X)
-    return replace(prepared, X=R, X_test=Q.T @ prepared.X_test)
+    return [R, *(Q.T @ other for other in others)]
 
 
 def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
@@ -160,46 +155,54 @@ def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
 
 def _scored(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> list[Baseline]:
     dataset = prepared.dataset
-    everything = np.ones(dataset.n_train, np.bool_)
-    constant, linear = (_fitted(model, prepared, everything) for model in _models(prepared, seed))
+    y, everything = _targets(prepared), np.ones(dataset.n_train, np.bool_)
+    X, X_test = _in_span(prepared.X, prepared.X_test)
+    constant, linear = (_fitted(model, prepared, X, y, everything) for model in _models(prepared, seed))
     name = "ridge regression"
     if dataset.task != "regression":
         has_converged = linear.n_iter_.max() < MAX_ITERATIONS
         name = "logistic regression" if has_converged else "logistic regression (not converged)"
     judged: Any = {"objective": objective, "weights": dataset.weights_test}
-    outputs = [prepared.target_scaling.to_original(_outputs(model, prepared.X_test.T)) for model in (constant, linear)]
+    outputs = [prepared.target_scaling.to_original(_outputs(model, X_test.T)) for model in (constant, linear)]
     return [
         Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold, **judged))
         for label, predictions in zip(("constant", name), outputs, strict=True)
     ]
 
 
-def _value_of_fold(
-    prepared: PreparedData,
-    held_out: NDArray[np.bool_],
-    model: Any,  # noqa: ANN401 - untyped
-    objective: Objective,
-) -> float:
-    """The value of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class."""
+def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Objective) -> float:  # noqa: ANN401
+    """The value of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class.
+
+    X and Y are as the fold's network has them.
+    """
     from sklearn import metrics
 
-    dataset = prepared.dataset
-    y, classes = _targets(prepared)[held_out], np.arange(dataset.n_classes)
-    if len(np.unique(_targets(prepared)[~held_out])) < len(classes):
+    held_out, n_classes = prepared.held_out[fold], prepared.dataset.n_classes
+    X, Y = prepared.of_fold(fold)
+    (X,), y = _in_span(X), prepared.dataset.y_train if n_classes else Y[0]
+    if len(np.unique(y[~held_out])) < n_classes:
         return math.nan
-    outputs = _outputs(_fitted(model, prepared, ~held_out), prepared.X.T[held_out])
+    outputs = _outputs(_fitted(model, prepared, X, y, ~held_out), X.T[held_out])
     weights = None if prepared.weights is None else prepared.weights[1, held_out]
     if not objective.is_cost:
-        return objective.of(outputs[-len(prepared.Y) :], prepared.Y[:, held_out], weights)
-    if len(classes):
-        return float(metrics.log_loss(y, outputs.T, labels=classes, sample_weight=weights))
-    return float(metrics.mean_squared_error(y, outputs[0], sample_weight=weights))
+        unit = prepared.target_scalings[fold].scale
+        return objective.of(unit * outputs[-len(Y) :], unit * Y[:, held_out], weights)
+    if n_classes:
+        classes = np.arange(n_classes)
+        return float(metrics.log_loss(y[held_out], outputs.T, labels=classes, sample_weight=weights))
+    return float(metrics.mean_squared_error(y[held_out], outputs[0], sample_weight=weights))
 
 
-def _fitted(model: Any, prepared: PreparedData, columns: NDArray[np.bool_]) -> Any:  # noqa: ANN401 - untyped
+def _fitted(
+    model: Any,  # noqa: ANN401 - untyped
+    prepared: PreparedData,
+    X: FloatArray,
+    y: NDArray[Any],
+    columns: NDArray[np.bool_],
+) -> Any:  # noqa: ANN401 - untyped
     """The model, fitted to these columns, by their weights."""
     weights = None if prepared.weights is None else prepared.weights[0, columns]
-    return model.fit(prepared.X.T[columns], _targets(prepared)[columns], sample_weight=weights)
+    return model.fit(X.T[columns], y[columns], sample_weight=weights)
 
 
 def _targets(prepared: PreparedData) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from experiments.readers.examples import Features
 
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
+_ROBUST = '; scaling = "robust" keeps the others apart'
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
 
 
@@ -39,7 +40,9 @@ def _of_column(name: str, values: NDArray[np.float64], dataset: Dataset) -> Iter
             f"{', and the classes are sorted by it' if _is_sorted(dataset, values) else ''}. "
             f'Write ignore = ["{name}"] under [data] unless it measures something.'
         )
-    yield from _far_values(place, values, "Standardized with it, the others are nearly equal")
+    yield from _far_values(
+        place, values, 'Standardized with it, the others are nearly equal (scaling = "robust" keeps them apart)'
+    )
 
 
 def _columns(dataset: Dataset) -> Iterator[tuple[str, NDArray[np.float64]]]:
@@ -73,7 +76,7 @@ def _is_sorted(dataset: Dataset, values: NDArray[np.float64]) -> bool:
     return int(np.count_nonzero(y[1:] != y[:-1])) == dataset.n_classes - 1
 
 
-def _far_values(place: str, values: NDArray[np.float64], consequence: str) -> Iterator[str]:
+def _far_values(place: str, values: NDArray[np.float64], consequence: str, choice: str = "") -> Iterator[str]:
     known = values[~np.isnan(values)]
     if len(known) < 20:
         return
@@ -88,7 +91,7 @@ def _far_values(place: str, values: NDArray[np.float64], consequence: str) -> It
     share = f"{100 * n / len(values):.2g} % of {len(values):,}"
     yield (
         f"{place} has {n} value{'s' if n > 1 else ''} ({share}) far from all others, such as {extreme:.6g} where 80 % "
-        f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, or leave it empty if it marks a missing one."
+        f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, or leave it empty if it marks a missing one{choice}."
     )
 
 

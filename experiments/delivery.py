@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from filelock import FileLock, Timeout
 
 from experiments.error_text import in_one_line, mask_password, root_cause
-from experiments.facts import Fact, SweepStarted, TrialFinished
+from experiments.facts import Fact, SweepStarted, TrialFinished, VerdictReached
 from experiments.mlflow_connection import prepare_environment, quiet_logging
 from experiments.mlflow_record import ArtifactsPending, MlflowRecord
 from experiments.outbox import Outbox
@@ -201,6 +201,8 @@ class _Session:
             record.write_started(fact)
         elif isinstance(fact, TrialFinished):
             record.write_trial(fact, is_sweep_running=position > self._outbox.position_of_last_finish())
+        elif isinstance(fact, VerdictReached):
+            record.write_verdict(fact, self._outbox.path.parent)
         elif position == self._outbox.position_of_last_finish():  # an earlier end is history
             record.write_finished(fact, self._outbox.path.parent)
 

@@ -24,12 +24,13 @@ from engine import Architecture, Hyperparameters, Parameters, TrainingData, adva
 from engine.optimizers import OPTIMIZERS
 from experiments.errors import InputError, listed
 from experiments.preparation import one_hot
-from experiments.preprocessing import FloatArray, standardization
+from experiments.scaling import CURVED, FloatArray, bend, learned, standardization
 
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "identity"]
 
 Optimizer = Literal["gradient_descent", "momentum", "adamw"]
 Schedule = Literal["constant", "averaged"]
+InputScaling = Literal["standardize", "robust", "quantile", "none"]
 
 N_POINTS = 100
 """The largest number of points in `cost_curve_`."""
@@ -49,7 +50,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
         learning_rate_schedule: Schedule = "constant",
-        scaling: Literal["standardize", "none"] = "standardize",
+        scaling: InputScaling = "standardize",
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -71,9 +72,11 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self._check_parameters()
         m, n_features = X.shape
         self.input_offset_, self.input_scale_ = np.zeros(n_features), np.ones(n_features)
-        if self.scaling == "standardize":
+        self.input_quantiles_: FloatArray | None = None
+        if self.scaling != "none":
             names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(n_features)])
-            self.input_offset_, self.input_scale_ = standardization(X, names, "X")
+            self.input_offset_, self.input_scale_, self.input_quantiles_ = learned(self.scaling, X, names, "X")
+        self.scaling_ = str(self.scaling)
 
         hidden_units = tuple(operator.index(n_units) for n_units in self.hidden_units)
         architecture = Architecture(n_features, hidden_units, len(Y), self.activation, head)
@@ -143,8 +146,10 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def _columns(self, X: FloatArray) -> FloatArray:
         """(m, n[0]) to scaled columns (n[0], m)."""
-        with np.errstate(over="ignore"):  # an infinite value shows as a cost or a prediction that is not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # it shows as a cost or a prediction that is not finite
             columns: FloatArray = (X.T - self.input_offset_[:, np.newaxis]) / self.input_scale_[:, np.newaxis]
+            if self.scaling_ in CURVED:
+                bend(columns, self.input_quantiles_, range(len(columns)))
         return columns
 
     def _check_parameters(self) -> None:
@@ -172,7 +177,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         for name, allowed in (
             ("optimizer", tuple(OPTIMIZERS)),
             ("learning_rate_schedule", ("constant", "averaged")),
-            ("scaling", ("standardize", "none")),
+            ("scaling", ("standardize", "robust", "quantile", "none")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -206,9 +211,10 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
         Share of each target that goes to all classes alike in training; a regression has none.
     learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
-    scaling : {"standardize", "none"}, default="standardize"
-        "standardize" brings each feature to mean 0 and deviation 1; "none" leaves inputs as they are, such as pixels
-        between 0 and 1.
+    scaling : {"standardize", "robust", "quantile", "none"}, default="standardize"
+        "standardize" brings each feature to mean 0 and deviation 1; "robust" to median 0 and quartiles that are 1
+        apart, with a smooth end at -3 and 3; "quantile" to a normal distribution, by rank; "none" leaves inputs as they
+        are, such as pixels between 0 and 1.
     dtype : {"float32", "float64"}, default="float32"
         Precision of training, as in a sweep. Predictions are computed in float64.
     random_state : int, RandomState instance or None, default=None
@@ -230,7 +236,9 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
     W_, b_ : list of ndarray
         W[l] (n[l], n[l-1]) and b[l] (n[l], 1) for l = 1..L, in `dtype`.
     input_offset_, input_scale_ : ndarray of shape (n_features_in_,)
-        The network is given (x - offset) / scale.
+        The network is given (x - offset) / scale, of "robust" with its smooth end; of "quantile" see the next.
+    input_quantiles_ : ndarray of shape (number of quantiles, n_features_in_) or None
+        By which "quantile" finds ranks.
 
     Raises
     ------
@@ -296,8 +304,10 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         Share of each target that goes to all classes alike in training; a regression has none.
     learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
-    scaling : {"standardize", "none"}, default="standardize"
-        For inputs: "standardize" brings each feature to mean 0 and deviation 1; "none" leaves them as they are.
+    scaling : {"standardize", "robust", "quantile", "none"}, default="standardize"
+        For inputs: "standardize" brings each feature to mean 0 and deviation 1; "robust" to median 0 and quartiles that
+        are 1 apart, with a smooth end at -3 and 3; "quantile" to a normal distribution, by rank; "none" leaves them as
+        they are.
     nonnegative_target : bool, default=False
         For targets that cannot be negative, such as prices: the output is a ReLU, and scaling keeps 0 at 0.
     dtype : {"float32", "float64"}, default="float32"
@@ -319,7 +329,9 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     W_, b_ : list of ndarray
         W[l] (n[l], n[l-1]) and b[l] (n[l], 1) for l = 1..L, in `dtype`.
     input_offset_, input_scale_ : ndarray of shape (n_features_in_,)
-        The network is given (x - offset) / scale.
+        The network is given (x - offset) / scale, of "robust" with its smooth end; of "quantile" see the next.
+    input_quantiles_ : ndarray of shape (number of quantiles, n_features_in_) or None
+        By which "quantile" finds ranks.
     target_offset_, target_scale_ : ndarray of shape (n_targets,)
         The network is trained on (y - offset) / scale.
 
@@ -341,7 +353,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
         learning_rate_schedule: Schedule = "constant",
-        scaling: Literal["standardize", "none"] = "standardize",
+        scaling: InputScaling = "standardize",
         nonnegative_target: bool = False,
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,

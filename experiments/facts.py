@@ -193,11 +193,29 @@ class SweepFinished:
         return f"finished-{self.sequence}"
 
 
-Fact = SweepStarted | TrialFinished | SweepFinished
+@dataclass(frozen=True, slots=True)
+class VerdictReached:
+    """It was decided whether the study's model takes the champion's place; delivery moves the alias.
+
+    Attributes:
+        challenger: Digest of the model's file: of one model there is one verdict.
+        document: See `experiments.promotion.verdict`.
+    """
+
+    study: str
+    challenger: str
+    document: str
+
+    @property
+    def key(self) -> str:
+        """Identity within the study."""
+        return f"verdict-{self.challenger}"
+
+
+Fact = SweepStarted | TrialFinished | SweepFinished | VerdictReached
 
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=lambda value: _as_document(value))
 _CURVES, _AFTER_CURVES = ',"curves":{', '},"started_at":'
-_KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (SweepStarted, TrialFinished, SweepFinished)}
 
 
 def to_json(fact: Fact) -> str:
@@ -330,4 +348,6 @@ _KIND_READERS: dict[type[Fact], Any] = {
     SweepStarted: _read_started,
     TrialFinished: _read_trial,
     SweepFinished: _read_finished,
+    VerdictReached: lambda document: VerdictReached(**document),
 }
+_KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in _KIND_READERS}

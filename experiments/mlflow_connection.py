@@ -70,7 +70,7 @@ def connect(tracking_uri: str) -> "MlflowClient":
         return MlflowClient(tracking_uri=tracking_uri)
     _check_database(tracking_uri)
     # Two processes that create the schema of one empty database at the same time break each other's migration.
-    with FileLock(_lock_file(tracking_uri), mode=0o600):
+    with FileLock(lock_file(tracking_uri), mode=0o600):
         if tracking_uri.startswith(_SQLITE):
             _create_database(_database_path(tracking_uri))
         return MlflowClient(tracking_uri=tracking_uri)
@@ -148,13 +148,14 @@ def _create_database(path: Path) -> None:
     unfinished.replace(path)
 
 
-def _lock_file(tracking_uri: str) -> Path:
+def lock_file(tracking_uri: str, purpose: str = "") -> Path:
     """Beside a SQLite database; for a server, where other processes of this user on this machine look for it too."""
+    suffix = f".{purpose}.lock" if purpose else ".lock"
     if tracking_uri.startswith(_SQLITE):
         database = _database_path(tracking_uri)
-        return database.with_name(f".{database.name}.lock")
+        return database.with_name(f".{database.name}{suffix}")
     digest = sha256(tracking_uri.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}-{digest}.lock")
+    return Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}-{digest}{suffix}")
 
 
 def _check_database(tracking_uri: str) -> None:

@@ -4,7 +4,8 @@
     └ parent run = the study            tags sweeps.kind = study, sweeps.study
       ├ one nested run per trial        tags sweeps.kind = trial, sweeps.study, sweeps.trial_number, sweeps.trial_state
       └ the winner as a logged model    registered under the experiment's name, and so is the ensemble, if there is one;
-                                        aliases `candidate` and `winner` (`registry.py`)
+                                        aliases `candidate` and `winner` (`registry.py`), and `champion`, which verdicts
+                                        move (`promotion/champion.py`)
 
 Nothing here takes effect twice, however often it is repeated, because (a) a run is looked for by its tags before it is
 created, and a second one that a slow server made is deleted at the end (`study_runs.py`), (b) start times, steps and
@@ -21,8 +22,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.facts import SweepFinished, SweepStarted, TrialFinished, metric_of_baseline
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished, VerdictReached, metric_of_baseline
 from experiments.mlflow_connection import connect, find_or_create_experiment
+from experiments.promotion.champion import deliver_verdict
 from experiments.registry import publish_models
 from experiments.study_runs import StudyRuns, time_to_settle
 
@@ -56,6 +58,7 @@ class MlflowRecord:
         "_is_parent_running",
         "_runs",
         "_started",
+        "_tracking_uri",
         "_trials",
         "experiment_id",
         "is_new",
@@ -69,6 +72,7 @@ class MlflowRecord:
             run_id: The parent run of an earlier record, which is used again if it still exists.
         """
         self._client = connect(tracking_uri)
+        self._tracking_uri = tracking_uri
         self._started = started
         self._inputs = _dataset_inputs(started)
         self._inherited_tags = {
@@ -164,6 +168,17 @@ class MlflowRecord:
             except Exception as error:  # from the artifact store, the registry or the file
                 failures.append(("the model", error))
         _say_what_is_pending(failures)
+
+    def write_verdict(self, verdict: VerdictReached, folder: Path) -> None:
+        """Store a verdict with the challenger's version, and move the alias `champion` if it says so.
+
+        Args:
+            folder: The study's, where what came of it is noted.
+        Raises:
+            ArtifactsPending: the challenger is not registered yet.
+        """
+        if not deliver_verdict(self._client, self._tracking_uri, self.run_id, verdict, folder):
+            raise ArtifactsPending("the verdict: its model is not registered yet")
 
     def _create_parent(self) -> "Run":
         tags = {

@@ -2,7 +2,8 @@
 
     model.h5     weights as `engine.weights` writes them
       /notes/model   one JSON document: format version, task, classes, target, preprocessing, image shape, test scores;
-                     since version 2 also the threshold, where there is one
+                     since version 2 also the threshold, where there is one;
+                     since version 3 each fold's preprocessing, where fold models have their own
 
 This file and what it imports travel inside the MLflow model (`pyfunc.py`): keep its imports light.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,11 @@ from experiments.scores import decided
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT_VERSION = 2
-"""Of a model that says something that version 1 could not: a threshold, or the weights of several networks."""
+FORMAT_VERSION = 3
+"""Of a model whose networks have each their own preprocessing. Releases from before read the versions below."""
 
-_FORMAT_OF_ONE_NETWORK = 1  # which releases from before read, too
+_FORMAT_OF_SEVERAL = 2  # a threshold, or the weights of several networks
+_FORMAT_OF_ONE_NETWORK = 1
 _NOTE = "model"
 _CHUNK_ELEMENTS = 2**23  # numbers held at once, 64 MB: a folder of photographs must not fill the memory
 
@@ -45,6 +47,8 @@ class Model:
     Attributes:
         members: What is averaged, see `engine.ensemble`; a refitted winner is one member, a stack of F = 1.
         preprocessing: The map from raw inputs to the networks' columns.
+        preprocessing_of_folds: Instead, the map of each of the F networks of every member; empty where all share
+            `preprocessing`, which says what raw inputs look like either way.
         class_names: In the order of the outputs; empty for regression.
         target: Name of the predicted column of a table; None for arrays.
         ignored: Columns of a table that are no features and may be there all the same, as its target may.
@@ -71,9 +75,17 @@ class Model:
     test_scores: Mapping[str, float] = field(default_factory=dict)
     threshold: float | None = None
     ignored: tuple[str, ...] = ()
+    preprocessing_of_folds: tuple[Preprocessing, ...] = ()
 
     def __post_init__(self) -> None:
         check_members(self.members)
+        n_maps = len(self.preprocessing_of_folds)
+        for member in self.members if n_maps else ():
+            if member.n_networks != n_maps:
+                raise ValueError(
+                    f"a member of {member.n_networks} networks with the preprocessing of {n_maps} folds. Each network "
+                    "has its own; pass the fold models of a trial."
+                )
         if self.threshold is None:
             return
         if self.task != "binary":
@@ -86,16 +98,25 @@ class Model:
 
     @classmethod
     def of(cls, prepared: PreparedData, architecture: Architecture, parameters: Parameters, study: str) -> Model:
-        """The model of a network that was trained on `prepared`; not scored yet."""
-        return cls.ensemble(prepared, [Member(architecture, parameters)], study)
+        """The model of a network that was trained on the X and Y of `prepared`; not scored yet."""
+        return cls._of(prepared, [Member(architecture, parameters)], study)
 
     @classmethod
     def ensemble(cls, prepared: PreparedData, members: Sequence[Member], study: str) -> Model:
         """The model whose answer is the weighted mean of networks that were trained on `prepared`; not scored yet.
 
+        Where folds have their own scaling, each member is a stack of fold models, whose outputs are scaled as
+        `prepared.Y` is.
+
         Raises:
             EngineError: The members do not belong together, see `engine.ensemble`.
         """
+        own = tuple(fold.preprocessing for fold in prepared.folds)
+        shares_inputs = all(preprocessing is prepared.preprocessing for preprocessing in own)
+        return replace(cls._of(prepared, members, study), preprocessing_of_folds=() if shares_inputs else own)
+
+    @classmethod
+    def _of(cls, prepared: PreparedData, members: Sequence[Member], study: str) -> Model:
         dataset = prepared.dataset
         return cls(
             members=tuple(members),
@@ -165,13 +186,13 @@ class Model:
         """The answer for scaled columns, in the form that `experiments.scores` takes.
 
         Args:
-            X: (n[0], m), from `preprocessing`.
+            X: (n[0], m), from `preprocessing`; (F, n[0], m) where each fold has its own.
 
         Returns:
             Probabilities (n[L], m), or targets (1, m) in original units; in the dtype of the weights for one network,
             in float64 for several.
         """
-        parts = [mean_outputs(self.members, X[:, columns]) for columns in self._parts(X.shape[1])]
+        parts = [mean_outputs(self.members, X[..., columns]) for columns in self._parts(X.shape[-1])]
         A = np.concatenate(parts, axis=1)
         return A if self.class_names else self.target_scaling.to_original(A)
 
@@ -181,9 +202,8 @@ class Model:
         Raises:
             OSError: As `engine.save_weights`.
         """
-        has_news = self.threshold is not None or not is_single(self.members)
         document: dict[str, Any] = {
-            "format": FORMAT_VERSION if has_news else _FORMAT_OF_ONE_NETWORK,
+            "format": self._format,
             "task": self.task,
             "class_names": self.class_names,
             "target": self.target,
@@ -197,7 +217,17 @@ class Model:
             document["threshold"] = self.threshold
         if self.ignored:
             document["ignored"] = self.ignored
+        if self.preprocessing_of_folds:
+            document["preprocessing_of_folds"] = [fold.to_dict() for fold in self.preprocessing_of_folds]
         save_weights(path, Weights(self.members, {_NOTE: json.dumps(document)}))
+
+    @property
+    def _format(self) -> int:
+        """The earliest that can say what this model says."""
+        if self.preprocessing_of_folds:
+            return FORMAT_VERSION
+        is_plain = self.threshold is None and is_single(self.members)
+        return _FORMAT_OF_ONE_NETWORK if is_plain else _FORMAT_OF_SEVERAL
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -242,13 +272,29 @@ class Model:
             test_scores=document["test_scores"],
             threshold=document.get("threshold"),
             ignored=tuple(document.get("ignored", ())),
+            preprocessing_of_folds=tuple(map(Preprocessing.from_dict, document.get("preprocessing_of_folds", ()))),
         )
 
+    def outputs_of_raw(self, X_raw: Features, place: str = "input") -> NDArray[np.floating]:
+        """As `outputs`, of raw examples; not finite where values are so large that the networks overflow.
+
+        Raises:
+            InputError: See `Preprocessing.transform`.
+        """
+        encoded = self.preprocessing.inputs.encoded(X_raw, place)
+
+        def scaled(part: slice, own: Preprocessing) -> NDArray[np.floating]:
+            return own.scaled(own.inputs.imputed(encoded[part]))
+
+        outputs = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in self._parts(len(encoded)):
+                X = [scaled(part, own) for own in self.preprocessing_of_folds]
+                outputs.append(self.outputs(np.stack(X) if X else scaled(part, self.preprocessing)))
+        return np.concatenate(outputs, axis=1)
+
     def _outputs_of(self, X_raw: Features, place: str) -> NDArray[np.floating]:
-        rows = self.preprocessing.inputs.numbers(X_raw, place)
-        with np.errstate(over="ignore", invalid="ignore"):  # checked below, where the row is known
-            parts = [self.outputs(self.preprocessing.scaled(rows[part])) for part in self._parts(len(rows))]
-        outputs = np.concatenate(parts, axis=1)
+        outputs = self.outputs_of_raw(X_raw, place)
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
         if len(bad):
             raise InputError(
@@ -260,7 +306,8 @@ class Model:
 
     def _parts(self, m: int) -> Iterator[slice]:
         """The examples that are scaled and pass through the networks together."""
-        n_examples = max(1, _CHUNK_ELEMENTS // n_held_at_once(self.members))
+        n_held = max(1, len(self.preprocessing_of_folds)) * n_held_at_once(self.members)
+        n_examples = max(1, _CHUNK_ELEMENTS // n_held)
         return (slice(first, first + n_examples) for first in range(0, max(m, 1), n_examples))
 
     def _decisions(self, outputs: NDArray[np.floating]) -> NDArray[Any]:
@@ -283,9 +330,9 @@ class Model:
 
 
 def _check_format(path: Path, version: object) -> None:
-    if version not in (_FORMAT_OF_ONE_NETWORK, FORMAT_VERSION):
+    if version not in range(_FORMAT_OF_ONE_NETWORK, FORMAT_VERSION + 1):
         raise InputError(
             f"{path}: a model of format version {version}.",
-            f"This release reads versions {_FORMAT_OF_ONE_NETWORK} and {FORMAT_VERSION}.",
+            f"This release reads versions {_FORMAT_OF_ONE_NETWORK} to {FORMAT_VERSION}.",
             "Use the release that wrote it, or train again.",
         )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,7 @@ from experiments.registry import DIGEST, registered_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 T = TypeVar("T")
 _ALIAS = re.compile(r"(?P<name>[^@]+)@(?P<alias>[\w-]+)")
@@ -71,7 +73,15 @@ def fetch_model(name: ModelName, tracking_uri: str) -> Model:
         return Model.load(_download(name, tracking_uri, Path(folder)))
 
 
-def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
+@contextmanager
+def asked(tracking_uri: str, otherwise: str = "Try again when it does.") -> Iterator[MlflowClient]:
+    """A client of a store that is there; what goes wrong in the block, without being an input error, is its failure.
+
+    Args:
+        otherwise: What to do when it does not answer.
+    Raises:
+        InputError: There is no such store, or it cannot be reached.
+    """
     place = mask_password(tracking_uri)
     database = sqlite_file(tracking_uri)
     if database is not None and not database.is_file():
@@ -81,9 +91,7 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
             "Change to that folder, or name it: --tracking-uri sqlite:////path/to/mlflow.db",
         )
     try:
-        client = connect(tracking_uri)
-        find = _location_of_run if name.run_id else _location_of_version
-        location = find(client, name, place)
+        yield connect(tracking_uri)
     except InputError:
         raise
     except Exception as error:  # from MLflow, SQLAlchemy, requests or the operating system
@@ -91,8 +99,15 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
             f"{place}: cannot be reached ({in_one_line(root_cause(error))}).",
             "The tracking server must answer, with credentials in MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD or in MLFLOW_TRACKING_TOKEN if it wants any.",
-            "Try again when it does, or name the file: .sweeps/<sweep>/<time>/model.h5",
+            otherwise,
         ) from error
+
+
+def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
+    place = mask_password(tracking_uri)
+    with asked(tracking_uri, "Try again when it does, or name the file: .sweeps/<sweep>/<time>/model.h5") as client:
+        find = _location_of_run if name.run_id else _location_of_version
+        location = find(client, name, place)
     try:
         return _downloaded(location, tracking_uri, folder)
     except Exception as error:  # the artifact store is a system of its own, with errors of its own
@@ -103,16 +118,38 @@ def _download(name: ModelName, tracking_uri: str, folder: Path) -> Path:
         ) from error
 
 
-def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> str:
-    """Where the files of a version of a registered model are."""
-    registered = _found(lambda: client.get_registered_model(name.registered))
+def registered_model(client: MlflowClient, name: str, place: str) -> RegisteredModel:
+    """A registered model.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    registered = _found(lambda: client.get_registered_model(name))
     if registered is None:
         names = [model.name for model in client.search_registered_models(max_results=1000)]
         raise InputError(
-            f"{name.registered}: no registered model of this name in {place}.{nearest(name.registered, names)}",
+            f"{name}: no registered model of this name in {place}.{nearest(name, names)}",
             f"Registered models: {listed(names, 10) or 'none'}.",
             "Name one of them, or another store with --tracking-uri.",
         )
+    return registered
+
+
+def model_version(client: MlflowClient, name: str, version: str) -> ModelVersion:
+    """A version of a registered model.
+
+    Raises:
+        InputError: There is none of this number.
+    """
+    found = _found(lambda: client.get_model_version(name, version))
+    if found is None:
+        raise _no_such_version(client, name, version)
+    return found
+
+
+def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> str:
+    """Where the files of a version of a registered model are."""
+    registered = registered_model(client, name.registered, place)
     version = name.version
     if name.alias:
         aliases = registered.aliases
@@ -126,13 +163,17 @@ def _location_of_version(client: MlflowClient, name: ModelName, place: str) -> s
         version = str(aliases[name.alias])
     location = _found(lambda: client.get_model_version_download_uri(name.registered, version))
     if location is None:
-        versions = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name.registered}'"))
-        raise InputError(
-            f"{name.registered}/{version}: no such version.",
-            f"{name.registered} has the versions {listed(versions[-10:], 10) or '(none)'}.",
-            "Name one of them.",
-        )
+        raise _no_such_version(client, name.registered, version)
     return location
+
+
+def _no_such_version(client: MlflowClient, name: str, version: str) -> InputError:
+    versions = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name}'"))
+    return InputError(
+        f"{name}/{version}: no such version.",
+        f"{name} has the versions {listed(versions[-10:], 10) or '(none)'}.",
+        "Name one of them.",
+    )
 
 
 def _location_of_run(client: MlflowClient, name: ModelName, place: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.durable_file import sync, write_durably
 from experiments.errors import InputError
-from experiments.facts import Fact, SweepFinished, TrialFinished, from_json, to_json, without_curves
+from experiments.facts import Fact, SweepFinished, TrialFinished, VerdictReached, from_json, to_json, without_curves
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business
@@ -136,6 +136,11 @@ class Outbox:
         fact = self._find(f"trial-{number:04d}")
         return fact if isinstance(fact, TrialFinished) else None
 
+    def verdict(self, challenger: str) -> VerdictReached | None:
+        """The verdict on a model of the study, by the digest of its file; None if it is not there yet."""
+        fact = self._find(f"verdict-{challenger}")
+        return fact if isinstance(fact, VerdictReached) else None
+
     def trials_without_curves(self) -> Iterator[TrialFinished]:
         """All trials in order, with empty curves: all that a table needs, from 100 MB in a second."""
         with self.path.open("rb") as file:
@@ -165,6 +170,13 @@ class Outbox:
         """Position of the newest `SweepFinished`, 0 when there is none."""
         with self._lock:
             return max((p for key, p in self._keys.items() if key.startswith("finished-")), default=0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the study has gone on since it last stopped, or has never stopped."""
+        stopped_at = self.position_of_last_finish()
+        with self._lock:
+            return any(at > stopped_at for key, at in self._keys.items() if not key.startswith("verdict-"))
 
     def mark_delivered(self, position: int) -> None:
         """Remember, durably, that MLflow has the fact at `position`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from experiments.dataset import Dataset, split_off
 from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
-from experiments.preprocessing import FloatArray, Preprocessing, Scaling, standardization
+from experiments.preprocessing import Preprocessing
+from experiments.scaling import FloatArray, Scaling, standardization
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class TargetScaling:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FoldScaling:
+    """What a fold learned of features and targets from the examples that it trains on."""
+
+    preprocessing: Preprocessing
+    target_scaling: TargetScaling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PreparedData:
     """What the engine trains on; columns are examples.
 
@@ -44,6 +54,10 @@ class PreparedData:
         weights: (2, m): how much each column counts in the cost that is trained, and in what models are judged by; None
             is 1 for each.
         dataset: The data set that all of this was made from.
+        folds: Each fold's own scaling; empty where folds share X and Y.
+        n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
+            come first, then the same of the second.
+        encoded: (m, n0), what the folds scale, from `inputs.encoded`; None where they share X.
     """
 
     X: FloatArray
@@ -54,6 +68,26 @@ class PreparedData:
     target_scaling: TargetScaling
     dataset: Dataset
     weights: FloatArray | None = None
+    folds: tuple[FoldScaling, ...] = ()
+    encoded: NDArray[Any] | None = None
+    n_starts: int = 1
+
+    def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
+        """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
+        if not self.folds:
+            return self.X, self.Y
+        own, X = self.folds[fold], self.X
+        if self.encoded is not None:
+            X = own.preprocessing.scaled(own.preprocessing.inputs.imputed(self.encoded))
+        is_shared = own.target_scaling == self.target_scaling  # as of classes
+        return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
+
+    @property
+    def target_scalings(self) -> tuple[TargetScaling, ...]:
+        """The map between each fold's Y and original units."""
+        if not self.folds:
+            return (self.target_scaling,) * len(self.held_out)
+        return tuple(fold.target_scaling for fold in self.folds)
 
 
 def prepare(
@@ -65,11 +99,13 @@ def prepare(
     nonnegative_target: bool = False,
     class_weight: ClassWeight = "none",
     seed: int = 0,
+    n_starts: int = 1,
+    scales_folds: bool = False,
 ) -> PreparedData:
     """Scale, encode and divide a data set.
 
-    Scaling of features and targets is fitted on the training examples only, including those that folds hold out,
-    because the folds of a stack share one X (see `preprocessing`).
+    Scaling of features and targets is fitted on the training examples; with `scales_folds` that of each fold is fitted
+    on those that it does not hold out.
 
     Args:
         dataset: From `load_dataset`.
@@ -80,6 +116,9 @@ def prepare(
             by their deviation and not centred, so that 0 stays 0.
         class_weight: See `example_weights`.
         seed: Decides which examples are held out.
+        n_starts: How many networks each fold has.
+        scales_folds: Whether folds have their own scaling, as far as there is something to learn. Without, they share
+            X and Y, and what they hold out has a part in these.
 
     Raises:
         InputError: Both or neither of folds and validation_fraction are given, there are too few examples for them,
@@ -88,16 +127,31 @@ def prepare(
     """
     held_out = _held_out(dataset, folds, validation_fraction, seed)
     preprocessing = Preprocessing.fit(dataset, scaling)
-    target_scaling = _fit_target_scaling(dataset, nonnegative_target)
+    target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
+    own: tuple[FoldScaling, ...] = ()
+    place, encoded = f"{dataset.source} (training examples)", None
+    if scales_folds and preprocessing.is_learned:
+        encoded = preprocessing.inputs.encoded(dataset.X_train, place)
+    if encoded is not None or (scales_folds and dataset.task == "regression"):
+        own = tuple(
+            FoldScaling(
+                preprocessing if encoded is None else preprocessing.fitted_to(encoded[~of_fold], place),
+                _fit_target_scaling(dataset, dataset.y_train[~of_fold], nonnegative_target),
+            )
+            for of_fold in held_out
+        )
     return PreparedData(
-        X=preprocessing.transform(dataset.X_train, f"{dataset.source} (training examples)"),
+        X=preprocessing.transform(dataset.X_train, place),
         Y=_targets(dataset.y_train, dataset, target_scaling),
-        held_out=held_out,
+        held_out=np.tile(held_out, (n_starts, 1)),
         X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
         weights=example_weights(dataset, class_weight),
+        folds=own * n_starts,
+        encoded=encoded,
+        n_starts=n_starts,
     )
 
 
@@ -167,7 +221,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
     return [held for _, held in split]
 
 
-def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetScaling:
+def _fit_target_scaling(dataset: Dataset, y: NDArray[Any], nonnegative_target: bool) -> TargetScaling:
     if dataset.task != "regression":
         return TargetScaling()
     if nonnegative_target:
@@ -178,7 +232,7 @@ def _fit_target_scaling(dataset: Dataset, nonnegative_target: bool) -> TargetSca
                 "Targets must be 0 or more for a relu head.",
                 "Correct the targets, or allow negative predictions.",
             )
-    offset, scale = standardization(dataset.y_train[:, np.newaxis], [dataset.target or "y"], dataset.source)
+    offset, scale = standardization(y[:, np.newaxis], [dataset.target or "y"], dataset.source)
     return TargetScaling(0.0 if nonnegative_target else float(offset[0]), float(scale[0]))
 
 

@@ -1,18 +1,17 @@
 """The map from raw inputs to the engine's columns: fitted once, saved with the model, explicit.
 
-scikit-learn fits it (medians, categories, means and deviations); applying it is arithmetic on numbers that are kept as
-JSON, so a saved model takes raw inputs and needs no pickle.
+scikit-learn fits it (medians, categories, what `scaling.py` says); applying it is arithmetic on numbers that are kept
+as JSON, so a saved model takes raw inputs and needs no pickle.
 
-It is fitted on all training columns, including those that a fold holds out, because a trial's F networks share one X
-(README, decisions). Means of held-out features do reach the training folds; labels never do, and neither does the
-sealed test set.
+The winner's is fitted on all training examples. A fold's is fitted on the examples that its network trains on, so that
+what it holds out has no part in it (`fitted_to`), unless the folds share the winner's (`preparation.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +19,30 @@ from numpy.typing import NDArray
 from experiments.dataset import Dataset
 from experiments.errors import InputError
 from experiments.readers.examples import Features
-from experiments.readers.inputs import Inputs, fit_inputs, inputs_from_dict
+from experiments.readers.inputs import ArrayInputs, Inputs, fit_inputs, inputs_from_dict
+from experiments.scaling import CURVED, FloatArray, Scaling, bend, learned
 
-FloatArray: TypeAlias = NDArray[np.float64]
-Scaling = Literal["auto", "standardize", "unit", "none"]
 FORMAT_VERSION = 1
+_FORMAT_OF_CURVED = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preprocessing:
-    """Raw inputs to engine columns: check, impute, encode, then (value - offset) / scale.
+    """Raw inputs to engine columns: check, impute, encode, then (value - offset) / scale and what `scaling.py` says.
 
     Attributes:
-        scaling: "standardize", "unit" or "none" ("auto" is resolved by fitting).
+        scaling: A name of `scaling.py` ("auto" is resolved by fitting).
         inputs: What raw examples look like.
         offset: (n0, 1), or (1, 1) where all features share it.
-        scale: As offset; never 0.
+        scale: As offset; never 0. Infinite for a feature that is to be 0 whatever comes.
+        quantiles: (number of them, n0), for "quantile"; else None.
     """
 
     scaling: Scaling
     inputs: Inputs
     offset: FloatArray
     scale: FloatArray
+    quantiles: FloatArray | None = None
 
     @classmethod
     def fit(cls, dataset: Dataset, scaling: Scaling = "auto") -> Preprocessing:
@@ -49,13 +50,12 @@ class Preprocessing:
 
         Args:
             dataset: Raw training examples.
-            scaling: "standardize": mean 0, deviation 1, a constant feature only loses its mean, one-hot
-                columns stay 0 and 1. "unit": bytes / 255. "none": as they are. "auto": "unit" for uint8
-                images, else "standardize".
+            scaling: See `scaling.py`; one-hot columns stay 0 and 1. "standardize": a constant feature only loses its
+                mean. "auto": "unit" for uint8 images, else "standardize".
 
         Raises:
-            InputError: "unit" for features that are not bytes; a column without any value, or a text column most of
-                whose values differ; numbers too large for float64 arithmetic.
+            InputError: "unit" for features that are not bytes, or "channels" for what are no images; a column without
+                any value, or a text column most of whose values differ; numbers too large for float64 arithmetic.
         """
         is_bytes = isinstance(dataset.X_train, np.ndarray) and dataset.X_train.dtype == np.uint8
         if scaling == "auto":
@@ -67,14 +67,43 @@ class Preprocessing:
                 "'unit' is for uint8 data.",
                 "Write scaling = 'auto' or 'standardize'.",
             )
+        if scaling == "channels" and not (isinstance(dataset.X_train, np.ndarray) and dataset.X_train.ndim == 4):
+            raise InputError(
+                f"{dataset.source}: scaling = 'channels' is for images, but the examples are none.",
+                "Images are arrays (m, h, w, c).",
+                "Write scaling = 'auto' or 'standardize'.",
+            )
         inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source, dataset.examples_axis)
         zero, one = np.zeros((1, 1)), np.ones((1, 1))
         if scaling == "unit":
             return cls(scaling, inputs, zero, 255.0 * one)
         if scaling == "none":
             return cls(scaling, inputs, zero, one)
-        offset, scale = _fit_standardize(inputs, dataset)
-        return cls(scaling, inputs, offset, scale)
+        rows = inputs.numbers(dataset.X_train, dataset.source)
+        return cls(scaling, inputs, *_learned(scaling, inputs, rows, dataset.source))
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether any number of it comes from the training examples."""
+        return self.scaling not in ("unit", "none") or not isinstance(self.inputs, ArrayInputs)
+
+    def fitted_to(self, encoded: NDArray[Any], place: str) -> Preprocessing:
+        """The same map, with all that it learned of features learned anew, from other examples.
+
+        Columns keep their places: a category that is not among these examples counts as unknown, and a feature that is
+        the same in all of them is 0 whatever comes, because nothing could be learned of what it means to differ.
+
+        Args:
+            encoded: (m, n0), some of the examples that this one was fitted to, from `inputs.encoded`.
+            place: How messages name them.
+        """
+        inputs = self.inputs.learned_from(encoded)
+        if self.scaling in ("unit", "none"):
+            return replace(self, inputs=inputs)
+        rows = inputs.imputed(encoded)
+        offset, scale, found = _learned(self.scaling, inputs, rows, place)
+        is_constant = (rows == rows[:1]).all(axis=0)[:, np.newaxis] & ~inputs.is_one_hot[:, np.newaxis]
+        return Preprocessing(self.scaling, inputs, offset, np.where(is_constant, np.inf, scale), found)
 
     @property
     def feature_names_out(self) -> tuple[str, ...]:
@@ -109,17 +138,20 @@ class Preprocessing:
         columns = np.array(rows.T, dtype=np.float64, order="C")
         columns -= self.offset
         columns /= self.scale
+        if self.scaling in CURVED:
+            bend(columns, self.quantiles, np.flatnonzero(~self.inputs.is_one_hot).tolist())
         return columns
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
-        return {
-            "format": FORMAT_VERSION,
+        document = {
+            "format": _FORMAT_OF_CURVED if self.scaling in CURVED else FORMAT_VERSION,
             "scaling": self.scaling,
             "inputs": self.inputs.to_dict(),
             "offset": self.offset.ravel().tolist(),
-            "scale": self.scale.ravel().tolist(),
+            "scale": [number if math.isfinite(number) else None for number in self.scale.ravel().tolist()],
         }
+        return document if self.quantiles is None else document | {"quantiles": self.quantiles.tolist()}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Preprocessing:
@@ -128,16 +160,18 @@ class Preprocessing:
         Raises:
             InputError: Saved by another format version, or damaged.
         """
-        if saved.get("format") != FORMAT_VERSION:
+        if saved.get("format") not in (FORMAT_VERSION, _FORMAT_OF_CURVED):
             raise InputError(
                 f"preprocessing: saved in format {saved.get('format')!r}.",
-                f"This version reads format {FORMAT_VERSION}.",
+                f"This version reads formats {FORMAT_VERSION} and {_FORMAT_OF_CURVED}.",
                 "Load it with the version of sweeps that saved it.",
             )
         try:
             inputs = inputs_from_dict(saved["inputs"])
-            offset, scale = (np.array(saved[key], dtype=np.float64)[:, np.newaxis] for key in ("offset", "scale"))
-            return cls(saved["scaling"], inputs, offset, scale)
+            offset = np.array(saved["offset"], dtype=np.float64)[:, np.newaxis]
+            scale = np.array([math.inf if number is None else number for number in saved["scale"]])[:, np.newaxis]
+            found = np.array(saved["quantiles"], dtype=np.float64) if saved["scaling"] == "quantile" else None
+            return cls(saved["scaling"], inputs, offset, scale, found)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(
                 f"preprocessing: the saved state is damaged ({error!r}).",
@@ -146,41 +180,12 @@ class Preprocessing:
             ) from error
 
 
-def standardization(
-    rows: NDArray[np.floating], names: Sequence[str], place: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of each feature; where all values are equal, the deviation is taken to be 1.
-
-    Args:
-        rows: (m, n), one row an example.
-        names: A name for each of the n features, for messages.
-        place: Where the rows come from, for messages.
-
-    Returns:
-        Offset and scale, (n,) each.
-
-    Raises:
-        InputError: Numbers too large for float64 arithmetic.
-    """
-    from sklearn.preprocessing import StandardScaler
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaler = StandardScaler().fit(rows.astype(np.float64, copy=False))
-    too_large = np.flatnonzero(~np.isfinite(scaler.var_))  # scale_ would be 1, as if they were constant
-    if len(too_large):
-        raise InputError(
-            f"{place}: '{names[too_large[0]]}' has values up to "
-            f"{np.abs(rows[:, too_large[0]]).max():.3g}, too large to square.",
-            "Numbers must stay below 1e150.",
-            "Correct them, or give them in a larger unit.",
-        )
-    return np.asarray(scaler.mean_), np.asarray(scaler.scale_)
-
-
-def _fit_standardize(inputs: Inputs, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
-    """Offset and scale, (n0, 1) each: mean and deviation of numbers, 0 and 1 for one-hot columns."""
-    rows = inputs.numbers(dataset.X_train, dataset.source)
-    offset, scale = standardization(rows, inputs.feature_names_out, dataset.source)
+def _learned(
+    scaling: Scaling, inputs: Inputs, rows: NDArray[Any], place: str
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Offset and scale, (n0, 1) each, which leave one-hot columns 0 and 1; and the quantiles, if it takes them."""
+    n_channels = inputs.shape[-1] if isinstance(inputs, ArrayInputs) else 1
+    offset, scale, found = learned(scaling, rows, inputs.feature_names_out, place, n_channels)
     is_one_hot = inputs.is_one_hot
     offset, scale = np.where(is_one_hot, 0.0, offset), np.where(is_one_hot, 1.0, scale)
-    return offset[:, np.newaxis], scale[:, np.newaxis]
+    return offset[:, np.newaxis], scale[:, np.newaxis], found

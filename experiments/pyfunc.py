@@ -35,11 +35,12 @@ CODE = {
     "engine": (
         "__init__.py", "activations.py", "curve.py", "data.py", "descent.py", "durable_file.py", "ensemble.py",
         "errors.py", "heads.py", "hyperparameters.py", "initialization.py", "layers.py", "memory.py", "minibatches.py",
-        "network.py", "optimizers.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py", "training.py",
-        "weights.py",
+        "network.py", "objectives.py", "optimizers.py", "parts.py", "products.py", "stack.py", "steps.py", "threads.py",
+        "training.py", "weights.py",
     ),
     "experiments": (
-        "__init__.py", "dataset.py", "errors.py", "model.py", "preparation.py", "preprocessing.py", "scores.py",
+        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py",
+        "preprocessing.py", "scaling.py", "scores.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
         "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/options.py", "readers/pair.py",
         "readers/source.py", "readers/stored_array.py",
@@ -148,7 +149,10 @@ def input_example(model: Model) -> Features:
 def _array_example(model: Model, inputs: ArrayInputs) -> Features:
     if inputs.is_bytes:
         return np.full((1, *inputs.shape), 127, np.uint8)
-    means = np.broadcast_to(model.preprocessing.offset.ravel(), math.prod(inputs.shape))
+    preprocessing = model.preprocessing
+    quantiles = preprocessing.quantiles
+    usual = preprocessing.offset.ravel() if quantiles is None else quantiles[len(quantiles) // 2]
+    means = np.broadcast_to(usual, math.prod(inputs.shape))
     example: NDArray[Any] = means.reshape(1, *inputs.shape)
     if not inputs.feature_names:
         return example

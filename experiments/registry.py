@@ -37,7 +37,8 @@ DIGEST = "sweeps.model_digest"
 
 _VERSION = "sweeps.model_version"
 _ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds
-_STUDY = "sweeps.study"
+STUDY = "sweeps.study"
+"""Tag of a logged model and of a version: the study that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class _StudyModel:
 
     @property
     def description(self) -> str:
-        of_study = f"{self.kind} of `{self.tags[_STUDY]}`"
+        of_study = f"{self.kind} of `{self.tags[STUDY]}`"
         scores = ", ".join(f"test_{score.name} {score.value:.4g}" for score in self.scores)
         return f"{of_study}: {scores}." if scores else f"{of_study}."
 
@@ -114,7 +115,7 @@ def _models_of(finished: SweepFinished, folder: Path) -> tuple[_StudyModel, _Stu
 
     def model(name: str, kind: str, file: str, scores: Sequence[Score], scored_at: int) -> _StudyModel:
         digest = sha256((folder / file).read_bytes()).hexdigest()
-        tags = {_STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(ended_at)}
+        tags = {STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(ended_at)}
         return _StudyModel(name, kind, folder / file, scores, scored_at, tags)
 
     assert finished.model_file is not None, "a study that finished has a winner"

@@ -6,8 +6,6 @@ the ROC curve has its own algorithm. Two have neither: of `average_precision` an
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +85,7 @@ def _roc_auc(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
 
 
 def _rmse(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
-    return of_means(np.square(A - Y).sum(axis=1), combine=lambda mean: objective.unit * np.sqrt(mean))
+    return of_means(np.square(A - Y).sum(axis=1), combine=np.sqrt)
 
 
 def _r2(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
@@ -107,6 +105,6 @@ _SCORES = {
     "f1": _f1,
     "roc_auc": _roc_auc,
     "rmse": _rmse,
-    "mae": lambda objective, A, Y: of_means(np.abs(A - Y).sum(axis=1), combine=partial(np.multiply, objective.unit)),
+    "mae": lambda objective, A, Y: of_means(np.abs(A - Y).sum(axis=1)),
     "r2": _r2,
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -167,7 +166,7 @@ def _of_objective(
         A = A[-1:]
     elif task == "multiclass":
         Y = (y_true == np.arange(len(A))[:, np.newaxis]).astype(np.float64)
-    return partial(replace(objective, unit=1.0).of, A, Y)
+    return partial(objective.of, A, Y)
 
 
 def _of_unweighted(

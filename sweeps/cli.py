@@ -40,6 +40,9 @@ def run(
     ] = None,
     executor: Annotated[str | None, typer.Option(help="serial, processes or dask.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs.")] = None,
+    promote: Annotated[
+        str | None, typer.Option(help="Whether the model may become champion: auto (if it is better), never or force.")
+    ] = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     log_format: Annotated[str, typer.Option(help="text, or json: one line an event on stderr.")] = "text",
@@ -63,6 +66,7 @@ def run(
             load_config(config),
             sweep={"n_trials": trials, "timeout_seconds": timeout, "overlap": overlap},
             execution={"workers": workers, "executor": executor, "scheduler": scheduler},
+            promotion={"promote": promote},
         )
         told.result = result = run_sweep(checked, is_new=new, progress=told.progress(is_quiet=quiet))
         typer.echo(json.dumps(result.to_dict()) if as_json else summary(result))
@@ -242,6 +246,70 @@ def predict(
         predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=say)
         write(predictions, out)
         say(f"Wrote {len(predictions)} predictions to {out}.")
+
+
+ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="A sweep's name, as its registered model has it.")]
+VersionArgument = Annotated[str, typer.Argument(metavar="NAME/VERSION", help="A version of a registered model.")]
+TrackingOption = Annotated[str | None, typer.Option(help="MLflow [default: where this folder's sweeps go].")]
+
+
+@app.command("promote")
+def promote_version(
+    model: VersionArgument,
+    force: Annotated[bool, typer.Option("--force", help="Whatever its verdict says.")] = False,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Make a version champion, if its verdict says so."""
+    with reported_errors():
+        from sweeps.promotion.by_hand import promote
+        from sweeps.storage.workspace import Workspace
+
+        typer.echo(promote(Workspace(Path.cwd()), model, tracking_uri, is_forced=force))
+
+
+@app.command()
+def rollback(
+    model: ModelArgument,
+    to: Annotated[str | None, typer.Option(metavar="VERSION", help="[default: the champion before this one]")] = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Make an earlier champion champion again."""
+    with reported_errors():
+        from sweeps.promotion.by_hand import roll_back
+        from sweeps.storage.workspace import Workspace
+
+        typer.echo(roll_back(Workspace(Path.cwd()), model, tracking_uri, to))
+
+
+@app.command()
+def history(model: ModelArgument, as_json: JsonOption = False, tracking_uri: TrackingOption = None) -> None:
+    """Which version was champion from when to when, and why."""
+    with reported_errors():
+        from experiments.promotion.words import history_in_words
+        from sweeps.promotion.by_hand import history_of
+        from sweeps.storage.workspace import Workspace
+
+        name, reigns = history_of(Workspace(Path.cwd()), model, tracking_uri)
+        document = {"name": name, "champions": [reign.to_dict() for reign in reigns]}
+        typer.echo(json.dumps(document) if as_json else history_in_words(name, reigns))
+
+
+@app.command()
+def verdict(
+    model: Annotated[str, typer.Argument(metavar="NAME[/VERSION]", help="A sweep's newest verdict, or a version's.")],
+    as_json: JsonOption = False,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Why a model is champion or not, worked out again from the verdict's document."""
+    with reported_errors():
+        from experiments.promotion.words import verdict_in_words
+        from sweeps.promotion.documents import find_verdict
+        from sweeps.storage.workspace import Workspace
+
+        found = find_verdict(Workspace(Path.cwd()), model, tracking_uri)
+        repeated = {**found.promotion.to_dict(), "agrees": found.holds, "document": json.loads(found.document)}
+        typer.echo(json.dumps(repeated) if as_json else verdict_in_words(found.promotion, holds=found.holds))
+        raise typer.Exit(ExitCode.FINISHED if found.holds else ExitCode.INPUT)
 
 
 def main() -> None:

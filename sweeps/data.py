@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from engine import TrainingData
 from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
@@ -36,7 +39,21 @@ def load_data(config: Config) -> PreparedData:
         nonnegative_target=config.data.nonnegative_target,
         class_weight=config.training.class_weight,
         seed=config.sweep.seed,
+        n_starts=config.study.seeds_per_trial,
+        scales_folds=config.training.scales_folds,
     )
+
+
+def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
+    """What the engine trains the folds on; see `TrainingData.of`."""
+    held_out, kind = prepared.held_out, np.dtype(dtype)
+    if prepared.folds:
+        own = map(prepared.of_fold, range(len(prepared.folds)))
+        data = TrainingData.of_networks(own, held_out, kind, leaves_span=leaves_span)
+    else:
+        data = TrainingData.of(prepared.X, prepared.Y, held_out, kind, leaves_span=leaves_span)
+    units = np.array([scaling.scale for scaling in prepared.target_scalings])
+    return data.weighted(prepared.weights).in_units(units)
 
 
 def notes_on_data(prepared: PreparedData) -> list[str]:
@@ -57,7 +74,8 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
         n_features=prepared.X.shape[0],
         n_outputs=prepared.Y.shape[0],
         n_examples=prepared.X.shape[1],
-        n_folds=prepared.held_out.shape[0],
+        n_networks=prepared.held_out.shape[0],
+        n_starts=prepared.n_starts,
         head="nonnegative_regression" if is_price else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
@@ -77,7 +95,7 @@ def _objective(config: Config, prepared: PreparedData, threshold: float | None) 
             f"It has {kind} to predict: {listed(fitting, len(fitting))}.",
             "Choose one of these.",
         )
-    objective = Objective(name, 0.5 if threshold is None else threshold, prepared.target_scaling.scale)
+    objective = Objective(name, 0.5 if threshold is None else threshold)
     if objective.is_cost:
         return objective
     for number, held_out in enumerate(prepared.held_out, start=1):

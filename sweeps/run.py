@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from optuna.exceptions import ExperimentalWarning
 
 from engine import TrainingData
@@ -21,11 +20,13 @@ from experiments.baseline import BaselineFits, fitted_meanwhile
 from experiments.class_shares import share_shift
 from experiments.error_text import mask_password
 from experiments.preparation import PreparedData
+from experiments.promotion.words import Promotion
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import check_variables, scheduler_of
-from sweeps.data import load_data, notes_on_data, problem_of
+from sweeps.data import load_data, notes_on_data, problem_of, training_data
 from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
+from sweeps.promotion.gate import Gate, with_outcome
 from sweeps.recording.description import won
 from sweeps.recording.record import Record
 from sweeps.report.report import report_at_the_end
@@ -87,7 +88,7 @@ def run_sweep(
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)
             fits = run.enter_context(meanwhile)
             _run_trials(sweep, workers, ends_at)
-        leaderboard, winner, has_report = _end(sweep, fits)
+        leaderboard, winner, has_report, promotion = _end(sweep, fits)
 
     delivered = sweep.record.delivered
     assert delivered is not None, "leaving the record delivers it"
@@ -112,6 +113,7 @@ def run_sweep(
         tracking_uri=mask_password(workspace.tracking_uri(sweep.folder)),
         delivery=delivered.own,
         older_pending=delivered.others,
+        promotion=promotion and with_outcome(promotion, sweep.folder),
         elapsed_seconds=time.monotonic() - began_at,
     )
 
@@ -145,10 +147,7 @@ def _begun(
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    dtype, leaves_span = np.dtype(config.execution.dtype), problem.leaves_span(config.space)
-    data = TrainingData.of(
-        prepared.X, prepared.Y, prepared.held_out, dtype, weights=prepared.weights, leaves_span=leaves_span
-    )
+    data = training_data(prepared, config.execution.dtype, leaves_span=problem.leaves_span(config.space))
     digest = prepared.dataset.digest
     workspace.create()
     with (
@@ -207,8 +206,11 @@ def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:
         Schedule(LiveStudy(stored, config, rungs), executor, run_rung, checkpoint, plan, hooks).run()
 
 
-def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner | None, bool]:
-    """The leaderboard, the winner if there is one, and whether there is a report; all of it is on record."""
+def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner | None, bool, Promotion | None]:
+    """The leaderboard, the winner if there is one, whether there is a report, and whether the winner is to be champion.
+
+    All of it is on record.
+    """
     sweep.interrupts.check()  # the winner may take as long to train as any trial
     stored, prepared = sweep.stored, sweep.prepared
     leaderboard = stored.leaderboard()
@@ -222,7 +224,11 @@ def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner |
     report = report_at_the_end(stored, sweep.workspace, winner, sweep.progress.say)
     description = won(winner, leaderboard, prepared.dataset.n_test, has_report=bool(report))
     sweep.record.finish(winner, description, report)
-    return leaderboard, winner, bool(report)
+    promotion = None
+    if winner is not None:
+        gate = Gate(sweep.config, prepared, sweep.workspace, sweep.folder, sweep.record)
+        promotion = gate.pass_through(winner)
+    return leaderboard, winner, bool(report), promotion
 
 
 def _ends_at(timeout_seconds: float | None) -> float:

@@ -63,7 +63,19 @@ class ArrayInputs:
         """As `TableInputs.unseen`; always empty, because arrays have no categories."""
         return []
 
+    def learned_from(self, encoded: NDArray[Any]) -> ArrayInputs:
+        """As `TableInputs.learned_from`; nothing is learned of arrays but their shape."""
+        return self
+
+    def imputed(self, encoded: NDArray[Any]) -> NDArray[Any]:
+        """As `TableInputs.imputed`; nothing is missing in arrays."""
+        return encoded
+
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
+        """As `TableInputs.numbers`; possibly a view of X."""
+        return self.encoded(X, place)
+
+    def encoded(self, X: Features, place: str) -> NDArray[Any]:
         """Check raw examples; returns (m, n), possibly a view of X."""
         if not isinstance(X, np.ndarray):
             X = self._from_table(X, place)
@@ -109,10 +121,18 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of categories, one-hot in this order; an unknown category becomes all zeros."""
+    """A column of categories, one-hot in this order; an unknown category becomes all zeros.
+
+    None keeps the place of a category that other examples have.
+    """
 
     name: str
-    categories: tuple[str, ...]
+    categories: tuple[str | None, ...]
+
+    @property
+    def words(self) -> list[str | None]:
+        """The categories as they are read now: models of before 2026-11-28 may hold blanks around them."""
+        return [None if category is None else category.strip() for category in self.categories]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +170,7 @@ class TableInputs:
             if isinstance(column, NumberColumn):
                 continue
             words = frame[column.name].fillna(MISSING)
-            unknown = words[~words.isin([category.strip() for category in column.categories])]
+            unknown = words[~words.isin(column.words)]
             if len(unknown):
                 notes.append(
                     f"{place}: column '{column.name}' has categories that no training example has, in "
@@ -159,8 +179,48 @@ class TableInputs:
                 )
         return notes
 
+    def learned_from(self, encoded: NDArray[np.float64]) -> TableInputs:
+        """The same columns in the same places, with the medians and the categories of other examples.
+
+        Args:
+            encoded: (m, n), from `encoded`.
+        """
+        columns: list[NumberColumn | TextColumn] = []
+        start = 0
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                values = encoded[:, start]
+                there = values[~np.isnan(values)]
+                columns.append(NumberColumn(column.name, float(np.median(there)) if len(there) else 0.0))
+                start += 1
+            else:
+                stop = start + len(column.categories)
+                is_there = np.atleast_1d(encoded[:, start:stop].any(axis=0))
+                known = (word if there else None for word, there in zip(column.categories, is_there, strict=True))
+                columns.append(TextColumn(column.name, tuple(known)))
+                start = stop
+        return TableInputs(tuple(columns))
+
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
-        """Impute and encode raw examples; returns (m, n), a new array."""
+        """Encode and impute raw examples; returns (m, n), a new array."""
+        return self.imputed(self.encoded(X, place))
+
+    def imputed(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Medians where a number is missing, and 0 in the places of unknown categories; a new array."""
+        medians, is_known = [], []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                medians.append(column.median)
+                is_known.append(True)
+            else:
+                medians += [0.0] * len(column.categories)
+                is_known += [category is not None for category in column.categories]
+        filled = np.where(np.isnan(encoded), medians, encoded)
+        filled[:, ~np.array(is_known, np.bool_)] = 0
+        return filled
+
+    def encoded(self, X: Features, place: str) -> NDArray[np.float64]:
+        """Numbers, nan where one is missing, and one-hot categories: (m, n), a new array."""
         frame = self._conformed(X, place)
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
@@ -168,10 +228,10 @@ class TableInputs:
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 values = frame[column.name].to_numpy(dtype=np.float64)
-                blocks.append(np.where(np.isnan(values), column.median, values)[:, np.newaxis])
+                blocks.append(values[:, np.newaxis])
             else:
                 words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
-                known = np.array([category.strip() for category in column.categories], dtype=object)
+                known: NDArray[Any] = np.array(column.words, dtype=object)
                 blocks.append((words[:, np.newaxis] == known[np.newaxis, :]).astype(np.float64))
         return np.hstack(blocks)
 
@@ -236,7 +296,7 @@ def _refuse_missing(column: pd.Series, place: str) -> None:
         )
 
 
-def _categories(words: Iterable[str]) -> str:
+def _categories(words: Iterable[str | None]) -> str:
     return listed(repr(word) if word else "(missing)" for word in words)
 
 

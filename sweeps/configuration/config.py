@@ -20,12 +20,14 @@ from engine.objectives import Objective
 from experiments.error_text import mask_password
 from experiments.errors import InputError
 from experiments.readers.options import ExamplesAxis, ReadOptions
+from experiments.scaling import Scaling
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
     EnqueuedConfiguration,
     FloatRange,
     Fraction,
     NaturalInt,
+    NonnegativeFloat,
     PositiveFloat,
     PositiveInt,
     SearchSection,
@@ -79,7 +81,7 @@ class DataSection(Section):
     sample_weight: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
     nonnegative_target: bool = False
-    scaling: Literal["auto", "standardize", "unit", "none"] = "auto"
+    scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
     ignore: tuple[str, ...] | None = None
@@ -190,6 +192,8 @@ class StudySection(Section):
 
     `memory` lets a new study try first what did best in earlier ones of the same sweep (`sweeps.trials.memory`).
 
+    With `seeds_per_trial` a trial is trained from so many initial weights, each in all folds; its value is the mean.
+
     `ensemble` is the largest number of members of the ensemble beside the winner; 0 is no ensemble. `decision` is the
     probability from which on the models predict class 1 of two. Neither changes a trial, unless it is judged by what is
     predicted: `objective` is what trials are judged by on the examples that they hold out (`engine.objectives`).
@@ -201,6 +205,7 @@ class StudySection(Section):
     pruner: Literal["successive_halving", "hyperband", "median", "percentile", "none"] = "successive_halving"
     trials_in_flight: PositiveInt | None = None
     memory: bool = True
+    seeds_per_trial: PositiveInt = 1
     ensemble: NaturalInt = 8
     decision: Decision = 0.5
     storage: URI | None = None
@@ -231,6 +236,18 @@ class TrackingSection(Section):
     """Where MLflow listens."""
 
     uri: Annotated[str, AfterValidator(check_tracking_uri)] | None = None
+
+
+class PromotionSection(Section):
+    """When a sweep's model becomes `champion`; see `experiments.promotion`. Nothing here changes a trial.
+
+    `margin` is in the objective's units: of accuracy 0.01 is a point, of a cost it is a difference of costs.
+    """
+
+    promote: Literal["auto", "never", "force"] = "auto"
+    margin: NonnegativeFloat = 0.0
+    alpha_per_year: Fraction = 0.05
+    decisions_per_year: PositiveInt = 365
 
 
 class ExecutionSection(Section):
@@ -276,6 +293,7 @@ class Config(Section):
     study: StudySection = StudySection()
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
+    promotion: PromotionSection = PromotionSection()
 
     _directory: Path = PrivateAttr(default_factory=Path.cwd)
     _source: str = PrivateAttr(default="configuration")
@@ -368,15 +386,21 @@ class Config(Section):
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude=_IN_THE_DIGEST), "digest": data_digest},
             "search": self.space.model_dump(),
-            "study": self.study.model_dump(exclude={"storage", "ensemble", "decision", "objective", "memory"}),
+            "study": self.study.model_dump(
+                exclude={"storage", "ensemble", "decision", "objective", "memory", "seeds_per_trial"}
+            ),
             "dtype": self.execution.dtype,
         }
+        if self.study.seeds_per_trial > 1:
+            decisive["seeds_per_trial"] = self.study.seeds_per_trial
         if self.study.objective != "cost":  # what is not said was not there when older studies began
             decisive["objective"] = self.study.objective
         if Objective(self.study.objective).decides:
             decisive["decision"] = self.study.decision
         if self.training.class_weight != "none":
             decisive["class_weight"] = self.training.class_weight
+        if self.training.scales_folds:
+            decisive["scaling"] = "fitted per fold"
         if self.enqueue:
             decisive["enqueue"] = [table.model_dump(exclude_none=True) for table in self.enqueue]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

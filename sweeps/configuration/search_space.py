@@ -138,6 +138,11 @@ class TrainingSection(Section):
     label_smoothing: SearchedShare | None = None
     learning_rate_schedule: Schedules | None = None
 
+    @property
+    def scales_folds(self) -> bool:
+        """Whether scaling is fitted per fold, to what its network trains on; the textbook's folds share one X."""
+        return self.recipe == "auto"
+
 
 class SearchSpace(SearchSection):
     """All that is searched or fixed in a study's trials: `[search]` and `[training]`, with the recipe's choices.

@@ -1,6 +1,5 @@
 """A model by any of its names: a file, a study of this folder, or what MLflow calls it."""
 
-import os
 from pathlib import Path
 
 from experiments.errors import InputError, listed, nearest
@@ -34,18 +33,8 @@ def find_model(name: str, workspace: Workspace, tracking_uri: str | None = None)
         return Model.load(path)  # which says that there is none
     in_mlflow = ModelName.parse(name)
     if in_mlflow is not None:
-        return fetch_model(in_mlflow, tracking_uri or _tracking_uri(workspace, in_mlflow.registered))
+        return fetch_model(in_mlflow, tracking_uri or workspace.tracking_uri_of(in_mlflow.registered))
     return Model.load(_file_of_study(workspace, name))
-
-
-def _tracking_uri(workspace: Workspace, sweep: str) -> str:
-    folders = workspace.study_folders(sweep or None) or workspace.study_folders()
-    if folders:
-        return workspace.tracking_uri(folders[-1])
-    own = workspace.tracking_uri()
-    if (workspace.directory / "mlflow.db").exists():
-        return own
-    return os.environ.get("MLFLOW_TRACKING_URI") or own
 
 
 def _recommended(folder: StudyFolder) -> Path:

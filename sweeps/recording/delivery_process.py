@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.delivery import Delivery, DeliveryResult
-from experiments.error_text import mask_password
+from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.errors import InputError
+from experiments.mlflow_connection import quiet_logging
 from experiments.outbox import Outbox
+from experiments.promotion.champion import Champion, find_champion
 from sweeps.execution.spawning import start_of_ours
 
 _ITS_END_IS_GONE = (EOFError, OSError)
@@ -59,6 +61,19 @@ class OtherOutbox:
 class _End:
     timeout_seconds: float
     others: Sequence[OtherOutbox]
+
+
+@dataclass(frozen=True, slots=True)
+class _WhoIsChampion:
+    sweep: str
+    root: Path
+    with_past: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _ChampionIs:
+    champion: Champion | None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +112,22 @@ class DeliveryProcess:
         """Why the first attempt that failed did so, once; None while there is none, and ever after."""
         with suppress(*_ITS_END_IS_GONE):
             if self._pipe.poll():
-                error: str = self._pipe.recv()
-                return error
+                message = self._pipe.recv()  # or who is champion, too late
+                return message if isinstance(message, str) else None
         return None
+
+    def champion(
+        self, sweep: str, root: Path, timeout_seconds: float, *, with_past: bool
+    ) -> tuple[Champion | None, str]:
+        """Who MLflow says is champion, and "", or None and why it does not say; see `find_champion`."""
+        ends_at = time.monotonic() + timeout_seconds
+        with suppress(*_ITS_END_IS_GONE):
+            self._pipe.send(_WhoIsChampion(sweep, root, with_past))
+            while self._pipe.poll(max(0.0, ends_at - time.monotonic())):
+                message = self._pipe.recv()  # or a first error, which the end of the run tells again
+                if isinstance(message, _ChampionIs):
+                    return message.champion, message.error
+        return None, f"{mask_password(self._tracking_uri)}: no answer within {timeout_seconds:g} s"
 
     def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
         """Deliver what is left, then what is left of others, and stop, all of it within the given time."""
@@ -130,7 +158,7 @@ class DeliveryProcess:
 
 
 def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
-    """Life of the process: a message is None (there are new facts) or how it is to end."""
+    """Life of the process: a message is None (there are new facts), who is champion, or how it is to end."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     outbox = Outbox(path)
@@ -145,15 +173,27 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
                 has_said_error = True
             if not pipe.poll(None if has_said_error else _LOOK_SECONDS):
                 continue
-            if (end := pipe.recv()) is not None:
+            message = pipe.recv()
+            if isinstance(message, _End):
                 break
+            if isinstance(message, _WhoIsChampion):
+                pipe.send(_look_up(tracking_uri, message))
+                continue
             outbox.refresh()
             delivery.notify()
-        ends_at = time.monotonic() + end.timeout_seconds
+        ends_at = time.monotonic() + message.timeout_seconds
         outbox.refresh()
-        pipe.send(delivery.close(end.timeout_seconds))
-        pipe.send(dict(_deliver_others(end.others, ends_at)))
+        pipe.send(delivery.close(message.timeout_seconds))
+        pipe.send(dict(_deliver_others(message.others, ends_at)))
     os._exit(0)  # perhaps in the middle of a call to MLflow, as a kill would; an orderly exit takes it a second
+
+
+def _look_up(tracking_uri: str, asked: _WhoIsChampion) -> _ChampionIs:
+    try:
+        with quiet_logging():
+            return _ChampionIs(find_champion(tracking_uri, asked.sweep, asked.root, with_past=asked.with_past))
+    except Exception as error:  # from MLflow, SQLAlchemy, requests or the operating system
+        return _ChampionIs(None, f"{mask_password(tracking_uri)}: {in_one_line(root_cause(error))}")
 
 
 def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[tuple[str, str]]:

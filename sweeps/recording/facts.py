@@ -156,8 +156,9 @@ def _curves(curve: Curve, prepared: PreparedData, objective: str) -> Iterator[tu
         if prepared.dataset.class_names:
             yield f"{subset}_accuracy", _points(curve, getattr(curve, f"{subset}_accuracy"))
         else:
-            variance = np.array([prepared.Y[:, fold].var() for fold in columns])
-            yield f"{subset}_rmse", _points(curve, np.sqrt(cost) * prepared.target_scaling.scale)
+            scale = np.array([scaling.scale for scaling in prepared.target_scalings])
+            variance = np.array([prepared.dataset.y_train[fold].var() for fold in columns]) / scale**2
+            yield f"{subset}_rmse", _points(curve, np.sqrt(cost) * scale)
             yield f"{subset}_r2", _points(curve, 1 - cost / variance)
     if objective != "cost":  # last: it replaces one of the same name
         yield f"validation_{objective}", _points(curve, curve.validation_value)

@@ -6,8 +6,10 @@ from typing import Self
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
+from experiments.facts import VerdictReached
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
+from experiments.promotion.champion import Champion
 from sweeps.configuration.config import Config
 from sweeps.recording.delivery_process import Delivered, DeliveryProcess, OtherOutbox
 from sweeps.recording.facts import sweep_finished, sweep_started, trial_finished
@@ -19,6 +21,9 @@ SECONDS_TO_DELIVER = 30.0
 """How long the end of a sweep waits for MLflow; the rest is delivered by the folder's next run or by `sync`."""
 
 SECONDS_TO_DELIVER_INTERRUPTED = 5.0
+
+SECONDS_TO_FIND_CHAMPION = 30.0
+"""How long the end of a sweep waits to be told who is champion; a server that does not answer is given up after ten."""
 
 
 class Record:
@@ -84,6 +89,20 @@ class Record:
         self._stop(state, winner, description, artifacts)
         self.state = state
 
+    def champion(self, *, with_past: bool) -> tuple[Champion | None, str]:
+        """Who is champion of the sweep's name, and ""; or None, and why MLflow does not say."""
+        root, sweep = self._workspace.root, self._folder.sweep_name
+        return self._delivery.champion(sweep, root, SECONDS_TO_FIND_CHAMPION, with_past=with_past)
+
+    def verdict(self, challenger: str) -> VerdictReached | None:
+        """The verdict on a model of this study that was reached before, by the digest of its file."""
+        return self._outbox.verdict(challenger)
+
+    def reached(self, verdict: VerdictReached) -> None:
+        """Write down whether the study's model becomes champion; delivery makes it so."""
+        self._outbox.append(verdict)
+        self._delivery.notify()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -142,5 +161,5 @@ def close_record(workspace: Workspace, study_name: str) -> None:
         InputError: Its record is damaged.
     """
     outbox = Outbox(workspace.study_folder(study_name).outbox)
-    if outbox.position_of_last_finish() < outbox.n_facts:
+    if outbox.is_open:
         outbox.append(sweep_finished(study_name, "KILLED", None, outbox.n_finished + 1))

@@ -16,6 +16,7 @@ from experiments.delivery import DeliveryResult
 from experiments.facts import Score
 from experiments.model import Model
 from experiments.outbox import Outbox
+from experiments.promotion.words import Promotion
 from experiments.registry import ALIAS
 from sweeps.results.exit_codes import ExitCode
 from sweeps.results.trial_table import trial_table
@@ -47,6 +48,7 @@ class SweepResult:
         delivery: What MLflow has, and what it does not have yet.
         older_pending: Earlier studies of the folder that MLflow has not everything of either, and why. They are not
             this sweep's: the exit code does not speak of them.
+        promotion: Whether the recommended model is champion now; None without a winner.
     """
 
     sweep: str
@@ -66,6 +68,7 @@ class SweepResult:
     delivery: DeliveryResult
     older_pending: dict[str, str]
     elapsed_seconds: float
+    promotion: Promotion | None = None
 
     @property
     def model_name(self) -> str | None:
@@ -156,6 +159,7 @@ class SweepResult:
                 "model": self.ensemble_file,
             },
             "report": self.report_file,
+            "promotion": self.promotion and self.promotion.to_dict(),
             "mlflow": {
                 "tracking_uri": self.tracking_uri,
                 "experiment_id": self.delivery.experiment_id,

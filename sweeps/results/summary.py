@@ -43,6 +43,8 @@ def summary(result: SweepResult) -> str:
         if warning:
             parts[0] += f"\n{warning}"
         parts.append(_winner(result))
+    if result.promotion is not None:
+        parts.append(result.promotion.in_words())
     if left := what_is_pending(result):
         parts.append(left)
     next_steps = [
@@ -81,7 +83,7 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "n_train": dataset.n_train,
         "n_test": dataset.n_test,
         "n_features": prepared.X.shape[0],
-        "folds": prepared.held_out.shape[0],
+        "folds": prepared.held_out.shape[0] // prepared.n_starts,
         "scaling": prepared.preprocessing.scaling,
         "class_balance": class_balance(prepared),
         "digest": dataset.digest,

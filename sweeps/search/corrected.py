@@ -93,7 +93,7 @@ def losses_of_folds(
         head: Its loss.
     """
     columns = data.validation_columns
-    Y = np.stack([data.targets[:, of_network] for of_network in columns])
+    Y = data.targets_of(columns)
     losses = np.stack([HEADS[head].losses(logits, Y) for logits in candidates], axis=1)  # (F, K, m_v)
     return [
         of_network[:, held_out[own]]  # where folds differ in size, columns that another network holds out fill up

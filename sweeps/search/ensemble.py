@@ -69,16 +69,17 @@ def select(
     if not kept:
         return None
     is_held_out = data.held_out.any(axis=0)
-    outputs = np.stack([out_of_fold(one.best, data, problem.head) for one in kept])[:, :, is_held_out]
+    outputs = np.stack([out_of_fold(one.best, data, problem.head, prepared) for one in kept])[:, :, is_held_out]
+    unit = prepared.target_scaling.scale
     selected = select_ensemble(
-        outputs,
-        prepared.Y[:, is_held_out],
+        outputs if problem.objective.is_cost else unit * outputs,
+        prepared.Y[:, is_held_out] if problem.objective.is_cost else unit * prepared.Y[:, is_held_out],
         prepared.dataset.task,
         n_steps,
         objective=problem.objective,
         weights=None if prepared.weights is None else prepared.weights[1, is_held_out],
     )
-    members = [_member(kept[member.candidate], member.weight, problem, data) for member in selected.members]
+    members = [_member(kept[member.candidate], member.weight, problem, data, prepared) for member in selected.members]
     return Ensemble(
         shares=tuple(Share(kept[member.candidate].trial.number, member.weight) for member in selected.members),
         steps=tuple((kept[step.candidate].trial.number, step.value) for step in selected.steps),
@@ -88,9 +89,15 @@ def select(
     )
 
 
-def out_of_fold(best: Best, data: TrainingData, head: str) -> NDArray[np.float64]:
-    """A[L] of every example, (n[L], m), mean over the networks that held it out; 0 for an example that none did."""
+def out_of_fold(best: Best, data: TrainingData, head: str, prepared: PreparedData) -> NDArray[np.float64]:
+    """What a trial's networks say of every example, scaled as `prepared.Y` is.
+
+    Returns:
+        (n[L], m), mean over the networks that held the example out; 0 for an example that none did.
+    """
     A = HEADS[head].outputs(best.logits).astype(np.float64)
+    for of_network, (factor, shift) in zip(A, _to_common(prepared), strict=True):
+        of_network[...] = factor * of_network + shift
     total, n = np.zeros((A.shape[1], data.n_examples)), np.zeros(data.n_examples)
     for of_network, columns, held_out in zip(A, data.validation_columns, data.held_out, strict=True):
         is_own = held_out[columns]
@@ -100,10 +107,22 @@ def out_of_fold(best: Best, data: TrainingData, head: str) -> NDArray[np.float64
     return mean
 
 
-def _member(kept: KeptTrial, weight: float, problem: Problem, data: TrainingData) -> Member:
+def _member(kept: KeptTrial, weight: float, problem: Problem, data: TrainingData, prepared: PreparedData) -> Member:
     trial, best = kept.trial, kept.best
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
+    n_folds = data.n_networks // problem.n_starts
+    seed = problem.initial_seed(trial.number)
+    initial = initial_parameters(architecture, seed, data.dtype, problem.n_starts, n_folds)
     state = State(best.iteration, best.theta, offset=None, settled=best.settled)
-    return Member(architecture, finish(state, initial, hyperparameters.form_of(data), architecture), weight)
+    parameters = finish(state, initial, hyperparameters.form_of(data), architecture)
+    for W, b, (factor, shift) in zip(parameters.W[-1], parameters.b[-1], _to_common(prepared), strict=True):
+        W[...] = factor * W  # so that all networks answer in one unit; a factor above 0 passes a ReLU
+        b[...] = factor * b + shift
+    return Member(architecture, parameters, weight)
+
+
+def _to_common(prepared: PreparedData) -> list[tuple[float, float]]:
+    """Factor and shift by which each network's targets are scaled as `prepared.Y` is; (1, 0) for classes."""
+    common = prepared.target_scaling
+    return [(own.scale / common.scale, (own.offset - common.offset) / common.scale) for own in prepared.target_scalings]

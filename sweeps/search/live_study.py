@@ -51,7 +51,7 @@ class LiveStudy:
         self._in_storage = {trial.number: trial for trial in stored.trials}
         self._n_before = len(self._in_storage)
         self._space = config.space
-        self._outcomes = {trial.number: trial for trial in stored.ended_trials()}
+        self._outcomes = {trial.number: trial for trial in stored.ended_trials(self._space)}
         self.early_end = stored.attributes.early_end
         self._trials: list[Trial] = []
         self._samplers = Samplers(config.study.sampler, config.sweep.seed, space_of(self._space))

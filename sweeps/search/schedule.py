@@ -201,6 +201,7 @@ class Schedule:
                 n_iterations=trial.rung_end,
                 record_at=tuple(i for i in points if begin < i <= trial.rung_end),
                 objective=self._objective,
+                n_starts=self._plan.problem.n_starts,
                 deadline=self._deadline,
             )
             trial.future = self._executor.submit(self._run_rung, rung)
@@ -334,7 +335,7 @@ class Schedule:
         if is_best and trial.state is not None and trial.state.iteration > 0:
             self._best_value_of_any = value
             best_iteration = best_of(join(trial.curves), self._objective)[1]
-            one_network = trial.training_seconds / max(1, self._plan.problem.n_folds - 1)
+            one_network = trial.training_seconds / max(1, self._plan.problem.n_networks - 1)
             self._refit_seconds = one_network * best_iteration / trial.state.iteration
 
     def _end_all(self, n_applied: int, reason: str) -> None:

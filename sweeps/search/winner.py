@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine import TrainingData, advance, finish, start
+import numpy as np
+
+from engine import Hyperparameters, TrainingData, advance, finish, start
 from engine.objectives import COST, Objective
 from engine.worker import initial_parameters
 from experiments.baseline import Baseline
@@ -92,10 +94,22 @@ def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: Pr
     assert trial.best_iteration is not None, "a trial that has a value has it somewhere"
     hyperparameters = problem.hyperparameters(trial.candidate, trial.number)
     architecture = hyperparameters.architecture
-    everything = hyperparameters.form_of(data.of_all_examples())
+    everything = hyperparameters.form_of(_all_examples(data, prepared, hyperparameters))
     initial = initial_parameters(architecture, problem.initial_seed(trial.number), data.dtype)
     state, _ = advance(start(initial, everything, architecture), everything, hyperparameters, trial.best_iteration)
     return Model.of(prepared, architecture, finish(state, initial, everything, architecture), study)
+
+
+def _all_examples(data: TrainingData, prepared: PreparedData, hyperparameters: Hyperparameters) -> TrainingData:
+    """For one network that trains on all examples, and whose scaling is fitted to all."""
+    if not data.has_own_inputs:
+        return data.of_all_examples()
+    nothing, leaves_span = np.zeros((1, data.n_examples), np.bool_), hyperparameters.leaves_span(data.n_examples)
+    is_reduced = data.gram is not None
+    everything = TrainingData.of(
+        prepared.X, prepared.Y, nothing, data.dtype, reduce=is_reduced, leaves_span=leaves_span
+    )
+    return everything.weighted(prepared.weights)
 
 
 def _scored(
@@ -103,7 +117,7 @@ def _scored(
 ) -> tuple[Model, list[Score]]:
     """The model with its threshold and test scores, and these beside their intervals and those of simple models."""
     dataset = prepared.dataset
-    predictions = model.outputs(prepared.X_test)
+    predictions = model.outputs_of_raw(dataset.X_test, f"{dataset.source} (test examples)")
     judged: Any = {"objective": problem.objective, "weights": dataset.weights_test}
     test = scores(dataset.task, dataset.y_test, predictions, problem.threshold, **judged)
     interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold, **judged)

@@ -9,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from engine.objectives import Objective
+from sweeps.configuration.search_space import SearchSpace
 from sweeps.storage.journal import Journal
 from sweeps.storage.study_attributes import StudyAttributes, key_of
 from sweeps.trials.stored_trial import StoredTrial, ranked
@@ -69,16 +70,17 @@ class StoredStudy:
         """All trials by number, as Optuna has them."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
-    def leaderboard(self) -> list[StoredTrial]:
-        """All trials, best first, see `ranked`."""
+    def leaderboard(self, space: SearchSpace | None = None) -> list[StoredTrial]:
+        """All trials, best first, see `ranked`; read in the space of the study, unless another is given."""
         attributes = self.attributes
-        space = attributes.space
+        space = space or attributes.space
         return ranked((StoredTrial.read(trial, space) for trial in self.trials), Objective(attributes.objective))
 
-    def ended_trials(self) -> list[StoredTrial]:
+    def ended_trials(self, space: SearchSpace | None = None) -> list[StoredTrial]:
         """Those that are over for good, best first. What the end of the sweep ended is run again, unless it goes on."""
         goes_on = self.attributes.early_end is None
-        return [trial for trial in self.leaderboard() if trial.has_ended or (goes_on and trial.state.is_finished())]
+        trials = self.leaderboard(space)
+        return [trial for trial in trials if trial.has_ended or (goes_on and trial.state.is_finished())]
 
     @property
     def has_ended(self) -> bool:

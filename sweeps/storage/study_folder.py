@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.durable_file import leftovers, write_durably
+from experiments.promotion.outcome import OUTCOME_FILE
 from sweeps.execution.contract import WORKER_DATA_PREFIX
 
 
@@ -53,6 +54,21 @@ class StudyFolder:
     def report(self) -> Path:
         """The page with all figures; of the same name among the artifacts of its run in MLflow."""
         return self.path / "report.html"
+
+    @property
+    def rows(self) -> Path:
+        """Digests of its rows, see `experiments.promotion.rows`."""
+        return self.path / "rows.npz"
+
+    @property
+    def verdict(self) -> Path:
+        """Whether its model becomes champion, see `experiments.promotion.verdict`."""
+        return self.path / "verdict.json"
+
+    @property
+    def outcome(self) -> Path:
+        """What became of the verdict in MLflow, once it is delivered; see `experiments.promotion.outcome`."""
+        return self.path / OUTCOME_FILE
 
     @property
     def _tracking_uri(self) -> Path:

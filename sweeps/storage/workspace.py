@@ -1,6 +1,7 @@
 """The folder a sweep works in: what it writes there, the lease that keeps two runs apart, the default storage.
 
 .sweeps/<name>/journal.log     Optuna's storage of a sweep's studies (`optuna-dashboard .sweeps/<name>/journal.log`)
+.sweeps/<name>/verdicts.jsonl  decisions on the champion; champion.json, champion.h5: who that was when last asked
 .sweeps/<name>/lease           locked while a run of this sweep is alive
 .sweeps/<name>/<UTC time>/     one study, see `study_folder.py`
 mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow ui` looks for it
@@ -8,6 +9,7 @@ mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow
 
 import glob
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +21,10 @@ from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from engine.durable_file import leftovers
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_uri
+from experiments.promotion.champion import KNOWN_FILE
 from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal
@@ -52,6 +56,14 @@ class Workspace:
     def lease_file(self, sweep_name: str) -> Path:
         """What a run of a sweep keeps locked."""
         return self.root / sweep_name / "lease"
+
+    def ledger(self, sweep_name: str) -> Path:
+        """What the decisions of a sweep's name have spent, see `experiments.promotion.ledger`."""
+        return self.root / sweep_name / "verdicts.jsonl"
+
+    def known_champion(self, sweep_name: str) -> Path:
+        """Who was champion when MLflow was last asked."""
+        return self.root / sweep_name / KNOWN_FILE
 
     def study_folder(self, study_name: str) -> StudyFolder:
         """Folder of one study, `<name>/<UTC time>`."""
@@ -104,6 +116,8 @@ class Workspace:
     def _remove_leftovers(self, sweep_name: str) -> None:
         for folder in self.study_folders(sweep_name):
             folder.remove_leftovers()
+        for file in leftovers(self.root / sweep_name):  # of the ledger, of the champion that is known
+            file.unlink(missing_ok=True)
         for link in self.journal(sweep_name).parent.glob("journal.log.lock*.rename"):
             link.unlink(missing_ok=True)  # Optuna's lock, between its two steps of letting go
 
@@ -129,6 +143,17 @@ class Workspace:
         if kept is not None:
             return expand_uri(kept, "[tracking] uri")
         return sqlite_uri(self.directory.resolve() / "mlflow.db")
+
+    def tracking_uri_of(self, sweep_name: str) -> str:
+        """Where a sweep's name is recorded: where its newest study here is, or any; else this folder's mlflow.db, if
+        there is one; else what MLFLOW_TRACKING_URI names."""
+        folders = self.study_folders(sweep_name or None) or self.study_folders()
+        if folders:
+            return self.tracking_uri(folders[-1])
+        own = self.tracking_uri()
+        if (self.directory / "mlflow.db").exists():
+            return own
+        return os.environ.get("MLFLOW_TRACKING_URI") or own
 
     def new_study_name(self, sweep_name: str) -> str:
         """`<name>/<UTC time>`, not used here before."""

@@ -18,18 +18,19 @@ class Problem:
     """The sizes and the head that every candidate's network is built for, and the trials' common seed.
 
     `threshold` is the probability from which on a model predicts class 1 of two; None is one half. `objective` is what
-    trials are judged by.
+    trials are judged by. Each fold has `n_starts` networks, which begin with different weights.
     """
 
     n_features: int
     n_outputs: int
     n_examples: int
-    n_folds: int
+    n_networks: int
     head: str
     dtype: str
     seed: int
     threshold: float | None = None
     objective: Objective = COST
+    n_starts: int = 1
 
     def hyperparameters(self, candidate: Candidate, number: int) -> Hyperparameters:
         """What the engine trains for the candidate of a trial."""
@@ -66,7 +67,7 @@ class Problem:
         size = hyperparameters.minibatch_size
         if not 0 < size < self.n_examples:
             return 1
-        iterations_of_a_point = self.n_examples / (3 * self.n_folds * size)
+        iterations_of_a_point = self.n_examples / (3 * self.n_networks * size)
         return math.ceil(iterations_of_a_point / SHARE_OF_POINTS)
 
     def initial_seed(self, number: int) -> tuple[int, int]:
@@ -83,5 +84,5 @@ def imagined_seconds(hyperparameters: Hyperparameters, problem: Problem, n_itera
     sizes = (min(architecture.n_features, problem.n_examples), *architecture.layer_sizes[1:])
     n_weights = sum(fan_in * n_units for fan_in, n_units in pairwise(sizes))
     n_examples = min(hyperparameters.minibatch_size or problem.n_examples, problem.n_examples)
-    flops = 6 * problem.n_folds * n_examples * n_weights
+    flops = 6 * problem.n_networks * n_examples * n_weights
     return n_iterations * (flops / 20e9 + 30e-6 * (architecture.depth + 1))

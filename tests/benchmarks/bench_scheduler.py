@@ -153,7 +153,7 @@ class SimulatedCluster(RungExecutor):
             pickle.dumps((fn, rung))
         with self.meter.phase("nobody's"):
             seconds = self._speed * rung_seconds(rung, self._problem)
-            image = pickle.dumps(fake_result(rung, self._problem.n_folds, seconds))
+            image = pickle.dumps(fake_result(rung, self._problem.n_networks, seconds))
         begins_at = max(self.now, heappop(self._free_at))
         heappush(self._free_at, begins_at + seconds)
         self._busy.append((begins_at, begins_at + seconds))
@@ -172,7 +172,7 @@ class SleepingWorkers(WorkerProcesses):
         (rung,) = args
         problem = self._problem()
         seconds = self._speed * rung_seconds(rung, problem)
-        return super().submit(partial(sleep_rung, seconds, problem.n_folds), rung)
+        return super().submit(partial(sleep_rung, seconds, problem.n_networks), rung)
 
 
 def rung_seconds(rung: Rung, problem: Problem) -> float:

@@ -120,7 +120,7 @@ def test_inputs_targets_and_goals_are_those_of_the_same_examples(dtype):
 
 def test_scales_and_weights_are_those_of_the_same_examples_where_there_are_weights():
     which = np.arange(23.0)[np.newaxis]
-    data = TrainingData.of(which, which, HELD_OUT, weights=np.vstack([1 + which, which]), reduce=False)
+    data = TrainingData.of(which, which, HELD_OUT, reduce=False).weighted(np.vstack([1 + which, which]))
     minibatches = Minibatches(data, data.targets, 5 * data.weights[:1], 4, (7,))
     for iteration in range(10):
         examples = shown(minibatches, iteration)

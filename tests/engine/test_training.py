@@ -386,7 +386,7 @@ def test_an_example_of_weight_2_is_two_examples(head, reduce):
         return finish(state, initial, data, architecture), curve
 
     weights = np.stack([times, times]).astype(float)
-    weighted, curve = trained(TrainingData.of(X, Y, held_out, weights=weights, reduce=reduce))
+    weighted, curve = trained(TrainingData.of(X, Y, held_out, reduce=reduce).weighted(weights))
     repeated, expected = trained(TrainingData.of(X[:, repeat], Y[:, repeat], held_out[:, repeat], reduce=reduce))
     for found, other in zip([*weighted.W, *weighted.b], [*repeated.W, *repeated.b], strict=True):
         np.testing.assert_allclose(found, other, rtol=1e-9, atol=1e-12)
@@ -411,7 +411,7 @@ def test_equal_weights_change_no_bit(optimizer, minibatch_size):
     hyperparameters = Hyperparameters(architecture, 0.01, optimizer, minibatch_size, seed=(1,))
 
     def trained(weights):
-        data = TrainingData.of(X, Y, held_out, np.float32, weights=weights, reduce=False)
+        data = TrainingData.of(X, Y, held_out, np.float32, reduce=False).weighted(weights)
         return advance(start(initial, data, architecture), data, hyperparameters, 12, range(13))
 
     (plain, curve), (weighted, same_curve) = trained(None), trained(np.array([[0.5], [1.0]]) * np.ones((2, 20)))
@@ -429,7 +429,7 @@ def test_an_example_without_weight_is_not_there_for_minibatches():
     weights[:, 5] = 0
 
     def trained(X):
-        data = TrainingData.of(X, Y, np.zeros((1, 16), bool), weights=weights, reduce=False)
+        data = TrainingData.of(X, Y, np.zeros((1, 16), bool), reduce=False).weighted(weights)
         hyperparameters = Hyperparameters(architecture, 0.1, "momentum", 4, seed=(1,))
         state, _ = advance(start(initial, data, architecture), data, hyperparameters, 12)
         return state.theta

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from engine import worker
 from engine.curve import join
+from engine.data import TrainingData
 from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
 from engine.network import forward
@@ -196,3 +197,16 @@ def test_a_curve_without_a_point_or_that_diverged_or_was_joined_has_no_logits(pr
         diverged = run_rung(wild, data)
     assert diverged.curve.diverged_at is not None
     assert diverged.curve.logits is None
+
+
+def test_several_starts_are_as_many_trainings_from_each_of_them():
+    problem = random_problem(3, n_features=4, m=20, n_networks=2)
+    alone = problem.data(reduced=False)
+    together = TrainingData.of(problem.X, problem.Y, np.tile(problem.held_out, (2, 1)), reduce=False)
+    hyperparameters = Hyperparameters(problem.architecture, 0.1)
+    both = run_rung(Rung(hyperparameters, (1, 7), None, 12, (0, 12), n_starts=2), together)
+    first = run_rung(Rung(hyperparameters, (1, 7), None, 12, (0, 12)), alone)
+    second = run_rung(Rung(hyperparameters, (1, 7, 1), None, 12, (0, 12)), alone)
+    np.testing.assert_allclose(both.state.theta, np.concatenate([first.state.theta, second.state.theta]), rtol=1e-12)
+    costs = [one.curve.validation_cost for one in (first, second)]
+    np.testing.assert_allclose(both.curve.validation_cost, np.concatenate(costs, axis=1), rtol=1e-12)

@@ -21,7 +21,9 @@ from sklearn.utils.estimator_checks import check_dataframe_column_names_consiste
 
 from engine import Architecture, Hyperparameters, TrainingData, advance, finish, initialize, start
 from experiments import DeepNetworkClassifier, DeepNetworkRegressor
+from experiments.dataset import Dataset
 from experiments.errors import InputError
+from experiments.preprocessing import Preprocessing
 from tests.conftest import REPOSITORY
 
 BOTH = pytest.mark.parametrize(
@@ -131,6 +133,16 @@ def test_the_unit_of_the_targets_does_not_matter():
     np.testing.assert_allclose(clone(network).fit(X, 1e9 * y - 1e12).predict(X), 1e9 * predicted - 1e12, rtol=1e-6)
 
 
+@pytest.mark.parametrize("scaling", ["robust", "quantile"])
+def test_other_scalings_are_those_of_a_sweep(scaling):
+    X, y = load_breast_cancer(return_X_y=True)
+    inside = DeepNetworkClassifier(scaling=scaling, n_iterations=20, random_state=0).fit(X, y)
+    fitted = Preprocessing.fit(Dataset("d", "binary", X, y, X, y, ("no", "yes"), (), None, "d.npz"), scaling)
+    columns = fitted.transform(X).T
+    outside = DeepNetworkClassifier(scaling="none", n_iterations=20, random_state=0).fit(columns, y)
+    np.testing.assert_array_equal(inside.predict_proba(X), outside.predict_proba(columns))
+
+
 def test_scaling_none_leaves_inputs_as_they_are():
     X, y = load_iris(return_X_y=True)
     raw = DeepNetworkClassifier(scaling="none", learning_rate=0.01, random_state=0)
@@ -226,7 +238,7 @@ def test_the_state_is_plain_and_survives_a_pickle(estimator):
     fitted = clone(estimator).set_params(n_iterations=5).fit(X, y)
     for name, value in vars(fitted).items():
         items = value if isinstance(value, list | tuple) else [value]
-        assert all(type(item) in (np.ndarray, int, float, str, bool) for item in items), name
+        assert all(type(item) in (np.ndarray, int, float, str, bool, type(None)) for item in items), name
     copied = pickle.loads(pickle.dumps(fitted))  # noqa: S301  # our own
     np.testing.assert_array_equal(copied.predict(X), fitted.predict(X))
 
@@ -283,7 +295,7 @@ def test_in_a_grid_search_it_is_a_fit_that_failed():
         ({"learning_rate": 0}, "learning_rate = 0.*above 0"),
         ({"n_iterations": 0}, "n_iterations = 0 is not allowed.*whole number of 1 or more"),
         ({"n_iterations": 10.0}, r"n_iterations = 10\.0 is not allowed"),
-        ({"scaling": "unit"}, "scaling = 'unit' is not allowed.*standardize, none"),
+        ({"scaling": "unit"}, "scaling = 'unit' is not allowed.*standardize, robust, quantile, none"),
         ({"dtype": "float16"}, "dtype = 'float16' is not allowed.*float32, float64"),
         ({"random_state": "today"}, "'today' cannot be used to seed"),
     ],

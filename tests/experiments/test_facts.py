@@ -14,6 +14,7 @@ from experiments.facts import (
     SweepFinished,
     SweepStarted,
     TrialFinished,
+    VerdictReached,
     from_json,
     to_json,
     without_curves,
@@ -34,6 +35,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 99), FLOATS), max_size=3)
 SCORES = st.builds(Score, TEXT, FLOATS, FLOATS, FLOATS, METRICS)
 FACTS = st.one_of(
     st.builds(SweepStarted, TEXT, TEXT, TIMES, PARAMS, TAGS, TEXT, TEXT, DATA),
+    st.builds(VerdictReached, TEXT, TEXT, TEXT),
     st.builds(
         TrialFinished,
         TEXT,

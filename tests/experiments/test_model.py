@@ -340,10 +340,10 @@ def test_files_that_are_no_models_are_refused(tmp_path):
 
     model.save(file)
     note = load_weights(file).notes["model"]
-    later = json.dumps(json.loads(note) | {"format": 3})
+    later = json.dumps(json.loads(note) | {"format": 4})
     save_weights(file, Weights(model.members, {"model": later}))
     with pytest.raises(
-        InputError, match=r"a model of format version 3\. This release reads versions 1 and 2\. Use the release"
+        InputError, match=r"a model of format version 4\. This release reads versions 1 to 3\. Use the release"
     ):
         Model.load(file)
 

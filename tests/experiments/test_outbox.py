@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from experiments.facts import SweepFinished, TrialFinished
+from experiments.facts import SweepFinished, TrialFinished, VerdictReached
 from experiments.outbox import Outbox
 
 
@@ -141,6 +141,18 @@ def test_ends_of_the_study_are_counted(tmp_path: Path):
     outbox.append(finish(outbox.n_finished + 1))
     again = Outbox(tmp_path / "outbox")
     assert (again.n_finished, again.position_of_last_finish()) == (2, 4)
+
+
+def test_a_study_is_open_until_it_stops_and_a_verdict_on_its_model_opens_it_no_more(tmp_path: Path):
+    outbox = filled(tmp_path / "outbox", 1)
+    assert outbox.is_open
+    outbox.append(finish(1))
+    verdict = VerdictReached("cats/1", "abc", "{}")
+    outbox.append(verdict)
+    assert not outbox.is_open
+    assert (Outbox(outbox.path).verdict("abc"), outbox.verdict("abd")) == (verdict, None)
+    outbox.append(trial(1))
+    assert outbox.is_open
 
 
 def test_importing_the_outbox_and_the_delivery_does_not_import_mlflow():

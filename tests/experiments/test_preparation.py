@@ -1,13 +1,22 @@
 """What the engine trains on: shapes, targets, folds."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from engine import Architecture, Hyperparameters, TrainingData, advance, initialize, start
 from experiments.dataset import Dataset, Task, load_dataset
 from experiments.errors import InputError
-from experiments.preparation import prepare
+from experiments.preparation import PreparedData, prepare
+from tests.experiments.support.models import pictures
 
 
 def dataset_of(y: NDArray, task: Task) -> Dataset:
@@ -116,3 +125,69 @@ def test_a_validation_fraction_that_cannot_be(fraction: float, match: str) -> No
 def test_negative_targets_that_cannot_be() -> None:
     with pytest.raises(InputError, match=r"the lowest target is -3\.0"):
         prepare(dataset_of(np.arange(20.0) - 3, "regression"), nonnegative_target=True)
+
+
+# --- scaling fitted per fold
+
+
+def holes() -> pd.DataFrame:
+    """A table with missing numbers, categories and a rare one of these, 40 rows."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"a": rng.standard_normal(40), "b": np.exp(rng.standard_normal(40))})
+    frame.loc[::7, "a"] = np.nan
+    frame["town"] = np.where(np.arange(40) == 5, "Ulm", rng.choice(np.array(["Rom", "Paris"]), 40))
+    return frame.assign(y=rng.standard_normal(40) + frame["b"])
+
+
+def prepared_with_folds(folder: Path, frame: pd.DataFrame, **options: Any) -> PreparedData:
+    frame.to_csv(folder / "train.csv", index=False)
+    frame[:9].to_csv(folder / "test.csv", index=False)
+    dataset = load_dataset("train.csv", test="test.csv", target="y", directory=folder)
+    return prepare(dataset, folds=4, scales_folds=True, **options)
+
+
+@pytest.mark.parametrize("scaling", ["standardize", "robust", "quantile", "none"])
+def test_what_a_fold_holds_out_does_not_change_a_bit_of_how_it_trains(tmp_path: Path, scaling: Any) -> None:
+    frame = holes()
+    one = prepared_with_folds(tmp_path, frame, scaling=scaling)
+    row = int(one.held_out[0].argmax())
+    wild = frame.assign(b=np.where(np.arange(40) == row, 1e6, frame["b"]), y=frame["y"] - 1e3 * (np.arange(40) == row))
+    wild.loc[row, "a"] = np.nan
+    other = prepared_with_folds(tmp_path, wild, scaling=scaling)
+    architecture = Architecture(one.X.shape[0], (5,), 1, "tanh", "regression")
+    initial = initialize(architecture, np.random.default_rng(0), np.dtype(np.float32))
+    adamw = Hyperparameters(architecture, 0.01, optimizer="adamw", minibatch_size=8, is_averaged=True, weight_decay=0.1)
+    trained = []
+    for prepared in (one, other):
+        data = TrainingData.of_networks(map(prepared.of_fold, range(4)), prepared.held_out, np.float32)
+        state, _ = advance(start(initial, data, architecture), data, adamw, 40, (0, 20, 40))
+        trained.append(state)
+    np.testing.assert_array_equal(one.held_out, other.held_out)
+    for fold, held_out in enumerate(one.held_out):
+        is_same = (trained[0].theta[fold] == trained[1].theta[fold]).all()
+        assert is_same == held_out[row]
+    np.testing.assert_array_equal(trained[0].average[0], trained[1].average[0])
+
+
+def test_each_folds_inputs_are_scaled_as_scikit_learns_pipeline_fitted_to_its_training_rows(tmp_path: Path) -> None:
+    prepared = prepared_with_folds(tmp_path, holes())
+    frame = prepared.dataset.X_train
+    assert isinstance(frame, pd.DataFrame)
+    for fold, held_out in enumerate(prepared.held_out):
+        X, Y = prepared.of_fold(fold)
+        peer = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(frame[["a", "b"]][~held_out])
+        np.testing.assert_allclose(X[:2], peer.transform(frame[["a", "b"]]).T, rtol=1e-12)
+        y = prepared.dataset.y_train
+        np.testing.assert_allclose(Y[0], (y - y[~held_out].mean()) / y[~held_out].std(), rtol=1e-12)
+        rare = dict(zip(prepared.preprocessing.feature_names_out, X, strict=True))["town=Ulm"]
+        assert rare.any() == (not held_out[5]), "what no training row has is unknown"
+        assert prepared.target_scalings[fold].to_original(Y)[0] == pytest.approx(y)
+
+
+def test_folds_share_what_nothing_was_learned_of(tmp_path: Path) -> None:
+    images = load_dataset(pictures(tmp_path), directory=tmp_path)
+    assert prepare(images, scales_folds=True).folds == ()
+    assert len(prepare(images, scales_folds=True, scaling="channels").folds) == 5
+    shared = prepare(load_dataset("sklearn:iris"))
+    assert shared.folds == ()
+    np.testing.assert_array_equal(shared.of_fold(2)[0], shared.X)

@@ -29,7 +29,7 @@ def candidates(task, n_candidates=3, m=40):
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_a_value_on_a_resample_is_the_objective_s_of_its_examples(task, name, is_weighted):
     A, Y = candidates(task)
-    rng, objective = np.random.default_rng(7), Objective(name, threshold=0.4, unit=2.5)
+    rng, objective = np.random.default_rng(7), Objective(name, threshold=0.4)
     weights = rng.uniform(0.5, 2, Y.shape[1]) if is_weighted else None
     counts = rng.integers(0, 3, (6, Y.shape[1])).astype(float)
     found = score_of(objective, A, Y, weights)(counts)

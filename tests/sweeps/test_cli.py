@@ -643,7 +643,10 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
 # --- help and README ---
 
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = ["run", "validate", "status", "leaderboard", "schedule", "doctor", "predict", "sync"]
+COMMANDS = [
+    *("run", "validate", "status", "leaderboard", "schedule", "doctor", "predict"),
+    *("verdict", "promote", "rollback", "history", "sync"),
+]
 
 
 def options(command):

@@ -39,6 +39,9 @@ WRITES: dict[str, dict[str, str]] = {
     "a kept trial": {"operation": "write", "file": r"/kept/\.trial-\d+\.h5\."},
     "a kept trial, renamed": {"operation": "replace", "file": r"/kept/\.trial-\d+\.h5\."},
     "the ensemble": {"operation": "write", "file": r"/\.ensemble\.h5\."},
+    "the digests of rows": {"operation": "write", "file": r"/\.rows\.npz\."},
+    "the verdict": {"operation": "write", "file": r"/\.verdict\.json\."},
+    "the ledger of verdicts": {"operation": "write", "file": r"/\.verdicts\.jsonl\."},
     "the model": {"operation": "write", "file": r"/\.model\.h5\."},
     "the model, renamed": {"operation": "replace", "file": r"/\.model\.h5\."},
 }

@@ -197,3 +197,22 @@ def test_a_weight_of_a_class_that_there_is_not_or_of_a_regression_is_refused():
         load_data(config_of("cost", training={"class_weight": {"malign": 3.0}}))
     with pytest.raises(InputError, match="class_weight is given, and this is a regression"):
         load_data(config_of("cost", "sklearn:diabetes", training={"class_weight": "balanced"}))
+
+
+def test_a_trial_of_several_starts_has_a_network_of_each_in_every_fold_and_its_winner_begins_with_the_first(
+    tmp_path, with_store
+):
+    search = {"learning_rate": 0.03, "n_iterations": 9, "depth": 1, "hidden_units": 4, "activation": "tanh"}
+    plan = {"sweep": {"n_trials": 1}, "search": search}
+    one = run_sweep(config_of("cost", "sklearn:iris", **plan), directory=with_store(tmp_path / "one"))
+    config = config_of("cost", "sklearn:iris", **plan)
+    study = config.study.model_copy(update={"seeds_per_trial": 3})
+    three = run_sweep(config.model_copy(update={"study": study}), directory=with_store(tmp_path / "three"))
+    assert {row.number: row.params for row in three.rows} == {row.number: row.params for row in one.rows}
+    assert three.best.value != one.best.value
+    assert (three.best.number, three.best.best_iteration) == (one.best.number, one.best.best_iteration)
+    for found, expected in zip(three.model.members[0].parameters.W, one.model.members[0].parameters.W, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    n_networks = [result.ensemble.model.members[0].parameters.W[0].shape[0] for result in (one, three)]
+    assert n_networks == [2, 6]
+    assert three.winner.baselines_out_of_fold == one.winner.baselines_out_of_fold

@@ -355,10 +355,11 @@ def test_a_sweep_whose_trials_stay_in_the_span_of_wide_data_does_not_rotate_them
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_sweep_that_leaves_the_span_of_wide_data_rotates_them_once(folder, monkeypatch):
+@pytest.mark.parametrize(("recipe", "n_svds"), [("textbook", 1), ("auto", 3)], ids=["shared", "two folds and a refit"])
+def test_a_sweep_that_leaves_the_span_of_wide_data_rotates_them_once_a_scaling(folder, monkeypatch, recipe, n_svds):
     svds = counted_svds(monkeypatch)
-    result = run_sweep(wide(folder, optimizer="adamw"), directory=folder)
-    assert len(svds) == 1
+    result = run_sweep(wide(folder, recipe=recipe, optimizer="adamw"), directory=folder)
+    assert len(svds) == n_svds
     assert result.winner is not None
     assert {trial.state for trial in result.rows} <= {TrialState.COMPLETE, TrialState.PRUNED}
 

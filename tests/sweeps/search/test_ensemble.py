@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from optuna.storages import InMemoryStorage
@@ -17,7 +18,7 @@ from experiments.baseline import fitted_meanwhile
 from experiments.model import Model
 from experiments.preparation import PreparedData
 from sweeps.configuration.config import Config
-from sweeps.data import load_data, problem_of
+from sweeps.data import load_data, problem_of, training_data
 from sweeps.search.ensemble import Ensemble, out_of_fold, select
 from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
@@ -48,6 +49,18 @@ KINDS: dict[str, dict[str, Any]] = {
     "binary, wide and unreduced": {
         "data": {"train": "wide.npz", "folds": 2},
         "training": TEXTBOOK | {"optimizer": "adamw", "minibatch_size": 16},
+    },
+    "regression, nonnegative, quantiles": {
+        "data": {"train": "holes.csv", "target": "price", "nonnegative_target": True, "scaling": "quantile"},
+        "training": {"recipe": "auto"},
+    },
+    "binary, reduced, scaled per fold": {
+        "data": {"train": "wide.npz", "folds": 2, "scaling": "robust"},
+        "training": {"recipe": "auto"},
+    },
+    "binary, wide and unreduced, scaled per fold": {
+        "data": {"train": "wide.npz", "folds": 2},
+        "training": {"recipe": "auto", "optimizer": "adamw", "minibatch_size": 16},
     },
     "binary, float64": {
         "data": {"train": "wide.npz", "folds": 2},
@@ -81,11 +94,13 @@ def sweep(directory: Path, executor: str = "serial", n_workers: int = 1, **secti
     X = generator.standard_normal((60, 90))
     y = (X[:, :4].sum(axis=1) + generator.standard_normal(60) > 0).astype(int)
     np.savez(directory / "wide.npz", X=X, y=y)
+    table = {"size": np.where(y == 1, X[:, 0], np.nan), "rooms": X[:, 1], "place": np.where(X[:, 2] > 1, "n", "s")}
+    pd.DataFrame(table | {"price": np.exp(X[:, 0])}).to_csv(directory / "holes.csv", index=False)
     config = small_config(directory, **{"search": SEARCH | {"learning_rate": {"low": 0.01, "high": 0.3}}, **sections})
     prepared = load_data(config)
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    data = TrainingData.of(prepared.X, prepared.Y, prepared.held_out, np.dtype(config.execution.dtype))
+    data = training_data(prepared, config.execution.dtype, leaves_span=True)
     kept = KeptTrials(directory / "kept", [])
     stored, rungs = new_study(InMemoryStorage()), Rungs(config.search.max_iterations)
     plan = Plan(problem, rungs, config.sweep.n_trials, trials_in_flight(config, problem))
@@ -105,7 +120,8 @@ def networks_of(model: Model) -> Iterator[Model]:
     (member,) = model.members
     for fold in range(member.n_networks):
         W, b = (tuple(array[[fold]] for array in arrays) for arrays in (member.parameters.W, member.parameters.b))
-        yield replace(model, members=(Member(member.architecture, Parameters(W, b)),))
+        own = model.preprocessing_of_folds[fold : fold + 1]
+        yield replace(model, members=(Member(member.architecture, Parameters(W, b)),), preprocessing_of_folds=own)
 
 
 def predicted(model: Model, X: Any) -> NDArray[np.floating]:
@@ -119,7 +135,7 @@ def test_each_members_networks_say_of_raw_examples_what_was_known_of_those_they_
     for one in ended.kept:
         alone = replace(ended, kept=[one]).select(1)
         assert [(share.number, share.weight) for share in alone.shares] == [(one.trial.number, 1.0)]
-        known = out_of_fold(one.best, ended.data, ended.problem.head)
+        known = out_of_fold(one.best, ended.data, ended.problem.head, ended.prepared)
         for network, held_out in zip(networks_of(alone.model), ended.prepared.held_out, strict=True):
             found = predicted(network, dataset.X_train[held_out]).T
             expected = known[:, held_out]
@@ -143,7 +159,9 @@ def test_weights_sum_to_1_and_the_cost_is_that_of_the_weighted_mean_by_scikit_le
     assert [share.weight for share in ensemble.shares] == sorted((s.weight for s in ensemble.shares), reverse=True)
     of_members = [member.weight for member in ensemble.model.members]
     assert sum(of_members) == pytest.approx(1, abs=1e-12)
-    outputs = {one.trial.number: out_of_fold(one.best, ended.data, ended.problem.head) for one in ended.kept}
+    outputs = {
+        one.trial.number: out_of_fold(one.best, ended.data, ended.problem.head, ended.prepared) for one in ended.kept
+    }
     mean = sum(share.weight * outputs[share.number] for share in ensemble.shares)
     is_held_out = ended.prepared.held_out.any(axis=0)
     dataset = ended.prepared.dataset
@@ -158,7 +176,7 @@ def test_weights_sum_to_1_and_the_cost_is_that_of_the_weighted_mean_by_scikit_le
 
 
 def test_one_network_of_less_data_than_the_winners_is_not_recommended(ended: Ended) -> None:
-    assert ended.select().is_recommended == (ended.problem.n_folds > 1)
+    assert ended.select().is_recommended == (ended.problem.n_networks > 1)
 
 
 def test_a_model_of_the_ensemble_predicts_the_weighted_mean_of_its_trials(ended: Ended) -> None:

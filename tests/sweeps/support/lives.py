@@ -25,6 +25,7 @@ from typing import Any, Self
 
 from experiments.delivery import DeliveryResult
 from experiments.outbox import Outbox
+from experiments.promotion.champion import Champion
 from sweeps.recording.delivery_process import Delivered, OtherOutbox
 from tests.conftest import REPOSITORY
 from tests.sweeps.support.disk import Fault, watch
@@ -149,6 +150,9 @@ class _Nowhere:
 
     def first_error(self) -> None:
         return None
+
+    def champion(self, sweep: str, root: Path, timeout_seconds: float, *, with_past: bool) -> tuple[Champion, str]:
+        return Champion(None), ""
 
     def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
         self.notify()

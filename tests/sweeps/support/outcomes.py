@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import load_weights
-from experiments.facts import SweepFinished, SweepStarted, TrialFinished
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished, VerdictReached
 from experiments.outbox import Outbox
 from sweeps.results.status import all_studies
 from sweeps.storage.stored_study import StoredStudy
@@ -85,15 +85,18 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     facts = [fact for _, fact in outbox.facts()]
     keys = [fact.key for fact in facts]
     assert len(keys) == len(set(keys)), "a fact is there twice"
-    first, *_, last = facts
-    assert isinstance(first, SweepStarted)
-    assert isinstance(last, SweepFinished)
+    assert isinstance(facts[0], SweepStarted)
+    last = outbox.last_finish()
+    assert last is not None
+    assert not outbox.is_open
     trials = [fact for fact in facts if isinstance(fact, TrialFinished)]
     assert sorted(fact.number for fact in trials) == [row["number"] for row in rows]
     for fact in trials:
         row = rows[fact.number]
         assert (fact.state, fact.metrics.get("value")) == (row["state"], row["value"])
     assert last.state == ("FAILED" if last.model_file is None else "FINISHED")
+    verdicts = [fact for fact in facts if isinstance(fact, VerdictReached)]
+    assert len(verdicts) == (last.model_file is not None), "one model, one verdict"
     weights = None
     if last.model_file is not None:
         files = [file for file in (last.model_file, last.ensemble_file) if file is not None]

@@ -1,0 +1,111 @@
+"""What two models made of the same rows: the tests agree with SciPy's and with hand-worked examples."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.promotion.comparison import (
+    MOST_RESAMPLED,
+    Counts,
+    Evidence,
+    Scored,
+    bootstrap_p,
+    compare,
+    mcnemar,
+    moments,
+    paired_means,
+    sign_flip_p,
+)
+
+ALPHA = 0.05 / 365
+
+
+def of_gains(gains):
+    """Evidence of a regression in which these are the champion's losses minus the challenger's."""
+    gains = np.asarray(gains, dtype=np.float64)
+    zero = np.zeros(len(gains))
+    return Evidence.of("squared error", Scored(gains, None), Scored(zero, None), zero, ())
+
+
+def test_mcnemar_is_the_sign_test_of_the_rows_that_tell_the_models_apart():
+    """12 of 15 one way by hand: (C(15,12) + C(15,13) + C(15,14) + 1) / 2^15 = 576 / 32768."""
+    result = mcnemar(Counts(both=80, only_champion=3, only_challenger=12, neither=5), 100, 0.05)
+    assert result.p_value == pytest.approx(576 / 32768)
+    assert result.improvement == pytest.approx(0.09)
+    assert result.least_p_value == 0.5**15
+
+
+def test_models_that_are_right_on_the_same_rows_prove_nothing():
+    result = mcnemar(Counts(90, 0, 0, 10), 100, 0.05)
+    assert (result.p_value, result.least_p_value, result.improvement, result.n_rows_needed) == (1.0, 1.0, 0.0, None)
+
+
+def test_the_rows_that_would_do_find_such_an_improvement_four_times_in_five():
+    """The number is checked by drawing: rows of which 6.5 % are gained and 3.5 % lost."""
+    needed = mcnemar(Counts(900, 35, 65, 0), 1000, 0.01).n_rows_needed
+    rng = np.random.default_rng(1)
+    drawn = rng.multinomial(needed, [0.9, 0.035, 0.065], 2000)
+    p_values = stats.binom.sf(drawn[:, 2] - 1, drawn[:, 1] + drawn[:, 2], 0.5)
+    assert np.mean(p_values <= 0.01) == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.parametrize("n", [300, 2000])
+def test_the_bootstrap_agrees_with_students_t_where_gains_are_normal(n):
+    gains = np.random.default_rng(n).normal(2.5 / math.sqrt(n), 1, n)
+    result = paired_means(of_gains(gains), 0.001, seed=1)
+    expected = stats.ttest_1samp(gains, 0, alternative="greater").pvalue
+    assert result.name == "paired bootstrap"
+    assert result.p_value == pytest.approx(expected, rel=0.4)
+
+
+def test_sign_flips_agree_with_scipys_permutation_test():
+    gains = np.random.default_rng(3).normal(0.15, 1, 120)
+    scipys = stats.permutation_test(
+        (gains, np.zeros(120)),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=20_000,
+        rng=np.random.default_rng(4),
+    ).pvalue
+    assert sign_flip_p(gains, 0.0005, seed=5) == pytest.approx(scipys, rel=0.5)
+
+
+def test_a_bootstrap_can_prove_an_improvement_at_the_alpha_of_one_night_and_is_the_same_every_time():
+    evidence = of_gains(np.random.default_rng(6).normal(0.15, 1, 1500))
+    first, again = (compare(evidence, ALPHA, seed=7) for _ in range(2))
+    assert first.p_value <= ALPHA
+    assert first == again
+
+
+def test_what_the_bootstrap_finds_must_stand_sign_flips_too():
+    """Twelve rows gain and none loses: as a sign test has it, p is 2^-12; the bootstrap alone would promise less."""
+    gains = np.zeros(400)
+    gains[:12] = 1.0
+    t = gains.mean() / gains.std(ddof=1) * 20
+    assert bootstrap_p(gains, t, ALPHA, seed=1) <= ALPHA
+    assert paired_means(of_gains(gains), ALPHA, seed=1).p_value == pytest.approx(0.5**12, rel=0.5)
+
+
+def test_few_rows_are_not_tried_and_many_take_students_t():
+    few = paired_means(of_gains(np.linspace(0.5, 1, 99)), ALPHA, seed=1)
+    assert few.least_p_value > ALPHA
+    many = np.random.default_rng(8).normal(0.01, 1, MOST_RESAMPLED + 1)
+    evidence = of_gains(many)
+    assert evidence.gains is None
+    expected = stats.ttest_1samp(many.astype(np.float32), 0, alternative="greater").pvalue
+    assert paired_means(evidence, ALPHA, seed=1).p_value == pytest.approx(expected, rel=1e-4)
+
+
+def test_evidence_counts_by_class_and_keeps_sorted_gains():
+    y = np.array([0, 0, 1, 1, 1])
+    champion = Scored(np.array([0.1, 0.9, 0.2, 0.8, 0.3]), np.array([True, False, True, False, True]))
+    challenger = Scored(np.array([0.2, 0.1, 0.2, 0.9, 0.1]), np.array([True, True, True, False, False]))
+    evidence = Evidence.of("log-loss", champion, challenger, y, ("cat", "dog"))
+    assert evidence.total == Counts(2, 1, 1, 1)
+    assert evidence.classes == {"cat": Counts(1, 0, 1, 0), "dog": Counts(1, 1, 0, 1)}
+    np.testing.assert_allclose(evidence.gains, [-0.1, -0.1, 0, 0.2, 0.8], atol=1e-6)
+    assert (evidence.mean, evidence.deviation) == moments(evidence.gains)
+    assert evidence.mean == pytest.approx(0.16, abs=1e-6)
