@@ -8,7 +8,7 @@ were trained on, pictures that no picture file can be predicted with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,48 +18,65 @@ from experiments.readers.examples import Features
 
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
-_ROBUST = '; scaling = "robust" keeps the others apart'
+_BLOCK = 2**22  # numbers looked at together, 32 MB
+_N_SAMPLED = 2000  # rows that the spread of a column is taken from
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
 
 
 def suspicions(dataset: Dataset) -> list[str]:
     """Sentences for a person, one a column and kind; they name column, value and share."""
-    return [
-        *(note for name, values in _columns(dataset) for note in _of_column(name, values, dataset)),
-        *_far_values(f"target '{dataset.target or 'y'}'", _target(dataset), "It decides the squared error alone"),
-        *_shared_rows(dataset),
-        *_pictures(dataset),
-    ]
+    columns = [note for names, values in _blocks(dataset) for note in _of_columns(names, values, dataset)]
+    return [*columns, *_target(dataset), *_shared_rows(dataset), *_pictures(dataset)]
 
 
-def _of_column(name: str, values: NDArray[np.float64], dataset: Dataset) -> Iterator[str]:
-    place = f"{dataset.source}: column '{name}'"
-    if _is_key(name, values):
-        yield (
-            f"{place} has another whole number in every row, so it names rows and says nothing of new ones"
-            f"{', and the classes are sorted by it' if _is_sorted(dataset, values) else ''}. "
-            f'Write ignore = ["{name}"] under [data] unless it measures something.'
-        )
-    yield from _far_values(
-        place, values, 'Standardized with it, the others are nearly equal (scaling = "robust" keeps them apart)'
-    )
-
-
-def _columns(dataset: Dataset) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The columns of numbers of the training examples, pictures aside."""
+def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floating]]]:
+    """Names and values (m, b) of the columns of numbers of the training examples, pictures aside, some at a time."""
     X = dataset.X_train
-    if not isinstance(X, np.ndarray):
-        yield from ((str(name), X[name].to_numpy()) for name in X.columns if X[name].dtype.kind == "f")
-    elif X.ndim == 2 and X.dtype != np.uint8 and dataset.image_shape is None:
+    if isinstance(X, np.ndarray):
+        if X.ndim != 2 or X.dtype == np.uint8 or dataset.image_shape is not None:
+            return
         names = dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1]))
-        yield from zip(names, (column.astype(np.float64) for column in X.T), strict=True)
+    else:
+        X = X[[name for name in X.columns if X[name].dtype.kind == "f"]]
+        names = tuple(X.columns)
+    n_columns = max(1, _BLOCK // len(X))
+    for first in range(0, len(names), n_columns):
+        part = slice(first, first + n_columns)
+        block = X[:, part] if isinstance(X, np.ndarray) else X.iloc[:, part].to_numpy()
+        yield names[part], block.astype(np.float64, copy=False)
 
 
-def _target(dataset: Dataset) -> NDArray[np.float64]:
-    return dataset.y_train if dataset.task == "regression" else np.empty(0)
+def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dataset) -> Iterator[str]:
+    is_far = _has_far_values(values)
+    for j in np.flatnonzero(is_far | _seem_keys(values)).tolist():
+        place, column = f"{dataset.source}: column '{names[j]}'", values[:, j]
+        if _is_key(names[j], column):
+            yield (
+                f"{place} has another whole number in every row, so it names rows and says nothing of new ones"
+                f"{', and the classes are sorted by it' if _is_sorted(dataset, column) else ''}. "
+                f'Write ignore = ["{names[j]}"] under [data] unless it measures something.'
+            )
+        if is_far[j]:
+            consequence = "Standardized with it, the others are nearly equal"
+            yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
 
 
-def _is_key(name: str, values: NDArray[np.float64]) -> bool:
+def _target(dataset: Dataset) -> Iterator[str]:
+    if dataset.task == "regression" and _has_far_values(dataset.y_train[:, np.newaxis])[0]:
+        place = f"{dataset.source}: target '{dataset.target or 'y'}'"
+        yield _far_values(place, dataset.y_train, "It decides the squared error alone")
+
+
+def _seem_keys(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether the first rows of each column are whole numbers, all different."""
+    first = np.sort(values[:_N_SAMPLED], axis=0)
+    if len(first) < 10:
+        return np.zeros(values.shape[1], np.bool_)
+    found: NDArray[np.bool_] = np.all(first == np.trunc(first), axis=0) & np.all(first[1:] != first[:-1], axis=0)
+    return found
+
+
+def _is_key(name: str, values: NDArray[np.floating]) -> bool:
     """Whether a column of whole numbers, all different, is called a key or leaves hardly a number out."""
     if len(values) < 10 or not bool(np.all(values == np.trunc(values))):  # NaN is not equal to itself
         return False
@@ -68,7 +85,7 @@ def _is_key(name: str, values: NDArray[np.float64]) -> bool:
     return bool(_KEY.search(name) or np.ptp(values) < 1.5 * len(values))
 
 
-def _is_sorted(dataset: Dataset, values: NDArray[np.float64]) -> bool:
+def _is_sorted(dataset: Dataset, values: NDArray[np.floating]) -> bool:
     """Whether each class is one stretch of a column's values, so that the column alone tells it."""
     if dataset.task == "regression":
         return False
@@ -76,22 +93,37 @@ def _is_sorted(dataset: Dataset, values: NDArray[np.float64]) -> bool:
     return int(np.count_nonzero(y[1:] != y[:-1])) == dataset.n_classes - 1
 
 
-def _far_values(place: str, values: NDArray[np.float64], consequence: str, choice: str = "") -> Iterator[str]:
-    known = values[~np.isnan(values)]
-    if len(known) < 20:
-        return
-    low, median, high = np.percentile(known, [10, 50, 90])
-    spread = high - low
-    if spread == 0:
-        return
-    far = known[np.abs(known - median) > FAR * spread]
-    if len(far) == 0:
-        return
+def _spread(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Where the middle 80 % of each column of a sample begin, their median and where they end, (b,) each."""
+    rows = np.sort(values[:: max(1, len(values) // _N_SAMPLED)], axis=0)  # NaN comes last
+    last = np.maximum(np.count_nonzero(~np.isnan(rows), axis=0) - 1, 0)
+    low, median, high = (
+        np.take_along_axis(rows, np.round(share * last).astype(np.intp)[np.newaxis], axis=0)[0]
+        for share in (0.1, 0.5, 0.9)
+    )
+    return low, median, high
+
+
+def _has_far_values(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each of the columns (m, b) has one, (b,)."""
+    if len(values) < 20:
+        return np.zeros(values.shape[1], np.bool_)
+    low, median, high = _spread(values)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to train on are refused elsewhere
+        farthest = np.maximum(np.fmax.reduce(values, axis=0) - median, median - np.fmin.reduce(values, axis=0))
+        found: NDArray[np.bool_] = (high > low) & (farthest > FAR * (high - low))
+    return found
+
+
+def _far_values(place: str, values: NDArray[np.floating], consequence: str, choice: str = "") -> str:
+    low, median, high = (float(quantile[0]) for quantile in _spread(values[:, np.newaxis]))
+    far = values[np.abs(values - median) > FAR * (high - low)]
     n, extreme = len(far), far[np.argmax(np.abs(far - median))]
     share = f"{100 * n / len(values):.2g} % of {len(values):,}"
-    yield (
+    return (
         f"{place} has {n} value{'s' if n > 1 else ''} ({share}) far from all others, such as {extreme:.6g} where 80 % "
-        f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, or leave it empty if it marks a missing one{choice}."
+        f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, "
+        f"or leave it empty if it marks a missing one{choice}."
     )
 
 

@@ -37,10 +37,10 @@ def take_from_mat5(path: Path, place: str, take: Take[T]) -> T:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    damage = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, MemoryError, zlib.error, MatReadError)
+    damage = (zlib.error, MatReadError)
     try:
         arrays = {name: array for name, array in loadmat(path).items() if not name.startswith("__")}
-    except damage as error:
+    except (OSError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError, *damage) as error:
         raise InputError(
             f"{place}: the MATLAB file is truncated or damaged ({error}).",
             "All of it must be readable.",

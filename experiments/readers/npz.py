@@ -54,8 +54,8 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
             return take(list(archive.files), read, place)
     except InputError:
         raise
-    # MemoryError: a damaged header may promise any shape.
-    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    # MemoryError: a damaged header may promise any shape. RuntimeError: encrypted, or packed in an unknown way.
+    except (OSError, EOFError, ValueError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{place}: the NPZ file is truncated or damaged ({error}).",
             "All of it must be readable.",
