@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers import Examples, read_pair
+from experiments.readers.classes import Classes
 from experiments.readers.examples import Features
-from experiments.readers.labels import Classes, Task, infer_task, regression_targets
+from experiments.readers.labels import Task, infer_task, regression_targets
+from experiments.readers.options import ExamplesAxis, ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX
 
 __all__ = ["Dataset", "Task", "load_dataset", "split_off"]
@@ -43,6 +46,9 @@ class Dataset:
         target: The column to predict, for tables; else None.
         sample_weight: The column of weights, for tables; None where there is none.
         weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
+        ignored: Columns of the table that are no features, beside target and weights.
+        examples_axis: Which axis of a stored array counted the examples.
+        notes: What a person should know of how it was read, sentences; the first says which task was inferred and why.
         digest: SHA-256 of the content, train and test: the same for the same values from any file or format.
     """
 
@@ -60,10 +66,18 @@ class Dataset:
     sample_weight: str | None = None
     weights_train: NDArray[np.float64] | None = None
     weights_test: NDArray[np.float64] | None = None
+    ignored: tuple[str, ...] = ()
+    examples_axis: ExamplesAxis = "rows"
+    notes: tuple[str, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", _digest(self))
+
+    @property
+    def are_whole_numbers(self) -> bool:
+        """Whether all names of classes are numbers, so that they may be quantities."""
+        return bool(self.class_names) and all(re.fullmatch(r"-?\d+", name) for name in self.class_names)
 
     @property
     def n_train(self) -> int:
@@ -96,6 +110,7 @@ def load_dataset(
     sample_weight: str | None = None,
     seed: int = 0,
     directory: Path = Path("."),
+    options: ReadOptions | None = None,
 ) -> Dataset:
     """Read a labelled data set and check it for everything that can be wrong.
 
@@ -109,12 +124,17 @@ def load_dataset(
         sample_weight: The column that says how much each example counts; for tables only.
         seed: Decides which examples are sealed away.
         directory: Where relative paths start.
+        options: What else the user says of the files; its target and weights are taken from the arguments above.
 
     Raises:
         InputError: Something is wrong with the user's files or options.
     """
-    examples, sealed = read_pair(train, test, directory, target, sample_weight)
-    task = task or infer_task(examples)
+    options = replace(options or ReadOptions(), target=target, sample_weight=sample_weight)
+    examples, sealed = read_pair(train, test, directory, options)
+    notes = examples.notes + (() if sealed is None else sealed.notes)
+    if task is None:
+        task, why = infer_task(examples)
+        notes = (why, *notes)
     y, y_sealed, class_names = _coded(examples, sealed, task)
     if sealed is not None and y_sealed is not None:
         X_train, y_train, X_test, y_test = examples.X, y, sealed.X, y_sealed
@@ -141,6 +161,9 @@ def load_dataset(
         sample_weight=sample_weight,
         weights_train=weights[0],
         weights_test=weights[1],
+        ignored=examples.ignored,
+        examples_axis=examples.examples_axis,
+        notes=notes,
     )
 
 

@@ -127,7 +127,7 @@ class Model:
             target_scaling=prepared.target_scaling,
             image_shape=dataset.image_shape,
             study=study,
-            ignored=() if dataset.sample_weight is None else (dataset.sample_weight,),
+            ignored=(() if dataset.sample_weight is None else (dataset.sample_weight,)) + dataset.ignored,
         )
 
     def predict(self, X_raw: Features, place: str = "input") -> NDArray[Any]:

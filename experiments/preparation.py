@@ -209,9 +209,12 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
         raise InputError(
             f"{dataset.source}: {n_examples} {what} for folds = {folds}.",
             "Every fold needs at least one.",
-            f"Add examples, or write folds = {n_examples}."
-            if n_examples >= 2
-            else "Add examples, or remove this class.",
+            (
+                f"Add examples, or write folds = {n_examples}."
+                if n_examples >= 2
+                else "Add examples, write validation_fraction = 0.2 in place of folds, or remove this class."
+            )
+            + (' If these are quantities, write task = "regression".' if dataset.are_whole_numbers else ""),
         )
     splitter = KFold if dataset.task == "regression" else StratifiedKFold
     split = splitter(folds, shuffle=True, random_state=seed).split(dataset.y_train[:, None], dataset.y_train)

@@ -73,7 +73,7 @@ class Preprocessing:
                 "Images are arrays (m, h, w, c).",
                 "Write scaling = 'auto' or 'standardize'.",
             )
-        inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source)
+        inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source, dataset.examples_axis)
         zero, one = np.zeros((1, 1)), np.ones((1, 1))
         if scaling == "unit":
             return cls(scaling, inputs, zero, 255.0 * one)

@@ -83,7 +83,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
     """
     with reported_errors():
         from sweeps.configuration.config_file import check_variables, load_config
-        from sweeps.data import load_data, problem_of, unseen_in_test
+        from sweeps.data import load_data, notes_on_data, problem_of
         from sweeps.needs import check_needs
         from sweeps.results.summary import data_summary
         from sweeps.search.samplers import notes_on
@@ -98,7 +98,7 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
             "config": resolved.model_dump(mode="json", exclude_none=True),
             "data": data_summary(prepared),
         }
-        for note in (*unseen_in_test(prepared), *notes_on(resolved)):
+        for note in (*notes_on_data(prepared), *notes_on(resolved)):
             say(note)
         typer.echo(json.dumps(document) if as_json else _as_lines(document))
 

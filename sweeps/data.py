@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import TrainingData
 from engine.objectives import OBJECTIVES, Objective
+from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare
@@ -28,6 +29,7 @@ def load_data(config: Config) -> PreparedData:
         sample_weight=config.data.sample_weight,
         seed=config.sweep.seed,
         directory=config.directory,
+        options=config.data.read_options,
     )
     return prepare(
         dataset,
@@ -54,10 +56,11 @@ def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> T
     return data.weighted(prepared.weights).in_units(units)
 
 
-def unseen_in_test(prepared: PreparedData) -> list[str]:
-    """What a person should know of the test examples' categories, a sentence a column; see `TableInputs.unseen`."""
+def notes_on_data(prepared: PreparedData) -> list[str]:
+    """What a person should know of the data, in sentences: how they were read, and what in them looks wrong."""
     dataset = prepared.dataset
-    return prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+    unseen = prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
+    return [*dataset.notes, *suspicions(dataset), *unseen]
 
 
 def problem_of(config: Config, prepared: PreparedData) -> Problem:

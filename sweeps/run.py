@@ -23,7 +23,7 @@ from experiments.preparation import PreparedData
 from experiments.promotion.words import Promotion
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import check_variables, scheduler_of
-from sweeps.data import load_data, problem_of, training_data, unseen_in_test
+from sweeps.data import load_data, notes_on_data, problem_of, training_data
 from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.promotion.gate import Gate, with_outcome
@@ -157,7 +157,7 @@ def _begun(
         open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
-        for note in (*unseen_in_test(prepared), *notes_on(config), *notes_on_memory):
+        for note in (*notes_on_data(prepared), *notes_on(config), *notes_on_memory):
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say) as record:

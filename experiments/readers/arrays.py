@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
+from experiments.readers.axes import ArrayForm, as_bytes, channels_last, examples_first, oriented
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import label_array
+from experiments.readers.options import ExamplesAxis
+from experiments.readers.stored_array import StoredArray, lowest_integer
 
 T = TypeVar("T")
-Read: TypeAlias = Callable[[str], NDArray[Any]]
+Read: TypeAlias = Callable[[str], StoredArray]
 Take: TypeAlias = Callable[[Sequence[str], Read, str], T]
 
 
@@ -37,23 +40,27 @@ LAYOUTS = (
 )
 
 
-def read_contents(keys: Sequence[str], read: Read, place: str) -> Contents:
+def read_contents(
+    keys: Sequence[str], read: Read, place: str, said: ExamplesAxis | None = None, train: Examples | None = None
+) -> Contents:
     """Read the training and test examples that a file of named arrays holds.
 
     Args:
         keys: The names in the file.
         read: Reads one array by its name.
         place: How messages name the file.
+        said: Which axis counts the examples, if the user says so; see `examples_first`.
+        train: The training examples, if they are in another file.
 
     Raises:
         InputError: No known layout, different numbers of labels and examples, or unsound values.
     """
     for layout in LAYOUTS:
         if layout.X in keys or layout.X_test in keys:
-            classes = _class_names(read(layout.classes)) if layout.classes in keys else None
-            pairs = ((layout.X, layout.y), (layout.X_test, layout.y_test))
-            train, test = (_read_pair(pair, keys, read, place, classes) for pair in pairs)
-            return Contents(train, test)
+            classes = _class_names(read(layout.classes).values) if layout.classes in keys else None
+            own = _read_pair((layout.X, layout.y), keys, read, place, classes, said, train)
+            test = _read_pair((layout.X_test, layout.y_test), keys, read, place, classes, said, train or own)
+            return Contents(own, test)
     raise InputError(
         f"{place}: no examples found; its arrays are {listed(keys, 12) or 'none'}.",
         "The known names are train_set_x with train_set_y (and test_set_x, test_set_y, list_classes), "
@@ -62,13 +69,17 @@ def read_contents(keys: Sequence[str], read: Read, place: str) -> Contents:
     )
 
 
-def read_unlabelled(keys: Sequence[str], read: Read, place: str) -> NDArray[Any]:
+def read_unlabelled(
+    keys: Sequence[str], read: Read, place: str, shape: tuple[int, ...] = (), trained: ExamplesAxis = "rows"
+) -> NDArray[Any]:
     """Read the examples of a file of named arrays and ignore its labels.
 
     Args:
         keys: As in `read_contents`.
         read: As in `read_contents`.
         place: As in `read_contents`.
+        shape: Of one training example, see `oriented`.
+        trained: Which axis of the training array counted the examples.
 
     Returns:
         As `feature_array`.
@@ -86,7 +97,7 @@ def read_unlabelled(keys: Sequence[str], read: Read, place: str) -> NDArray[Any]
             f"Exactly one array of examples is needed, named {', '.join(known)}.",
             "Export those to be predicted as X into a file of their own.",
         )
-    return feature_array(read(found[0]), f"{place}: '{found[0]}'")
+    return feature_array(oriented(read(found[0]).values, shape, trained), f"{place}: '{found[0]}'")
 
 
 def _read_pair(
@@ -95,6 +106,8 @@ def _read_pair(
     read: Read,
     place: str,
     classes: tuple[str, ...] | None,
+    said: ExamplesAxis | None,
+    train: Examples | None,
 ) -> Examples | None:
     X_key, y_key = pair
     if X_key not in keys and y_key not in keys:
@@ -107,8 +120,17 @@ def _read_pair(
                 f"Export the file again with '{key}'.",
             )
     X_place, y_place = f"{place}: '{X_key}'", f"{place}: '{y_key}'"
-    X = feature_array(read(X_key), X_place)
-    y = label_array(read(y_key), y_place)
+    stored, labels = read(X_key), read(y_key)
+    form = ArrayForm(
+        X_place, labels.values.shape, stored.is_matlab, said, None if train is None else train.examples_axis
+    )
+    array, notes = examples_first(stored.values, form)
+    examples: ExamplesAxis = "columns" if notes else "rows"
+    X, more = channels_last(feature_array(array, X_place), X_place)
+    X, notes = as_bytes(X), notes + more
+    y = label_array(labels.values, y_place, is_text=train is not None and train.y.dtype.kind == "U")
+    if labels.levels and classes is None:  # R's factors keep levels that no example has
+        classes = tuple(level for level in labels.levels if level in set(y.tolist()))
     is_image = X.ndim == 4
     if len(y) != len(X):
         raise InputError(
@@ -117,7 +139,16 @@ def _read_pair(
             "Export the file again.",
         )
     image_shape = (X.shape[1], X.shape[2], X.shape[3]) if is_image else None
-    return Examples(X_place, X, y, y_place, listed_classes=classes, image_shape=image_shape)
+    return Examples(
+        X_place,
+        X,
+        y,
+        y_place,
+        listed_classes=classes,
+        image_shape=image_shape,
+        examples_axis=examples,
+        notes=tuple(notes),
+    )
 
 
 def feature_array(X: NDArray[Any], place: str) -> NDArray[Any]:
@@ -154,8 +185,21 @@ def feature_array(X: NDArray[Any], place: str) -> NDArray[Any]:
     if X.ndim == 3:
         X = X[..., np.newaxis]
     X = X.astype(np.float64 if X.dtype.kind == "b" else X.dtype.newbyteorder("="), copy=False)
+    _refuse_lowest_integer(X, place)
     _refuse_not_finite(X, place)
     return X
+
+
+def _refuse_lowest_integer(X: NDArray[Any], place: str) -> None:
+    mark = lowest_integer(X.dtype)
+    if mark is None or X.min() > mark:
+        return
+    raise InputError(
+        f"{place} has {np.count_nonzero(mark == X)} values that are {mark}, which is how R writes a missing "
+        "integer, and what NumPy makes of NaN.",
+        "No value may be missing in an array.",
+        "Remove or fill them; train on a CSV or Parquet table if values are missing.",
+    )
 
 
 def _refuse_not_finite(X: NDArray[Any], place: str) -> None:
@@ -174,8 +218,10 @@ def _refuse_not_finite(X: NDArray[Any], place: str) -> None:
 
 
 def _class_names(names: NDArray[Any]) -> tuple[str, ...]:
+    if names.dtype.kind == "f" and np.array_equal(names, np.trunc(names)):
+        names = names.astype(np.int64)  # 1.0 is the label 1
     values = names.reshape(-1).tolist()
-    return tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
+    return tuple((v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)).strip() for v in values)
 
 
 def _described(dtype: np.dtype[Any]) -> str:

@@ -7,7 +7,8 @@ text: the training examples decide a column's kind, never the rows that happen t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
@@ -21,16 +22,35 @@ Kind = Literal["number", "text"]
 MISSING_NUMBERS = frozenset(
     {"", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "nan", "-nan", "null", "none"}
     | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+    | {"?", "-", "--", "*", "\\n", "missing", "unknown"}  # UCI's, people's, MySQL's
+    | {".", *(f".{letter}" for letter in ascii_lowercase)}  # SAS's and Stata's
+    | {"#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"}  # of spreadsheets
 )
 MAX_NUMERALS = 10  # distinct values of a text column that may be numbers where others are not
 _NUMBER_FOR_PEOPLE = r"\s*[$€£¥]?\s*[+-]?\d+(?:[.,' \u00a0\u202f]\d{3})*(?:[.,]\d+)?\s*[%$€£¥]?\s*"
+_DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2}))(?:[T ]\d{1,2}:\d{2}.*)?\s*"
+DATES_ARE_NO_FEATURES = "Columns are numbers, text, categories or truth values."
+DATE_CURE = (
+    "Write numbers in its place, such as the days since a fixed date, the month and the day of the week; or leave the "
+    "column out ([data] ignore)."
+)
 _TRUTH_VALUES = {"true": "True", "false": "False"}
 
 
 def kind_of(series: pd.Series) -> Kind:
-    """Numbers are numbers; text, categories and truth values are text."""
-    is_number = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
-    return "number" if is_number else "text"
+    """Numbers are numbers, also those written as text and decimal ones; text, categories and truth values are text."""
+    if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(series.dtype):
+        return "text"
+    if pd.api.types.is_numeric_dtype(series.dtype) or _is_decimal(series):
+        return "number"
+    if pd.api.types.infer_dtype(series, skipna=True) in ("string", "empty"):
+        return written_kind(series.astype("str"))
+    return "text"
+
+
+def _is_decimal(series: pd.Series) -> bool:
+    """Whether these are the decimal numbers of a database, which pandas keeps as Python's."""
+    return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "decimal"
 
 
 def written_kind(texts: pd.Series) -> Kind:
@@ -54,6 +74,19 @@ def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     is_other = numbers.isna() & texts.notna()
     is_other[is_other] = ~texts[is_other].str.strip().str.lower().isin(MISSING_NUMBERS)
     return numbers, is_other
+
+
+def refuse_dates(distinct: pd.Series, place: str) -> None:
+    """Refuse a column of text that holds dates, of which every day would become a category.
+
+    Args:
+        distinct: The column's distinct values, (n,) of dtype str.
+        place: How messages name the column.
+    Raises:
+        InputError: All of them are dates.
+    """
+    if len(distinct) and distinct.str.fullmatch(_DATE).all():
+        raise InputError(f"{place} holds dates, such as '{distinct.iloc[0]}'.", DATES_ARE_NO_FEATURES, DATE_CURE)
 
 
 def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, remedy: str) -> None:
@@ -91,9 +124,14 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
     return _as_numbers(series, where) if kind == "number" else _as_text(series, where)
 
 
-def kinds_of(frame: pd.DataFrame, kind: Callable[[pd.Series], Kind] = kind_of) -> dict[str, Kind]:
+def kinds_as_read(frame: pd.DataFrame) -> dict[str, Kind]:
+    """The kind of each column of a table that `conformed` returned, in order."""
+    return {str(name): "number" if frame[name].dtype.kind == "f" else "text" for name in frame.columns}
+
+
+def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column, in order."""
-    return {str(name): kind(frame[name]) for name in frame.columns}
+    return {str(name): kind_of(frame[name]) for name in frame.columns}
 
 
 def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
@@ -142,7 +180,9 @@ def numbers_of(series: pd.Series, where: str) -> pd.Series:
     Raises:
         InputError: Some are not numbers.
     """
-    if kind_of(series) == "number":
+    if _is_decimal(series):
+        return series.astype("float64")
+    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return series
     texts = series if isinstance(series.dtype, pd.StringDtype) else _as_text(series, where)
     numbers, is_other = parsed(texts)
@@ -182,6 +222,7 @@ def _as_text(series: pd.Series, where: str) -> pd.Series:
 
 def _text_of(value: object, where: str) -> str:
     if isinstance(value, str):
+        value = value.strip()
         return _TRUTH_VALUES.get(value.lower(), value)  # TRUE in a CSV is True in a Parquet file
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
@@ -195,6 +236,8 @@ def _text_of(value: object, where: str) -> str:
 def _not_a_feature(where: str, held: str) -> InputError:
     return InputError(
         f"{where} holds values of type {held}.",
-        "Columns are numbers, text, categories or truth values.",
-        "Convert the column to numbers or text, or remove it.",
+        DATES_ARE_NO_FEATURES,
+        DATE_CURE
+        if held in ("Timestamp", "date", "datetime")
+        else "Convert it to numbers or text, or leave the column out ([data] ignore).",
     )

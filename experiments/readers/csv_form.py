@@ -7,28 +7,49 @@ repeated headers; each of these would train on something the user did not write.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from experiments.errors import InputError
+import pandas as pd
+
+from experiments.errors import InputError, listed
+
+_ALLOWED = "A CSV is UTF-8 text: one header line, then rows of equal length."
+_DECIMAL_COMMA = r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*"
 
 
-def separator_of(path: Path) -> str:
-    """Tab for .tsv, comma otherwise."""
-    return "\t" if path.suffix.lower() == ".tsv" else ","
+class CsvForm(NamedTuple):
+    """How a CSV is to be read.
+
+    Attributes:
+        separator: Comma, tab or semicolon.
+        names: One for each column.
+    """
+
+    separator: str
+    names: tuple[str, ...]
 
 
-def check_csv_form(path: Path, place: str) -> None:
+def check_csv_form(path: Path, place: str, has_header: bool | None = None, names: Sequence[str] = ()) -> CsvForm:
     """Check encoding, quoting and that every row is as long as the header.
 
+    Args:
+        path: The file.
+        place: How messages name it.
+        has_header: Whether its first line holds names; None is yes, unless it looks like data.
+        names: The columns' names where the first line does not hold them; without any they are column1, column2, …
+
     Raises:
-        InputError: Not UTF-8, a quote left open, a ragged row, no header, no rows, or not separated by commas.
+        InputError: Not UTF-8, a quote left open, a ragged row, no header, no rows, or not separated by commas, tabs or
+            semicolons.
     """
-    allowed = "A CSV is UTF-8 text: one header line, then rows of equal length."
     try:
+        separator = _separator_of(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter=separator_of(path), strict=True)
+            rows = csv.reader(file, delimiter=separator, strict=True)
             header: list[str] = next((row for row in rows if row), [])
-            n_rows = 0
+            n_rows = int(has_header is False)
             for row in rows:
                 if not row or (len(row) == 1 and not row[0].strip()):
                     continue  # a blank line, which pandas skips too
@@ -36,28 +57,84 @@ def check_csv_form(path: Path, place: str) -> None:
                 if len(row) != len(header):
                     raise InputError(
                         f"{place}: line {rows.line_num} has {len(row)} values under {len(header)} headers.",
-                        allowed,
+                        _ALLOWED,
                         "Correct this line; put values that contain a comma in quotes.",
                     )
     except UnicodeDecodeError as error:
         raise InputError(
             f"{place}: not UTF-8 text ({error.reason} at byte {error.start}).",
-            allowed,
+            _ALLOWED,
             "Save it as UTF-8; in a spreadsheet: Save as, CSV UTF-8.",
         ) from error
     except csv.Error as error:
         raise InputError(
-            f"{place}: cannot be read as CSV ({error}).", allowed, "Look for a quote that is not closed."
+            f"{place}: cannot be read as CSV ({error}).", _ALLOWED, "Look for a quote that is not closed."
         ) from error
-    if len(header) == 1 and ";" in header[0]:
+    if has_header is False:
+        return CsvForm(separator, _given_names(names, header, place))
+    if names:
         raise InputError(
-            f"{place}: one column only, '{header[0][:60]}'; it seems to be separated by semicolons.",
-            "Values are separated by commas, or by tabs in a .tsv file.",
-            "Save it with commas.",
+            f"{place}: names are given, and the first line holds names.",
+            "names is for a CSV without a header.",
+            "Write header = false beside them, or remove names.",
         )
     if n_rows == 0:
-        raise InputError(f"{place}: the table has no rows.", allowed, "Export it again with its rows.")
+        raise InputError(f"{place}: the table has no rows.", _ALLOWED, "Export it again with its rows.")
+    if has_header is None:
+        _refuse_data_as_header(header, place)
     check_column_names(header, place)
+    return CsvForm(separator, tuple(header))
+
+
+def with_decimal_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of text separated by semicolons, in which 12,5 is the number 12.5 if no number of its column has a point.
+
+    Semicolons are there because the comma is taken: it stands before the decimals.
+    """
+    return frame.apply(_with_decimal_points)
+
+
+def _with_decimal_points(column: pd.Series) -> pd.Series:
+    has_comma = column.str.fullmatch(_DECIMAL_COMMA).fillna(False).astype(bool)
+    has_point = column.str.fullmatch(_DECIMAL_COMMA.replace(",", r"\.")).fillna(False).astype(bool)
+    if not has_comma.any() or has_point.any():
+        return column
+    return column.where(~has_comma, column.str.replace(",", "."))
+
+
+def _separator_of(path: Path) -> str:
+    """Tab for .tsv; else a semicolon if the first line has more of them than commas; else a comma."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = next((line for line in file if line.strip()), "")
+    unquoted = "".join(first.split('"')[::2])
+    return ";" if unquoted.count(";") > unquoted.count(",") else ","
+
+
+def _given_names(names: Sequence[str], first: list[str], place: str) -> tuple[str, ...]:
+    if not names:
+        return tuple(f"column{position}" for position in range(1, len(first) + 1))
+    if len(names) != len(first):
+        raise InputError(
+            f"{place}: {len(names)} names for {len(first)} columns.",
+            "Every column needs a name.",
+            f"Write {len(first)} names, in the order of the columns.",
+        )
+    check_column_names(list(names), place)
+    return tuple(names)
+
+
+def _refuse_data_as_header(header: list[str], place: str) -> None:
+    """Refuse a first line of numbers, unless they rise as those of pixels, years and wavelengths do."""
+    numbers = pd.to_numeric(pd.Series(header, dtype=str), errors="coerce").dropna()
+    if len(numbers) < 2 or 2 * len(numbers) < len(header) or (numbers.is_monotonic_increasing and numbers.is_unique):
+        return
+    raise InputError(
+        f"{place}: the first line looks like data, not like the names of columns: {listed(header)}.",
+        "The first line of a CSV holds the names, unless [data] header = false.",
+        "Write header = false (and names = [...] for the columns), or header = true if these are names.",
+    )
 
 
 def check_column_names(names: list[str], place: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.readers.options import ExamplesAxis
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,6 +29,9 @@ class Examples:
         feature_names: Empty where the file has none.
         image_shape: (h, w, c) if an example is an image.
         weights: How much each example counts, (m,), 0 or more; None is 1.
+        ignored: Columns of a table that are no features, beside target and weights.
+        examples_axis: Which axis of a stored array counted the examples.
+        notes: What a person should know of how the file was read, sentences.
     """
 
     place: str
@@ -37,6 +42,9 @@ class Examples:
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     weights: NDArray[np.float64] | None = None
+    ignored: tuple[str, ...] = ()
+    examples_axis: ExamplesAxis = "rows"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_contents
-from experiments.readers.examples import Contents
+from experiments.readers.examples import Contents, Examples
+from experiments.readers.hdf5_values import check_link, check_storage, stored_array
+from experiments.readers.options import ReadOptions
+from experiments.readers.stored_array import StoredArray
 
 T = TypeVar("T")
 
 
-def read_hdf5(path: Path, place: str) -> Contents:
+def read_hdf5(path: Path, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """Read an HDF5 file in one of the layouts of `arrays.LAYOUTS`.
 
     Raises:
         InputError: Truncated or damaged, of no known layout, or with unsound arrays.
     """
-    return take_from_hdf5(path, place, read_contents)
+    take: Take[Contents] = partial(read_contents, said=options.examples, train=train)
+    return take_from_hdf5(path, place, take, follow_links=options.follow_links)
 
 
-def take_from_hdf5(path: Path, place: str, take: Take[T]) -> T:
+def take_from_hdf5(path: Path, place: str, take: Take[T], *, follow_links: bool = False) -> T:
     """What `take` returns for an HDF5 file, given the names of its arrays, a function that reads one, and `place`.
 
     Raises:
-        InputError: Truncated or damaged, of no known layout, or with unsound arrays.
+        InputError: Truncated or damaged, of no known layout, or with unsound arrays; or its values are in other files
+            and `follow_links` is not set.
     """
     try:
         with h5py.File(path, "r") as file:
 
-            def read(key: str) -> NDArray[Any]:
+            def read(key: str) -> StoredArray:
+                check_link(file, key, f"{place}: '{key}'", follow_links=follow_links)
                 if file.get(key) is None and not isinstance(file.get(key, getlink=True), h5py.HardLink):
                     raise InputError(
                         f"{place}: '{key}' is a link to an array that is not there.",
@@ -48,10 +53,14 @@ def take_from_hdf5(path: Path, place: str, take: Take[T]) -> T:
                         "Examples and labels are arrays at the top of the file.",
                         "Export the file again with the array itself under this name.",
                     )
-                return np.asarray(item[()])
+                check_storage(item, file, f"{place}: '{key}'", follow_links=follow_links)
+                return stored_array(item, f"{place}: '{key}'")
 
             return take(list(file), read, place)
-    except (OSError, RuntimeError, KeyError) as error:  # how h5py reports truncation and damage
+    except InputError:
+        raise
+    # How h5py reports truncation and damage; TypeError: a type that NumPy has not, such as H5T_TIME.
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{place}: the HDF5 file is truncated or damaged ({error}).",
             "All of it must be readable.",

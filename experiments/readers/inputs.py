@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
 from experiments.readers.arrays import feature_array
+from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
+from experiments.readers.options import ExamplesAxis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +30,14 @@ class ArrayInputs:
         shape: (n,) or (h, w, c), the shape of one example.
         is_bytes: Whether the training examples were uint8, so that inputs must be whole numbers 0..255.
         feature_names: Column names by which a table is accepted too; if empty, its columns count in their order.
+        examples: Which axis of the training file's array counted the examples; decides how a file is read whose shape
+            fits both ways.
     """
 
     shape: tuple[int, ...]
     is_bytes: bool
     feature_names: tuple[str, ...] = ()
+    examples: ExamplesAxis = "rows"
 
     @property
     def feature_names_out(self) -> tuple[str, ...]:
@@ -46,12 +51,13 @@ class ArrayInputs:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
-        return {
+        saved: dict[str, Any] = {
             "kind": "array",
             "shape": list(self.shape),
             "is_bytes": self.is_bytes,
             "feature_names": list(self.feature_names),
         }
+        return saved if self.examples == "rows" else saved | {"examples": self.examples}
 
     def unseen(self, X: Features, place: str) -> list[str]:
         """As `TableInputs.unseen`; always empty, because arrays have no categories."""
@@ -74,6 +80,8 @@ class ArrayInputs:
         if not isinstance(X, np.ndarray):
             X = self._from_table(X, place)
         X = feature_array(X, place)
+        if X.shape[1:] != self.shape and is_channels_first(X.shape[1:]):
+            X = np.moveaxis(X, 1, -1)
         if X.shape[1:] != self.shape:
             raise InputError(
                 f"{place}: examples have shape {X.shape[1:]}.",
@@ -121,6 +129,11 @@ class TextColumn:
     name: str
     categories: tuple[str | None, ...]
 
+    @property
+    def words(self) -> list[str | None]:
+        """The categories as they are read now: models of before 2026-11-28 may hold blanks around them."""
+        return [None if category is None else category.strip() for category in self.categories]
+
 
 @dataclass(frozen=True, slots=True)
 class TableInputs:
@@ -157,7 +170,7 @@ class TableInputs:
             if isinstance(column, NumberColumn):
                 continue
             words = frame[column.name].fillna(MISSING)
-            unknown = words[~words.isin(column.categories)]
+            unknown = words[~words.isin(column.words)]
             if len(unknown):
                 notes.append(
                     f"{place}: column '{column.name}' has categories that no training example has, in "
@@ -218,7 +231,7 @@ class TableInputs:
                 blocks.append(values[:, np.newaxis])
             else:
                 words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
-                known = np.array(column.categories, dtype=object)
+                known: NDArray[Any] = np.array(column.words, dtype=object)
                 blocks.append((words[:, np.newaxis] == known[np.newaxis, :]).astype(np.float64))
         return np.hstack(blocks)
 
@@ -238,7 +251,7 @@ class TableInputs:
 Inputs: TypeAlias = ArrayInputs | TableInputs
 
 
-def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inputs:
+def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str, examples: ExamplesAxis = "rows") -> Inputs:
     """Learn from the training examples what raw inputs look like, including medians and categories.
 
     Raises:
@@ -246,15 +259,13 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inpu
             them.
     """
     if isinstance(X, np.ndarray):
-        return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names)
-    from experiments.readers.columns import kind_of
+        return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names, examples)
+    from experiments.readers.columns import kinds_as_read
 
     return TableInputs(
         tuple(
-            _fit_number_column(X[[name]], source)
-            if kind_of(X[name]) == "number"
-            else _fit_text_column(X[[name]], source)
-            for name in X.columns
+            _fit_number_column(X[[name]], source) if kind == "number" else _fit_text_column(X[[name]], source)
+            for name, kind in kinds_as_read(X).items()
         )
     )
 
@@ -262,7 +273,8 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str) -> Inpu
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
     """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if `saved` is damaged."""
     if saved["kind"] == "array":
-        return ArrayInputs(tuple(saved["shape"]), bool(saved["is_bytes"]), tuple(saved["feature_names"]))
+        shape, names = tuple(saved["shape"]), tuple(saved["feature_names"])
+        return ArrayInputs(shape, bool(saved["is_bytes"]), names, saved.get("examples", "rows"))
     return TableInputs(
         tuple(
             NumberColumn(column["name"], float(column["median"]))
@@ -298,11 +310,12 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
     from sklearn.preprocessing import OneHotEncoder
 
-    from experiments.readers.columns import refuse_numbers_as_text
+    from experiments.readers.columns import refuse_dates, refuse_numbers_as_text
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()
     distinct = texts.drop_duplicates()
+    refuse_dates(distinct, f"{source}: column '{name}'")
     refuse_numbers_as_text(
         distinct,
         f"{source}: column '{name}'",

@@ -1,8 +1,7 @@
-"""From labels as read to class codes 0..C-1 or to numbers: which task it is, and which classes there are."""
+"""Labels as read, brought into one form; and the task that they pose. `classes.py` codes those that are classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,21 +9,29 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
 from experiments.readers.examples import Examples
+from experiments.readers.stored_array import lowest_integer
 
 Task = Literal["binary", "multiclass", "regression"]
 MAX_INTEGER_CLASSES = 20
-MAX_INTEGER_LABEL = 2**53  # beyond it float64 skips integers
+
+# Ways to write that there is no label, in lower case. "none" and "-" are not among them: they name classes, too.
+MISSING_LABELS = frozenset(
+    {"", "na", "n/a", "<na>", "#na", "#n/a", "nan", "-nan", "null", "?", ".", "\\n"}
+    | {"#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"}
+)
 
 
-def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
+def label_array(values: NDArray[Any], place: str, *, is_text: bool = False) -> NDArray[Any]:
     """Bring labels into one of four dtypes.
 
     Args:
         values: (m,), (1, m) or (m, 1), of any dtype a file may hold; objects are text or bytes.
         place: How messages name them.
+        is_text: Whether text stays text although all of it is numbers, as the training examples' labels are.
 
     Returns:
-        (m,) of int64, float64 (also integers beyond int64), bool or text (dtype U).
+        (m,) of int64, float64 (also integers beyond int64), bool or text (dtype U) without blanks around it; text that
+        is numbers throughout is numbers, as in a CSV.
 
     Raises:
         InputError: Another shape (such as one-hot), not labels at all, or some are missing or infinite.
@@ -41,24 +48,49 @@ def label_array(values: NDArray[Any], place: str) -> NDArray[Any]:
     if kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
         return values.astype(np.float64)
     if kind in "iu":
+        mark = lowest_integer(values.dtype)
+        if mark is not None:
+            _refuse_missing(values == mark, place, f"{mark}, which is how R writes a missing one")
         return values.astype(np.int64)
     if kind == "f":
         numbers = values.astype(np.float64)
         _refuse_missing(~np.isfinite(numbers), place, "missing or infinite")
         return numbers
-    if kind in "bU":
+    if kind == "b":
         return values
-    if kind in "SO":
+    if kind in "SUO":
         texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()]
-        missing = np.array([text is None or text != text for text in texts], dtype=bool)
-        _refuse_missing(missing, place, "missing")
-        if all(isinstance(text, str) for text in texts):
-            return np.array(texts, dtype=np.str_)
+        if all(text is None or text != text or isinstance(text, str) for text in texts):
+            return _text_labels(texts, place, is_text=is_text)
     raise InputError(
         f"{place} holds values of dtype {values.dtype}.",
         "Labels are integers, floats, truth values or text.",
         "Convert them before saving.",
     )
+
+
+def _text_labels(texts: list[Any], place: str, *, is_text: bool) -> NDArray[Any]:
+    import pandas as pd
+
+    from experiments.readers.columns import parsed
+
+    stripped = [text.strip() if isinstance(text, str) else "" for text in texts]
+    distinct, inverse = np.unique(stripped, return_inverse=True)
+    is_mark = np.array([is_missing_label(label) for label in distinct.tolist()], dtype=bool)
+    missing = is_mark[inverse]
+    marks = ", ".join(repr(mark) for mark in distinct[is_mark & (distinct != "")].tolist())
+    _refuse_missing(missing, place, f"missing, written {marks}" if marks else "missing")
+    if is_text:
+        return distinct[inverse]
+    numbers, is_other = parsed(pd.Series(distinct, dtype=str))
+    if not is_other.any() and len(distinct):
+        return label_array(numbers.to_numpy()[inverse], place)
+    return distinct[inverse]
+
+
+def is_missing_label(label: str) -> bool:
+    """Whether this is a way to write that there is no label."""
+    return label.strip().lower() in MISSING_LABELS
 
 
 def _refuse_missing(missing: NDArray[np.bool_], place: str, how: str) -> None:
@@ -67,30 +99,43 @@ def _refuse_missing(missing: NDArray[np.bool_], place: str, how: str) -> None:
         raise InputError(
             f"{place} has {len(rows)} labels that are {how}: rows {listed(rows)} (counted from 0).",
             "Every example needs a label.",
-            "Fill them in, or remove these rows.",
+            'Fill them in, or remove these rows (of a table: missing_target = "drop"); a class needs another name.',
         )
 
 
-def infer_task(examples: Examples) -> Task:
+def infer_task(examples: Examples) -> tuple[Task, str]:
     """Decide the task from the labels when the user does not name it.
 
     Text, truth values and labels whose classes the file lists are classes. Numbers are classes if all are
     integers (1.0 counts) and there are two different ones, or at most 20 with two examples each on average.
     Everything else is regression. Two classes are binary.
 
+    Returns:
+        The task, and a sentence that says why.
+
     Raises:
         InputError: Numbers with text among them, or as a spreadsheet shows them ($106,190).
     """
-    y = examples.y
+    y, listed_classes = examples.y, examples.listed_classes
     n_distinct = len(np.unique(y))
-    if y.dtype.kind == "U" and examples.listed_classes is None:
+    if y.dtype.kind == "U" and listed_classes is None:
         _refuse_numbers_as_text(y, examples.y_place)
-    if y.dtype.kind in "if" and examples.listed_classes is None:
+    n_classes = n_distinct if listed_classes is None else len(listed_classes)
+    task: Task = "binary" if n_classes <= 2 else "multiclass"
+    what, otherwise = f"{n_classes} different {'truth values' if y.dtype.kind == 'b' else 'words'}", ""
+    if listed_classes is not None:
+        what = f"labels of {n_classes} classes that the file lists"
+    elif y.dtype.kind in "if":
+        otherwise = 'task = "regression" if they are quantities' if n_distinct > 2 else ""
+        what = f"{n_distinct} different whole numbers, few enough for classes"
         is_few = n_distinct <= 2 or (n_distinct <= MAX_INTEGER_CLASSES and 2 * n_distinct <= len(y))
-        if not (is_few and _is_whole(y)):
-            return "regression"
-    n_classes = n_distinct if examples.listed_classes is None else len(examples.listed_classes)
-    return "binary" if n_classes <= 2 else "multiclass"
+        if not is_whole(y):
+            task, what, otherwise = "regression", "numbers that are not whole", ""
+        elif not is_few:
+            task, what = "regression", f"{n_distinct} different whole numbers, too many for classes"
+            otherwise = 'task = "multiclass" if they are classes'
+    said = f" Otherwise write {otherwise}." if otherwise else ""
+    return task, f'task = "{task}", because {examples.y_place} holds {what}.{said}'
 
 
 def _refuse_numbers_as_text(y: NDArray[Any], place: str) -> None:
@@ -122,83 +167,6 @@ def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:
     return y.astype(np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """The classes of the training examples: how the file writes each, and what we call it.
-
-    Attributes:
-        written: Each label as text, in the order of the codes 0..C-1: ("0", "1").
-        names: What the class is called: ("non-cat", "cat"); the same as `written` unless the file lists names.
-    """
-
-    written: tuple[str, ...]
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, train: Examples) -> Classes:
-        """Take the classes from the training examples.
-
-        Raises:
-            InputError: Labels are not whole numbers, or a listed name occurs twice.
-        """
-        names = train.listed_classes
-        if names is None:
-            # np.unique sorts numbers by value (2 before 10) and text alphabetically.
-            written = tuple(_as_text(np.unique(train.y), train.y_place).tolist())
-            return cls(written, written)
-        if len(set(names)) < len(names):
-            raise InputError(
-                f"{train.y_place}: the file's list of classes repeats a name: {listed(names)}.",
-                "Every class has its own name.",
-                "Export the file again.",
-            )
-        codes = tuple(str(k) for k in range(len(names)))
-        if train.y.dtype.kind == "U":
-            return cls(names, names)
-        labels = set(_as_text(np.unique(train.y), train.y_place).tolist())
-        is_list_of_labels = labels <= set(names) and not labels <= set(codes)  # a list "3", "5" for labels 3 and 5
-        return cls(names if is_list_of_labels else codes, names)
-
-    def codes(self, y: NDArray[Any], place: str) -> NDArray[np.int64]:
-        """The code of each label's class, (m,) int64.
-
-        Raises:
-            InputError: A label is in none of these classes, not a whole number, or a float beyond MAX_INTEGER_LABEL.
-        """
-        if y.dtype.kind == "b" and self.written == ("0", "1"):
-            y = y.astype(np.int64)
-        distinct, inverse = np.unique(_as_text(y, place), return_inverse=True)
-        code_of = {written: code for code, written in enumerate(self.written)}
-        unknown = [label for label in distinct.tolist() if label not in code_of]
-        if unknown:
-            raise InputError(
-                f"{place} has labels of unseen classes: {listed(repr(u) for u in unknown)}.",
-                f"The training examples' classes are {listed((repr(w) for w in self.written), 10)}.",
-                "Correct these labels, or remove their examples.",
-            )
-        codes = np.array([code_of[label] for label in distinct.tolist()], dtype=np.int64)
-        return codes[inverse]
-
-
-def _as_text(y: NDArray[Any], place: str) -> NDArray[np.str_]:
-    """Write labels the way they compare between files: 1, 1.0 and "1" are the same label."""
-    if y.dtype.kind == "f":
-        if not _is_whole(y):
-            first = y[np.flatnonzero(y != np.trunc(y))[0]]
-            raise InputError(
-                f"{place} has labels that are not integers, such as {first}.",
-                "Class labels are integers, truth values or text.",
-                "Write whole labels, or set task = 'regression'.",
-            )
-        if np.abs(y).max() > MAX_INTEGER_LABEL:
-            raise InputError(
-                f"{place} has labels up to {np.abs(y).max():.17g}, which floats do not tell apart.",
-                f"Class labels that are floats must not exceed 2**53 = {MAX_INTEGER_LABEL}.",
-                "Write these labels as text, or set task = 'regression'.",
-            )
-        y = y.astype(np.int64)
-    return y.astype(np.str_)
-
-
-def _is_whole(y: NDArray[Any]) -> bool:
+def is_whole(y: NDArray[Any]) -> bool:
+    """Whether all numbers are whole."""
     return bool(np.all(y == np.trunc(y)))

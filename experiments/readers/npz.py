@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_contents
-from experiments.readers.examples import Contents
+from experiments.readers.examples import Contents, Examples
+from experiments.readers.options import ReadOptions
+from experiments.readers.stored_array import StoredArray
 
 T = TypeVar("T")
 
 
-def read_npz(path: Path, place: str) -> Contents:
+def read_npz(path: Path, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """Read an NPZ file in one of the layouts of `arrays.LAYOUTS`. Nothing is ever unpickled.
 
     Raises:
         InputError: Damaged, holding Python objects, of no known layout, or with unsound arrays.
     """
-    return take_from_npz(path, place, read_contents)
+    take: Take[Contents] = partial(read_contents, said=options.examples, train=train)
+    return take_from_npz(path, place, take)
 
 
 def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
@@ -36,9 +39,9 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
         # Opened here, because np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
 
-            def read(key: str) -> NDArray[Any]:
+            def read(key: str) -> StoredArray:
                 try:
-                    return np.asarray(archive[key])
+                    return StoredArray(np.asarray(archive[key]))
                 except ValueError as error:
                     if "allow_pickle" not in str(error):
                         raise
@@ -51,8 +54,8 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
             return take(list(archive.files), read, place)
     except InputError:
         raise
-    # MemoryError: a damaged header may promise any shape.
-    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    # MemoryError: a damaged header may promise any shape. RuntimeError: encrypted, or packed in an unknown way.
+    except (OSError, EOFError, ValueError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{place}: the NPZ file is truncated or damaged ({error}).",
             "All of it must be readable.",

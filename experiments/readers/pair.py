@@ -8,12 +8,11 @@ import numpy as np
 
 from experiments.errors import InputError, listed
 from experiments.readers.examples import Examples
+from experiments.readers.options import ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX, read_source, resolve
 
 
-def read_pair(
-    train: str, test: str | None, directory: Path, target: str | None, sample_weight: str | None = None
-) -> tuple[Examples, Examples | None]:
+def read_pair(train: str, test: str | None, directory: Path, options: ReadOptions) -> tuple[Examples, Examples | None]:
     """Read the training examples, and the test examples if the user or the training file has any.
 
     Args:
@@ -21,8 +20,7 @@ def read_pair(
         test: Likewise; its test set is used, or its only examples. It takes precedence over a test set in the
             training file.
         directory: Where relative paths start.
-        target: The column to predict; for tables only.
-        sample_weight: The column of weights; for tables only.
+        options: What the user says of both.
 
     Returns:
         Training and test examples; a test table has the training table's columns, in their order and kinds.
@@ -30,7 +28,7 @@ def read_pair(
     Raises:
         InputError: One of them cannot be read, or they do not have the same features and classes.
     """
-    contents = read_source(train, directory, target, sample_weight=sample_weight)
+    contents = read_source(train, directory, options)
     if contents.train is None:
         raise InputError(
             f"{train}: holds a test set only, no training examples.",
@@ -45,7 +43,7 @@ def read_pair(
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
-        tested = read_source(test, directory, target, contents.train, sample_weight)
+        tested = read_source(test, directory, options, contents.train)
         sealed = tested.test or tested.train
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 
@@ -84,4 +82,4 @@ def _alike(sealed: Examples, train: Examples) -> Examples:
             f"The training set's are {listed(train.listed_classes or ('none',))}; they must be the same.",
             "Export both with the same list of classes.",
         )
-    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place, weights=sealed.weights)
+    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place, weights=sealed.weights, notes=sealed.notes)

@@ -8,34 +8,35 @@ from pathlib import Path
 
 from experiments.errors import InputError
 from experiments.readers.examples import Contents, Examples
+from experiments.readers.options import ReadOptions
 
 SKLEARN_PREFIX = "sklearn:"
-_ALLOWED = "Examples come from HDF5 (.h5), NPZ (.npz), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+_ALLOWED = (
+    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+)
 _ZIP = b"PK\x03\x04"
 _EXTENSIONS = {
-    "HDF5": (".h5", ".hdf5", ".he5", ".hdf"),
+    "HDF5": (".h5", ".hdf5", ".he5", ".hdf", ".nc"),
     "NPZ": (".npz",),
     "Parquet": (".parquet", ".pq"),
     "CSV": (".csv", ".tsv"),
 }
-_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet"}
+_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet", b"MATLAB 5": "MATLAB"}
 
 
 def read_source(
     source: str,
     directory: Path,
-    target: str | None,
+    options: ReadOptions,
     train: Examples | None = None,
-    sample_weight: str | None = None,
 ) -> Contents:
     """Read the labelled examples of a file, or of a set inside scikit-learn.
 
     Args:
         source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
         directory: Where relative paths start.
-        target: The column of labels; needed for tables, refused for everything else.
+        options: What the user says of it; what is for tables is refused for everything else, and the other way round.
         train: The training examples, if the source holds test examples; see `read_table`.
-        sample_weight: The column of weights, likewise only of tables.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -43,7 +44,7 @@ def read_source(
     if source.startswith(SKLEARN_PREFIX):
         from experiments.readers.sklearn_sets import read_sklearn_set
 
-        _refuse_columns(source, target, sample_weight)
+        options.for_table(source).for_arrays(source)
         return read_sklearn_set(source.removeprefix(SKLEARN_PREFIX))
 
     path = resolve(source, directory)
@@ -51,16 +52,20 @@ def read_source(
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_table
 
-        return read_table(path, source, file_format, target, train, sample_weight)
+        return read_table(path, source, file_format, options.for_table(source), train)
 
-    _refuse_columns(source, target, sample_weight)
+    options.for_arrays(source)
     if file_format == "HDF5":
         from experiments.readers.hdf5 import read_hdf5
 
-        return read_hdf5(path, source)
+        return read_hdf5(path, source, options, train)
+    if file_format == "MATLAB":
+        from experiments.readers.mat5 import read_mat5
+
+        return read_mat5(path, source, options, train)
     from experiments.readers.npz import read_npz
 
-    return read_npz(path, source)
+    return read_npz(path, source, options, train)
 
 
 def resolve(source: str, directory: Path) -> Path:
@@ -72,7 +77,7 @@ def resolve(source: str, directory: Path) -> Path:
 
 
 def recognise(path: Path, source: str) -> str:
-    """Name the format of an existing, readable file: "HDF5", "NPZ", "Parquet" or "CSV".
+    """Name the format of an existing, readable file: "HDF5", "NPZ", "MATLAB", "Parquet" or "CSV".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
@@ -121,7 +126,7 @@ def format_of(path: Path, source: str, home: str) -> str | None:
     if found == "NPZ" and suffix != ".npz" and not _holds_arrays(path, source):
         found = None
     expected = next((name for name, suffixes in _EXTENSIONS.items() if suffix in suffixes), None)
-    if found is None and expected == "HDF5":
+    if found is None and (expected == "HDF5" or head.startswith(b"MATLAB 7")):
         found = _hdf5_behind_user_block(path)
     if found is None and expected == "CSV":
         found = "CSV"
@@ -156,13 +161,3 @@ def _hdf5_behind_user_block(path: Path) -> str | None:
     import h5py
 
     return "HDF5" if h5py.is_hdf5(path) else None
-
-
-def _refuse_columns(source: str, target: str | None, sample_weight: str | None) -> None:
-    for key, name, what in (("target", target, "a target column"), ("sample_weight", sample_weight, "such a column")):
-        if name is not None:
-            raise InputError(
-                f"{source}: {key} = '{name}' is given, but this is not a table.",
-                f"Only CSV and Parquet have {what}.",
-                f"Remove {key}.",
-            )

@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 
 from experiments.errors import InputError, listed, nearest
-from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_of, numbers_of, written_kind
-from experiments.readers.csv_form import check_column_names, check_csv_form, separator_of
+from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_as_read, kinds_of, numbers_of
+from experiments.readers.csv_form import check_column_names, check_csv_form, with_decimal_points
 from experiments.readers.examples import Contents, Examples
-from experiments.readers.labels import label_array
+from experiments.readers.labels import is_missing_label, label_array
+from experiments.readers.options import ReadOptions
+
+_INDEX_NAMES = frozenset({"Unnamed: 0", "__index_level_0__", "level_0"})
 
 
 def read_table(
     path: Path,
     place: str,
     file_format: str,
-    target: str | None,
+    options: ReadOptions,
     train: Examples | None = None,
-    sample_weight: str | None = None,
 ) -> Contents:
     """Read a table and separate its target column, and its column of weights if there is one.
 
@@ -28,9 +30,8 @@ def read_table(
         path: The file.
         place: How messages name it.
         file_format: "CSV" or "Parquet".
-        target: The column of labels.
+        options: What the user says of it; `target` must be given.
         train: The training examples, if this table holds test examples: it must have their columns and kinds.
-        sample_weight: The column that says how much each example counts; None where there is none.
 
     Returns:
         Examples whose X is a table in the form of `columns.py`; missing values stay missing.
@@ -39,7 +40,8 @@ def read_table(
         InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
             other than those of `train`.
     """
-    frame = read_frame(path, place, file_format)
+    frame = read_frame(path, place, file_format, options)
+    target, sample_weight = options.target, options.sample_weight
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -61,9 +63,11 @@ def read_table(
             "Correct one of them.",
         )
     y_place = f"{place}: column '{target}'"
-    kind = written_kind if file_format == "CSV" else kind_of
+    ignored = options.ignored(names, place, is_training=train is None)
     aside = [name for name in (target, sample_weight) if name is not None]
-    features = frame.drop(columns=aside)
+    _refuse_saved_index(frame, ignored, place)
+    frame, notes = _labelled(frame, target, options, y_place)
+    features = frame.drop(columns=[*aside, *ignored])
     if features.shape[1] == 0:
         raise InputError(
             f"{place}: the target '{target}' is the only column."
@@ -73,16 +77,20 @@ def read_table(
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
     if train is None or isinstance(train.X, np.ndarray):
-        kinds, label_kind = kinds_of(features, kind), kind(frame[target])
+        kinds, label_kind = kinds_of(features), kind_of(frame[target])
     else:
-        kinds, label_kind = kinds_of(train.X), "number" if train.y.dtype.kind in "if" else "text"
+        kinds, label_kind = kinds_as_read(train.X), "number" if train.y.dtype.kind in "if" else "text"
     X = conformed(features, kinds, place)
     y = _labels(frame[target], label_kind, place, y_place)
     weights = None if sample_weight is None else _weights(frame[sample_weight], f"{place}: column '{sample_weight}'")
-    return Contents(Examples(place, X, y, y_place, feature_names=tuple(X.columns), weights=weights))
+    return Contents(
+        Examples(
+            place, X, y, y_place, feature_names=tuple(X.columns), weights=weights, ignored=ignored, notes=tuple(notes)
+        )
+    )
 
 
-def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
+def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | None = None) -> pd.DataFrame:
     """Read a table as it is in the file; it has at least one row, and every column has its own name.
 
     All columns of a CSV are text: the training examples decide which of them are numbers.
@@ -90,7 +98,32 @@ def read_frame(path: Path, place: str, file_format: str) -> pd.DataFrame:
     Raises:
         InputError: Not a sound CSV or Parquet file.
     """
-    return _read_csv(path, place) if file_format == "CSV" else _read_parquet(path, place)
+    return _read_csv(path, place, options or ReadOptions()) if file_format == "CSV" else _read_parquet(path, place)
+
+
+def _refuse_saved_index(frame: pd.DataFrame, ignored: tuple[str, ...], place: str) -> None:
+    for name in _INDEX_NAMES.intersection(frame.columns).difference(ignored):
+        if frame[name].is_unique:
+            raise InputError(
+                f"{place}: column '{name}' is the row index that pandas saved along.",
+                "It numbers the rows, and where they are sorted it gives the answer away.",
+                f'Write ignore = ["{name}"] under [data]; in pandas: to_csv(path, index=False).',
+            )
+
+
+def _labelled(frame: pd.DataFrame, target: str, options: ReadOptions, place: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that have a label, where the others are to be dropped, and what to say of these."""
+    if options.missing_target == "refuse":
+        return frame, []
+    column = frame[target]
+    is_missing = column.isna() | column.map(lambda label: isinstance(label, str) and is_missing_label(label))
+    n_missing = int(is_missing.sum())
+    if n_missing == 0:
+        return frame, []
+    if n_missing == len(frame):
+        raise InputError(f"{place} has no label in any row.", "Examples need labels.", "Choose another target.")
+    note = f"{place}: {n_missing} of {len(frame)} rows have no label and are left out."
+    return frame[~is_missing].reset_index(drop=True), [note]
 
 
 def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.ndarray:
@@ -102,7 +135,9 @@ def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.nd
             "Every example needs a label.",
             "Fill them in, or remove these rows.",
         )
-    return label_array(labels.to_numpy() if kind == "number" else labels.to_numpy(dtype=object), place)
+    if kind == "number":
+        return label_array(labels.to_numpy(), place)
+    return label_array(labels.to_numpy(dtype=object), place, is_text=True)
 
 
 def _weights(column: pd.Series, place: str) -> np.ndarray:
@@ -121,12 +156,14 @@ def _weights(column: pd.Series, place: str) -> np.ndarray:
     return weights
 
 
-def _read_csv(path: Path, place: str) -> pd.DataFrame:
-    check_csv_form(path, place)
+def _read_csv(path: Path, place: str, options: ReadOptions) -> pd.DataFrame:
+    form = check_csv_form(path, place, options.header, options.names)
     try:
-        return pd.read_csv(
+        frame = pd.read_csv(
             path,
-            sep=separator_of(path),
+            sep=form.separator,
+            header=None if options.header is False else 0,
+            names=list(form.names),
             encoding="utf-8-sig",
             index_col=False,
             dtype=str,
@@ -139,6 +176,7 @@ def _read_csv(path: Path, place: str) -> pd.DataFrame:
             "A CSV is UTF-8 text: one header line, then rows of equal length.",
             "Export the file again.",
         ) from error
+    return with_decimal_points(frame) if form.separator == ";" else frame
 
 
 def _read_parquet(path: Path, place: str) -> pd.DataFrame:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from experiments.errors import InputError
-from experiments.readers.arrays import read_unlabelled
+from experiments.readers.arrays import Take, read_unlabelled
 from experiments.readers.images import is_image
+from experiments.readers.options import ExamplesAxis
 from experiments.readers.source import format_of
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import pandas as pd
 
 IMAGE = "image"
 
 
 def input_format(path: Path) -> str:
-    """Name the format of an input file: "HDF5", "NPZ", "Parquet", "CSV" or "image".
+    """Name the format of an input file: "HDF5", "NPZ", "MATLAB", "Parquet", "CSV" or "image".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
@@ -32,14 +32,23 @@ def input_format(path: Path) -> str:
     if found is None:
         raise InputError(
             f"{path}: neither its content nor its extension '{path.suffix}' is of a known format, or it is damaged.",
-            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz) or images (JPEG, PNG, ...).",
+            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz), MATLAB (.mat) or images (JPEG, "
+            "PNG, ...).",
             "Convert the file, or copy it again; if it is a table of comma-separated text, rename it to .csv.",
         )
     return found
 
 
-def read_inputs(path: Path, file_format: str) -> NDArray[Any] | pd.DataFrame:
+def read_inputs(
+    path: Path, file_format: str, shape: tuple[int, ...] = (), trained: ExamplesAxis = "rows"
+) -> NDArray[Any] | pd.DataFrame:
     """Read the examples of a table or of a file of named arrays; see `read_images` for images.
+
+    Args:
+        path: The file.
+        file_format: From `input_format`.
+        shape: Of one training example, by which the axis of an array that counts the examples is known.
+        trained: Which axis of the training array did.
 
     Returns:
         A table as it is in the file, or an array as `feature_array` returns it.
@@ -48,6 +57,7 @@ def read_inputs(path: Path, file_format: str) -> NDArray[Any] | pd.DataFrame:
         InputError: The file is damaged, or its examples are unsound.
     """
     place = str(path)
+    take: Take[NDArray[Any]] = partial(read_unlabelled, shape=shape, trained=trained)
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_frame
 
@@ -55,7 +65,11 @@ def read_inputs(path: Path, file_format: str) -> NDArray[Any] | pd.DataFrame:
     if file_format == "HDF5":
         from experiments.readers.hdf5 import take_from_hdf5
 
-        return take_from_hdf5(path, place, read_unlabelled)
+        return take_from_hdf5(path, place, take)
+    if file_format == "MATLAB":
+        from experiments.readers.mat5 import take_from_mat5
+
+        return take_from_mat5(path, place, take)
     from experiments.readers.npz import take_from_npz
 
-    return take_from_npz(path, place, read_unlabelled)
+    return take_from_npz(path, place, take)

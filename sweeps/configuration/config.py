@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Set
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,6 +19,7 @@ from pydantic import (
 from engine.objectives import Objective
 from experiments.error_text import mask_password
 from experiments.errors import InputError
+from experiments.readers.options import ExamplesAxis, ReadOptions
 from experiments.scaling import Scaling
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
@@ -68,7 +70,8 @@ class SweepSection(Section):
 class DataSection(Section):
     """Where the examples are and how they are split and scaled.
 
-    `sample_weight` is the column that says how much an example counts, in training and in every score.
+    `sample_weight` is the column that says how much an example counts, in training and in every score. The keys from
+    `ignore` on say of files what they do not say themselves (`ReadOptions`).
     """
 
     train: str
@@ -81,6 +84,19 @@ class DataSection(Section):
     scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
+    ignore: tuple[str, ...] | None = None
+    only: tuple[str, ...] | None = None
+    missing_target: Literal["refuse", "drop"] = "refuse"
+    header: bool | None = None
+    names: tuple[str, ...] | None = None
+    examples: ExamplesAxis | None = None
+    follow_links: bool = False
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How the files are to be read."""
+        said = {field.name: getattr(self, field.name) for field in fields(ReadOptions)}
+        return ReadOptions(**{key: value for key, value in said.items() if value is not None})
 
     @model_validator(mode="after")
     def _one_way_to_validate(self) -> Self:
@@ -262,6 +278,10 @@ class ExecutionSection(Section):
         return self
 
 
+_IN_THE_DIGEST = {"train", "test", *(field.name for field in fields(ReadOptions))} - {"target"}
+"""Keys of `[data]` that say where examples come from and how they are read: what comes of it is in the digest."""
+
+
 class Config(Section):
     """The whole configuration, with the place its relative paths start from."""
 
@@ -364,7 +384,7 @@ class Config(Section):
         """Identity of the results: two sweeps that agree in it have the same trials, however they are executed."""
         decisive: dict[str, object] = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
-            "data": {**self.data.model_dump(exclude={"train", "test", "sample_weight"}), "digest": data_digest},
+            "data": {**self.data.model_dump(exclude=_IN_THE_DIGEST), "digest": data_digest},
             "search": self.space.model_dump(),
             "study": self.study.model_dump(
                 exclude={"storage", "ensemble", "decision", "objective", "memory", "seeds_per_trial"}

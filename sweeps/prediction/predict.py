@@ -157,7 +157,9 @@ def _of_images(model: Model, paths: Sequence[Path], proba: bool, keep: Sequence[
 def _of_examples(
     model: Model, path: Path, file_format: str, proba: bool, keep: Sequence[str], say: Callable[[str], None]
 ) -> "pd.DataFrame":
-    examples = read_inputs(path, file_format)
+    inputs = model.preprocessing.inputs
+    form = (inputs.shape, inputs.examples) if isinstance(inputs, ArrayInputs) else ()
+    examples = read_inputs(path, file_format, *form)
     if isinstance(examples, np.ndarray):
         if keep:
             raise InputError(

@@ -34,11 +34,13 @@ def beside_constant(scores: Sequence[Score]) -> str:
     """
     by_name = {score.name: score for score in scores}
     cost = by_name.get("log_loss") or by_name.get("rmse")
-    if cost is None or cost.value < cost.baselines["constant"]:
+    r2 = by_name.get("r2")
+    is_worse_than_test_mean = r2 is not None and r2.value <= 0
+    if cost is None or (cost.value < cost.baselines["constant"] and not is_worse_than_test_mean):
         return ""
     if (auc := by_name.get("roc_auc")) is not None:
         has_rank = not auc.low <= 0.5 <= auc.high
-    elif (r2 := by_name.get("r2")) is not None:
+    elif r2 is not None:
         has_rank = r2.low > 0
     else:
         accuracy = by_name["accuracy"]

@@ -258,15 +258,14 @@ def test_numbers_with_decimal_commas() -> None:
         Preprocessing.fit(dataset_of(table().assign(area=areas)))
 
 
-def test_codes_of_digits_are_categories_and_dates_no_numbers() -> None:
-    for codes in ([f"{i:02}" for i in range(12)], [f"2024-01-{i + 10}" for i in range(12)]):
-        column = pd.Series(codes * 4, dtype="str")
-        assert len(Preprocessing.fit(dataset_of(pd.DataFrame({"code": column}))).feature_names_out) == 12
+def test_codes_of_digits_are_categories() -> None:
+    column = pd.Series([f"{i:02}" for i in range(12)] * 4, dtype="str")
+    assert len(Preprocessing.fit(dataset_of(pd.DataFrame({"code": column}))).feature_names_out) == 12
 
 
-def test_a_question_mark_among_numbers_that_mostly_repeat() -> None:
-    pounds = pd.Series([str(80 + i % 30) for i in range(390)] + ["NA", "?"], dtype="str")
-    with pytest.raises(InputError, match=r"column 'horsepower' is text because of '\?' among its numbers"):
+def test_a_word_among_numbers_that_mostly_repeat() -> None:
+    pounds = pd.Series([str(80 + i % 30) for i in range(390)] + ["NA", "many"], dtype="str")
+    with pytest.raises(InputError, match=r"column 'horsepower' is text because of 'many' among its numbers"):
         Preprocessing.fit(dataset_of(pd.DataFrame({"horsepower": pounds})))
 
 

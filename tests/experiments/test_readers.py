@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.dataset import load_dataset
 from experiments.errors import InputError
+from experiments.readers.options import ReadOptions
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 y = np.arange(40) % 2
@@ -191,9 +192,9 @@ def test_words_for_missing_are_missing_among_numbers_and_words_among_text(tmp_pa
     assert dataset.X_train["size"].tolist()[0] == 1.5
     assert dataset.X_train["size"].isna().tolist() == [False, True, True] * 10
     assert set(dataset.X_train["roof"]) == {"None", "NA", "tiles"}
-    rows = "".join(f"{i},{('None', 'Stone', 'null')[i % 3]}\n" for i in range(30))
+    rows = "".join(f"{i},{('None', 'Stone', 'empty')[i % 3]}\n" for i in range(30))
     walls = load_dataset(write_text(tmp_path / "walls.csv", "x,wall\n" + rows), target="wall", directory=tmp_path)
-    assert walls.class_names == ("None", "Stone", "null")
+    assert walls.class_names == ("None", "Stone", "empty")
 
 
 @pytest.mark.parametrize("word", ["NA", "nan", "NULL", "None", "N/A", " ", "#N/A"])
@@ -361,7 +362,8 @@ def test_a_link_to_an_array_that_is_not_there(tmp_path: Path, link: h5py.SoftLin
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["X"] = link
         file["y"] = y
-    refused(tmp_path, r"a\.h5: 'X' is a link to an array that is not there", "a.h5")
+    options = ReadOptions(follow_links=True)
+    refused(tmp_path, r"a\.h5: 'X' is a link to an array that is not there", "a.h5", options=options)
 
 
 def test_labels_without_examples_or_the_other_way_round(tmp_path: Path) -> None:
@@ -435,7 +437,7 @@ GOOD_ROWS = "".join(f"{i},{i * 2},{i % 2}\n" for i in range(20))
         ('a,b,label\n1,"2,0\n1,2,0\n', "cannot be read as CSV"),
         ("a,a,label\n" + GOOD_ROWS, "two columns are named 'a'"),
         (",a,label\n" + GOOD_ROWS, "column 1 has no name"),
-        ("a;b;label\n1;2;0\n", "separated by semicolons"),
+        ("a;b;label\n1;2;0\n3,4;5\n", "line 3 has 2 values under 3 headers"),
         ("label\n0\n1\n", "the target 'label' is the only column"),
         ("a,b,label\n1,2,0\n1,2,\n1,2,\n", "column 'label' has 2 missing values: rows 1, 2"),
         ("a,b,label\n1,2,0\ninf,2,1\n", "column 'a' has 1 infinite values: rows 1"),

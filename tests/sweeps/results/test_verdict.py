@@ -58,6 +58,8 @@ def test_several_classes_are_too_little_where_neither_cost_nor_accuracy_is_bette
 
 def test_a_regression_is_too_little_where_its_r2_reaches_zero_and_its_error_is_the_constants():
     assert beside_constant([score("rmse", 9, 8, 8.5), score("r2", -0.3, 0, -0.1, (-0.6, 0.1))]) == TOO_LITTLE
+    worse_than_their_mean = [score("rmse", 7, 8, 8.5), score("r2", -2e18, -3e18, -4e18, (-3e18, -1e18))]
+    assert beside_constant(worse_than_their_mean).startswith("No better than a constant on the test examples")
     assert beside_constant([score("rmse", 7, 8, 8.5), score("r2", 0.2, 0, -0.1, (-0.1, 0.5))]) == ""
 
 

@@ -1,0 +1,163 @@
+"""What in a data set looks like a mistake, though it can be trained on: said before anything is trained.
+
+Each of these has been trained on without a word: a column that numbers the rows (and with it the classes, where the
+file is sorted by them), one value that is so far away that standardizing makes all others equal, test examples that
+were trained on, pictures that no picture file can be predicted with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.dataset import Dataset
+from experiments.readers.examples import Features
+
+FAR = 100
+"""A value is far away if it is this many times the spread of the middle 80 % from the median."""
+_BLOCK = 2**22  # numbers looked at together, 32 MB
+_N_SAMPLED = 2000  # rows that the spread of a column is taken from
+_KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
+
+
+def suspicions(dataset: Dataset) -> list[str]:
+    """Sentences for a person, one a column and kind; they name column, value and share."""
+    columns = [note for names, values in _blocks(dataset) for note in _of_columns(names, values, dataset)]
+    return [*columns, *_target(dataset), *_shared_rows(dataset), *_pictures(dataset)]
+
+
+def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floating]]]:
+    """Names and values (m, b) of the columns of numbers of the training examples, pictures aside, some at a time."""
+    X = dataset.X_train
+    if isinstance(X, np.ndarray):
+        if X.ndim != 2 or X.dtype == np.uint8 or dataset.image_shape is not None:
+            return
+        names = dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1]))
+    else:
+        X = X[[name for name in X.columns if X[name].dtype.kind == "f"]]
+        names = tuple(X.columns)
+    n_columns = max(1, _BLOCK // len(X))
+    for first in range(0, len(names), n_columns):
+        part = slice(first, first + n_columns)
+        block = X[:, part] if isinstance(X, np.ndarray) else X.iloc[:, part].to_numpy()
+        yield names[part], block.astype(np.float64, copy=False)
+
+
+def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dataset) -> Iterator[str]:
+    is_far = _has_far_values(values)
+    for j in np.flatnonzero(is_far | _seem_keys(values)).tolist():
+        place, column = f"{dataset.source}: column '{names[j]}'", values[:, j]
+        if _is_key(names[j], column):
+            yield (
+                f"{place} has another whole number in every row, so it names rows and says nothing of new ones"
+                f"{', and the classes are sorted by it' if _is_sorted(dataset, column) else ''}. "
+                f'Write ignore = ["{names[j]}"] under [data] unless it measures something.'
+            )
+        if is_far[j]:
+            consequence = "Standardized with it, the others are nearly equal"
+            yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
+
+
+def _target(dataset: Dataset) -> Iterator[str]:
+    if dataset.task == "regression" and _has_far_values(dataset.y_train[:, np.newaxis])[0]:
+        place = f"{dataset.source}: target '{dataset.target or 'y'}'"
+        yield _far_values(place, dataset.y_train, "It decides the squared error alone")
+
+
+def _seem_keys(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether the first rows of each column are whole numbers, all different."""
+    first = np.sort(values[:_N_SAMPLED], axis=0)
+    if len(first) < 10:
+        return np.zeros(values.shape[1], np.bool_)
+    found: NDArray[np.bool_] = np.all(first == np.trunc(first), axis=0) & np.all(first[1:] != first[:-1], axis=0)
+    return found
+
+
+def _is_key(name: str, values: NDArray[np.floating]) -> bool:
+    """Whether a column of whole numbers, all different, is called a key or leaves hardly a number out."""
+    if len(values) < 10 or not bool(np.all(values == np.trunc(values))):  # NaN is not equal to itself
+        return False
+    if len(np.unique(values)) < len(values):
+        return False
+    return bool(_KEY.search(name) or np.ptp(values) < 1.5 * len(values))
+
+
+def _is_sorted(dataset: Dataset, values: NDArray[np.floating]) -> bool:
+    """Whether each class is one stretch of a column's values, so that the column alone tells it."""
+    if dataset.task == "regression":
+        return False
+    y = dataset.y_train[np.argsort(values)]
+    return int(np.count_nonzero(y[1:] != y[:-1])) == dataset.n_classes - 1
+
+
+def _spread(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Where the middle 80 % of each column of a sample begin, their median and where they end, (b,) each."""
+    rows = np.sort(values[:: max(1, len(values) // _N_SAMPLED)], axis=0)  # NaN comes last
+    last = np.maximum(np.count_nonzero(~np.isnan(rows), axis=0) - 1, 0)
+    low, median, high = (
+        np.take_along_axis(rows, np.round(share * last).astype(np.intp)[np.newaxis], axis=0)[0]
+        for share in (0.1, 0.5, 0.9)
+    )
+    return low, median, high
+
+
+def _has_far_values(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each of the columns (m, b) has one, (b,)."""
+    if len(values) < 20:
+        return np.zeros(values.shape[1], np.bool_)
+    low, median, high = _spread(values)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to train on are refused elsewhere
+        farthest = np.maximum(np.fmax.reduce(values, axis=0) - median, median - np.fmin.reduce(values, axis=0))
+        found: NDArray[np.bool_] = (high > low) & (farthest > FAR * (high - low))
+    return found
+
+
+def _far_values(place: str, values: NDArray[np.floating], consequence: str, choice: str = "") -> str:
+    low, median, high = (float(quantile[0]) for quantile in _spread(values[:, np.newaxis]))
+    far = values[np.abs(values - median) > FAR * (high - low)]
+    n, extreme = len(far), far[np.argmax(np.abs(far - median))]
+    share = f"{100 * n / len(values):.2g} % of {len(values):,}"
+    return (
+        f"{place} has {n} value{'s' if n > 1 else ''} ({share}) far from all others, such as {extreme:.6g} where 80 % "
+        f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, "
+        f"or leave it empty if it marks a missing one{choice}."
+    )
+
+
+def _shared_rows(dataset: Dataset) -> Iterator[str]:
+    import pandas as pd
+
+    train, test = (_row_hashes(X) for X in (dataset.X_train, dataset.X_test))
+    n_shared = int(pd.Index(test).isin(train).sum())  # by a hash table; np.isin sorts
+    if n_shared > 0.01 * len(test):
+        yield (
+            f"{dataset.source}: {n_shared} of {len(test)} test examples ({100 * n_shared / len(test):.2g} %) have the "
+            "same features as a training example, so test scores are too good for new ones. Remove the duplicates, "
+            "unless such examples occur again and again."
+        )
+
+
+def _row_hashes(X: Features) -> NDArray[np.uint64]:
+    """A number for each row, the same for the same values."""
+    import pandas as pd
+
+    if isinstance(X, np.ndarray):
+        rows = np.ascontiguousarray(X.reshape(len(X), -1))
+        return np.fromiter((hash(row.tobytes()) for row in rows), np.int64, len(rows)).view(np.uint64)
+    return np.asarray(pd.util.hash_pandas_object(X, index=False), np.uint64)
+
+
+def _pictures(dataset: Dataset) -> Iterator[str]:
+    X = dataset.X_train
+    if not isinstance(X, np.ndarray) or X.ndim != 4:
+        return
+    if X.dtype != np.uint8:
+        yield (
+            f"{dataset.source}: its pictures are {X.dtype} from {X.min():.4g} to {X.max():.4g}, so the model takes "
+            "arrays on this scale, and no picture files. Export bytes, 0 to 255, to predict picture files."
+        )
+    elif X.shape[3] not in (1, 3, 4):
+        yield f"{dataset.source}: its pictures have {X.shape[3]} channels, so the model takes arrays, no picture files."
