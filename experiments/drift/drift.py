@@ -219,7 +219,7 @@ def _champion(nights: Sequence[Night]) -> list[ScoreRow]:
 def _t(n: int) -> float:
     from scipy import stats
 
-    return float(stats.t.isf(ALPHA / N_SCORES, n - 1))
+    return float(stats.t.isf(ALPHA / N_SCORES / 2, n - 1))
 
 
 def _time(earlier: Sequence[Night], later: Sequence[Night]) -> ScoreRow | None:

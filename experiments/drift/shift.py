@@ -51,7 +51,7 @@ def mean_shift(values: Sequence[float], margin: float, alpha: float) -> Shift:
     if len(values) < LEAST_NIGHTS:
         return Shift(mean, -math.inf, math.inf, margin)
     error = float(stats.sem(values))
-    half = float(stats.t.isf(alpha, len(values) - 1)) * error
+    half = float(stats.t.isf(alpha / 2, len(values) - 1)) * error
     return Shift(mean, mean - half, mean + half, margin)
 
 
@@ -62,10 +62,13 @@ def shift_between(earlier: Sequence[float], later: Sequence[float], margin: floa
     difference = float(np.mean(later) - np.mean(earlier))
     if min(len(earlier), len(later)) < LEAST_NIGHTS:
         return Shift(difference, -math.inf, math.inf, margin)
-    if np.ptp(earlier) == np.ptp(later) == 0:
+    errors = [float(stats.sem(values)) ** 2 for values in (earlier, later)]
+    if sum(errors) == 0:
         return Shift(difference, difference, difference, margin)
-    interval = stats.ttest_ind(later, earlier, equal_var=False).confidence_interval(1 - 2 * alpha)
-    return Shift(difference, float(interval.low), float(interval.high), margin)
+    terms = zip(errors, (earlier, later), strict=True)
+    freedom = sum(errors) ** 2 / sum(error**2 / (len(values) - 1) for error, values in terms)
+    half = float(stats.t.isf(alpha / 2, freedom)) * math.sqrt(sum(errors))
+    return Shift(difference, difference - half, difference + half, margin)
 
 
 def share_shift(before: tuple[int, int], after: tuple[int, int], margin: float, alpha: float) -> Shift:
@@ -76,7 +79,7 @@ def share_shift(before: tuple[int, int], after: tuple[int, int], margin: float, 
     from scipy import stats
 
     shares = [hits / n for hits, n in (before, after)]
-    intervals = [stats.binomtest(*counts).proportion_ci(1 - 2 * alpha, method="wilson") for counts in (before, after)]
+    intervals = [stats.binomtest(*counts).proportion_ci(1 - alpha, method="wilson") for counts in (before, after)]
     difference = shares[1] - shares[0]
     down = math.hypot(shares[1] - intervals[1].low, intervals[0].high - shares[0])
     up = math.hypot(intervals[1].high - shares[1], shares[0] - intervals[0].low)
@@ -96,7 +99,7 @@ def interval_shift(
     """
     from scipy import stats
 
-    widen = float(stats.norm.isf(alpha) / stats.norm.isf(0.025))
+    widen = float(stats.norm.isf(alpha / 2) / stats.norm.isf(0.025))
     difference = float(np.mean([v for v, _, _ in later]) - np.mean([v for v, _, _ in earlier]))
     down = widen * math.hypot(np.mean([v - low for v, low, _ in later]), np.mean([high - v for v, _, high in earlier]))
     up = widen * math.hypot(np.mean([high - v for v, _, high in later]), np.mean([v - low for v, low, _ in earlier]))

@@ -73,6 +73,10 @@ def _step(night: int, n: int, **after: float | str) -> World:
     return World(**after) if night >= n // 2 else World()  # type: ignore[arg-type]
 
 
+def _drift(night: int, n: int) -> World:
+    return World(log_rate=-1.5 - night / (n - 1))
+
+
 CASES = (
     Case("nothing moves", lambda night, n: World()),
     Case("nothing moves, 6 nights", lambda night, n: World(), n_nights=6),
@@ -82,10 +86,12 @@ CASES = (
     Case("only the level moves", lambda night, n: World(level=0.3 + 0.1 * night / n)),
     Case("learning rate steps 10 x", partial(_step, log_rate=-2.5), ("learning_rate",)),
     Case("learning rate steps 4 x", partial(_step, log_rate=-2.1), ("learning_rate",)),
-    Case("learning rate drifts 10 x", lambda night, n: World(log_rate=-1.5 - night / (n - 1)), ("learning_rate",)),
+    Case("learning rate drifts 10 x", _drift, ("learning_rate",)),
     Case("learning rate steps 10 x, 6 nights", partial(_step, log_rate=-2.5), ("learning_rate",), n_nights=6),
     Case("learning rate steps 10 x, 24 nights", partial(_step, log_rate=-2.5), ("learning_rate",), n_nights=24),
+    Case("learning rate drifts 10 x, 24 nights", _drift, ("learning_rate",), n_nights=24),
     Case("activation changes", partial(_step, activation="tanh"), ("activation",)),
+    Case("activation changes, 24 nights", partial(_step, activation="tanh"), ("activation",), n_nights=24),
 )
 
 
