@@ -99,8 +99,10 @@ def interval_shift(
     """
     from scipy import stats
 
-    widen = float(stats.norm.isf(alpha / 2) / stats.norm.isf(0.025))
     difference = float(np.mean([v for v, _, _ in later]) - np.mean([v for v, _, _ in earlier]))
+    if min(len(earlier), len(later)) < LEAST_NIGHTS:
+        return Shift(difference, -math.inf, math.inf, margin)
+    widen = float(stats.norm.isf(alpha / 2) / stats.norm.isf(0.025))
     down = widen * math.hypot(np.mean([v - low for v, low, _ in later]), np.mean([high - v for v, _, high in earlier]))
     up = widen * math.hypot(np.mean([high - v for v, _, high in later]), np.mean([v - low for v, low, _ in earlier]))
     return Shift(difference, difference - down, difference + up, margin)

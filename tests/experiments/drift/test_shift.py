@@ -38,6 +38,7 @@ def test_of_two_studies_on_a_side_nothing_is_said_and_of_equal_values_all():
     assert mean_shift([1.0, 1.0], 0.0, 0.05).verdict == "too early to say"
     assert shift_between([0.0, 0.0], [9.0] * 5, 0.0, 0.05).verdict == "too early to say"
     assert shift_between([1.0] * 3, [1.0] * 3, 0.0, 0.05) == Shift(0.0, 0.0, 0.0, 0.0)
+    assert interval_shift([(1.0, 0.9, 1.1)] * 2, [(5.0, 4.9, 5.1)] * 9, 0.0, 0.05).verdict == "too early to say"
     assert mean_shift([0.0] * 3, 0.0, 0.05).verdict == "did not move"
 
 
@@ -48,6 +49,6 @@ def test_the_interval_of_a_difference_of_shares_is_newcombes_own_example():
 
 def test_a_corrected_values_interval_is_not_narrowed_by_having_it_from_many_nights():
     night = (0.3, 0.2, 0.5)
-    few, many = (interval_shift([night] * n, [night] * n, 0.0, 0.05) for n in (1, 30))
+    few, many = (interval_shift([night] * n, [night] * n, 0.0, 0.05) for n in (3, 30))
     assert (few.low, few.high) == pytest.approx((many.low, many.high))
     assert (few.low, few.high) == pytest.approx((-math.hypot(0.1, 0.2), math.hypot(0.1, 0.2)))
