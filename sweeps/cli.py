@@ -152,6 +152,26 @@ def report(
 
 
 @app.command()
+def drift(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A sweep's name.")],
+    last: Annotated[int, typer.Option(help="How many of its studies, the newest.")] = 30,
+    margin: Annotated[
+        float | None, typer.Option(help="Values that differ by this or less are equal [default: from the studies].")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="One page with the figures.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How the best hyperparameters, the scores and the champion moved over the studies of a name."""
+    with reported_errors():
+        from sweeps.drift.story import drift as drift_of
+        from sweeps.storage.workspace import Workspace
+
+        text = drift_of(Workspace(Path.cwd()), name, last=last, margin=margin, html=html, as_json=as_json)
+        if text:
+            typer.echo(text)
+
+
+@app.command()
 def sync(
     tracking_uri: Annotated[
         str | None,

@@ -1,7 +1,7 @@
 """Tables of the report: pandas in, escaped HTML out."""
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -38,6 +38,11 @@ def table(
         rows.append(f"<tr{row_class}>{cells}</tr>")
     body = "\n".join(rows)
     return f'<div class="table"><table><thead><tr>{header}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+
+
+def texts(rows: Sequence[Sequence[str]]) -> str:
+    """Rows that are texts already, the first one the header."""
+    return table(pd.DataFrame(rows[1:], columns=list(rows[0])))
 
 
 def pairs(values: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from experiments.scores import label
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_BARS, N_LINES, N_POINTS, N_POINTS_OF_SLICE, value_name
 from sweeps.report.reported_study import ReportedStudy
+from sweeps.search.importances import MIN_TRIALS_FOR_IMPORTANCES, complete
 
 N_CURVES = 30
 """Trials whose learning curves are drawn beside the best one's."""
@@ -29,18 +30,18 @@ def sections(study: ReportedStudy) -> list[Section]:
 
 
 def _history(study: ReportedStudy) -> Section:
-    n_complete = len(optuna_figures.complete(study.trials))
+    n_complete = len(complete(study.trials))
     note = "" if n_complete <= N_POINTS else f"{_sampled(N_POINTS, n_complete)} The line of the best is that of all."
     figure = optuna_figures.optimization_history(study.trials, study.objective)
     return Section("history", "Optimization history", note, "", [Figure(f"{_value(study)} by trial", figure)])
 
 
 def _importances(study: ReportedStudy) -> Section:
-    n_complete = len(optuna_figures.complete(study.trials))
+    n_complete = len(complete(study.trials))
     if not study.importances:
         note = (
             f"{n_complete} complete trials are too few, or too equal, to tell which hyperparameters mattered; "
-            f"it takes {optuna_figures.MIN_TRIALS_FOR_IMPORTANCES} of different values."
+            f"it takes {MIN_TRIALS_FOR_IMPORTANCES} of different values."
         )
         return Section("importances", "Parameter importances", note)
     note = (
@@ -55,7 +56,7 @@ def _importances(study: ReportedStudy) -> Section:
 
 
 def _parallel_coordinates(study: ReportedStudy) -> Section:
-    n_complete = len(optuna_figures.complete(study.trials))
+    n_complete = len(complete(study.trials))
     note = "One line a complete trial, darker the lower its value; None: the network has no such layer."
     if n_complete > N_LINES:
         note += f" {_sampled(N_LINES, n_complete)}"
@@ -69,7 +70,7 @@ def _parallel_coordinates(study: ReportedStudy) -> Section:
 
 
 def _slices(study: ReportedStudy) -> Section:
-    n_complete = len(optuna_figures.complete(study.trials))
+    n_complete = len(complete(study.trials))
     note = "The value of complete trials against each hyperparameter alone; darker points are later trials."
     if n_complete > N_POINTS_OF_SLICE:
         note += f" {_sampled(N_POINTS_OF_SLICE, n_complete)}"
@@ -105,15 +106,15 @@ def _learning_curves(study: ReportedStudy) -> Section:
 
 
 def _depth_and_width(study: ReportedStudy) -> Section:
-    complete = study.table[study.table["outcome"] == "complete"]
+    of_table = study.table[study.table["outcome"] == "complete"]
     note = "Complete trials. A box holds the middle half of its trials; its line is their median."
-    if len(complete) > N_POINTS:
-        note += f" By width: {_sampled(N_POINTS, len(complete))}"
-    shown = optuna_figures.sample(optuna_figures.complete(study.trials), N_POINTS, study.objective)
+    if len(of_table) > N_POINTS:
+        note += f" By width: {_sampled(N_POINTS, len(of_table))}"
+    shown = optuna_figures.sample(complete(study.trials), N_POINTS, study.objective)
     numbers, value = [trial.number for trial in shown], value_name(study.objective)
-    drawn = [Figure(f"{_value(study)} by depth", figures.value_by_depth(complete, value), is_wide=False)]
-    if (complete["depth"] > 0).any():
-        by_width = figures.value_by_width(complete[complete["number"].isin(numbers)], value)
+    drawn = [Figure(f"{_value(study)} by depth", figures.value_by_depth(of_table, value), is_wide=False)]
+    if (of_table["depth"] > 0).any():
+        by_width = figures.value_by_width(of_table[of_table["number"].isin(numbers)], value)
         drawn.append(Figure(f"{_value(study)} by width", by_width, is_wide=False))
     return Section("depth-width", "Depth and width", note, "", drawn)
 

@@ -5,18 +5,16 @@ snapshot that is never copied, and of a large study a sample: the best trials, a
 """
 
 import math
-import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from engine.objectives import COST, Objective
 from experiments.report.figures import BEST_COLOR, STATE_COLORS, labelled, scaled
 from experiments.scores import label
+from sweeps.search.importances import complete, searched_params, snapshot
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,48 +31,10 @@ N_LINES = 80
 N_BARS = 200
 """Trials on the time line."""
 
-MIN_TRIALS_FOR_IMPORTANCES = 10
-
 
 def value_name(objective: Objective) -> str:
     """What the value of a trial is, on an axis."""
     return f"validation {label(objective.name)}"
-
-
-class Snapshot(InMemoryStorage):
-    """Trials that nobody changes any more: handed out as they are, whether a copy was asked for or not."""
-
-    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
-        super().__init__()
-        self._snapshot = trials
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """All trials in these states."""
-        return [trial for trial in self._snapshot if states is None or trial.state in states]
-
-
-def quiet() -> None:
-    """Keep off the terminal what Optuna says of small studies; the page says it in its own words.
-
-    For good, and not within `catch_warnings`, which would undo the filters of other threads when it is left.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", message="Some regimes for parameter")
-
-
-def snapshot(trials: Sequence[FrozenTrial], objective: Objective) -> optuna.Study:
-    """A study for Optuna's figures to read."""
-    quiet()
-    return optuna.create_study(
-        storage=Snapshot(trials), direction="maximize" if objective.is_higher_better else "minimize"
-    )
-
-
-def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that have come to their end with a value."""
-    return [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
 
 
 def sample(trials: Sequence[FrozenTrial], n: int, objective: Objective) -> list[FrozenTrial]:
@@ -118,19 +78,6 @@ def optimization_history(trials: Sequence[FrozenTrial], objective: Objective) ->
     figure.update_traces(hovertemplate="trial %{x}: %{y:.4g}<extra></extra>")
     y = scaled(trial.value for trial in [*ended, *pruned])
     return labelled(figure, "trial", value_name(objective), {"tickformat": ",d"}, y)
-
-
-def importances(trials: Sequence[FrozenTrial], objective: Objective) -> dict[str, float]:
-    """PED-ANOVA of the complete trials, the largest first, sum 1; empty where they are too few or too equal to tell."""
-    values = sorted(objective.ordered(trial.value) for trial in complete(trials))
-    if len(values) < MIN_TRIALS_FOR_IMPORTANCES or not searched_params(trials):
-        return {}
-    if values[math.ceil(0.1 * len(values)) - 1] == values[-1]:  # the best tenth is everything
-        return {}
-    found = optuna.importance.get_param_importances(snapshot(trials, objective))
-    return dict(
-        sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    )  # Optuna leaves the order of equals to chance
 
 
 def param_importances(trials: Sequence[FrozenTrial], objective: Objective) -> "go.Figure":
@@ -202,12 +149,6 @@ def timeline(trials: Sequence[FrozenTrial]) -> "go.Figure":
         bars.hovertemplate = f"trial %{{y}}<extra>{state}</extra>"
     figure.update_layout(barmode="overlay")
     return labelled(figure, "local time", "trial", y={"tickformat": ",d"})
-
-
-def searched_params(trials: Sequence[FrozenTrial]) -> list[str]:
-    """Names of the hyperparameters that were asked of Optuna, the widths of deeper layers last."""
-    names = {name for trial in trials for name in trial.params}
-    return sorted(names, key=lambda name: (name.startswith("hidden_units_"), name))
 
 
 def _records(ended: Sequence[FrozenTrial], objective: Objective) -> list[FrozenTrial]:

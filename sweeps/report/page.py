@@ -12,6 +12,7 @@ from experiments.facts import Score, SweepFinished
 from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import value_of_steps, winner_beside_baselines
 from experiments.scores import label
+from sweeps.drift.story import Story
 from sweeps.report import figures
 from sweeps.report.optuna_figures import value_name
 from sweeps.report.reported_study import ReportedStudy
@@ -22,13 +23,14 @@ N_BEST = 30
 N_FAILURES = 20
 
 
-def page_of(study: ReportedStudy) -> Page:
-    """The page of a study that has a complete trial."""
+def page_of(study: ReportedStudy, story: Story | None = None) -> Page:
+    """The page of a study that has a complete trial, and what moved since earlier ones, where there are any."""
     sections = [
         _what_won(study),
         _ensemble(study),
         _leaderboard(study),
         *figures.sections(study),
+        None if story is None else story.section(),
         _failures(study),
         _data_and_configuration(study),
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from experiments.errors import InputError
 from experiments.whole_file import whole_file
@@ -13,6 +13,9 @@ from sweeps.results.text_tables import aligned, leaderboard_table
 from sweeps.search.winner import Winner
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sweeps.drift.story import Story
 
 N_BEST = 10
 
@@ -35,7 +38,7 @@ def report(workspace: Workspace, study: str | None, *, html: Path | None = None,
         rows = files.enter_context(whole_file(csv)) if csv is not None else None
         read = read_study(workspace, study)
         if page is not None:
-            _write_page(read, page)
+            _write_page(read, page, workspace)
         if rows is not None:
             read.table.drop(columns="outcome").to_csv(rows, index=False, lineterminator="\n")
     return report_text(read) if page is None and rows is None else ""
@@ -54,7 +57,7 @@ def report_at_the_end(
     try:
         with whole_file(page) as file:
             finished = sweep_finished(stored.name, "FINISHED", winner, sequence=1)
-            _write_page(reported_study(stored, workspace, "FINISHED", finished), file)
+            _write_page(reported_study(stored, workspace, "FINISHED", finished), file, workspace)
     except Exception as error:
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         say(
@@ -91,7 +94,16 @@ def _time_spent(study: ReportedStudy) -> str:
     return aligned([("state", "trials", "seconds", "share"), *rows])
 
 
-def _write_page(study: ReportedStudy, file: IO[str]) -> None:
+def _write_page(study: ReportedStudy, file: IO[str], workspace: Workspace) -> None:
     from sweeps.report.page import page_of
 
-    file.write(page_of(study).to_html())
+    file.write(page_of(study, _story(study, workspace)).to_html())
+
+
+def _story(study: ReportedStudy, workspace: Workspace) -> "Story | None":
+    """What moved up to this study; None where there is no other to compare it with."""
+    from sweeps.drift.nights import read_nights
+    from sweeps.drift.story import Story
+
+    read = read_nights(workspace, study.name, until=study.name, finish=study.finished)
+    return Story.of(read) if len(read.nights) > 1 else None

@@ -10,9 +10,9 @@ from experiments.errors import InputError
 from experiments.facts import SweepFinished, SweepStarted
 from experiments.outbox import Outbox
 from experiments.report.figures import state_of
-from sweeps.report.optuna_figures import importances
 from sweeps.results.status import find_study, state_now
 from sweeps.results.trial_table import trial_table
+from sweeps.search.importances import importances
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.stored_trial import StoredTrial

@@ -644,7 +644,7 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = [
-    *("run", "validate", "status", "leaderboard", "schedule", "doctor", "predict"),
+    *("run", "validate", "status", "leaderboard", "drift", "schedule", "doctor", "predict"),
     *("verdict", "promote", "rollback", "history", "sync"),
 ]
 

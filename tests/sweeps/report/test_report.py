@@ -18,9 +18,10 @@ from experiments.errors import InputError
 from experiments.facts import CorrectedCost, Score, from_json, to_json
 from experiments.outbox import Outbox
 from sweeps.report import optuna_figures
-from sweeps.report.optuna_figures import N_POINTS, importances, optimization_history, sample, snapshot
+from sweeps.report.optuna_figures import N_POINTS, optimization_history, sample
 from sweeps.report.report import report
 from sweeps.report.reported_study import read_study
+from sweeps.search.importances import importances, snapshot
 from sweeps.storage.workspace import Workspace
 from tests.sweeps.support.command_line import CommandLine
 from tests.sweeps.support.report_page import EVIL, SECTIONS

@@ -1,0 +1,1 @@
+"""The studies of a sweep's name beside each other: `python -m sweeps drift`. See README.md."""
