@@ -8,13 +8,14 @@ in order and that whoever relies on them says `sync` first.
 import json
 import os
 import time
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileSymlinkLock
 
-from engine.durable_file import sync
+from engine.durable_file import sync, write_durably
 
 
 class Journal(JournalStorage):
@@ -35,6 +36,40 @@ class Journal(JournalStorage):
         self._file.sync()
 
 
+def rewrite_without(path: Path, names: Set[str]) -> None:
+    """Replace a journal as a whole by one that does not have these studies; a line for each trial of the others.
+
+    Optuna only ever appends, a deleted study too. The lease must be held, and nobody may go on with a `Journal` of it.
+    """
+    old, lines = JournalStorage(JournalFileBackend(str(path))), _Lines()
+    new = JournalStorage(lines)
+    for study in old.get_all_studies():
+        if study.study_name in names:
+            continue
+        old_id = old.get_study_id_from_name(study.study_name)
+        new_id = new.create_new_study(study.directions, study.study_name)
+        for trial in old.get_all_trials(old_id, deepcopy=False):
+            new.create_new_trial(new_id, trial)
+        for key, value in study.system_attrs.items():
+            new.set_study_system_attr(new_id, key, value)
+        for key, value in study.user_attrs.items():
+            new.set_study_user_attr(new_id, key, value)
+    write_durably(path, "".join(map(_as_line, lines.logs)).encode())
+
+
+class _Lines(BaseJournalBackend):
+    """Keeps the lines of a journal that is not a file yet."""
+
+    def __init__(self) -> None:
+        self.logs: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        return iter(self.logs[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self.logs += logs
+
+
 class JournalFile(JournalFileBackend):
     """Optuna's back end, which writes at once and waits for the disk in `sync` only."""
 
@@ -47,7 +82,7 @@ class JournalFile(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """As the interface says; each log is a line."""
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        lines = "".join(map(_as_line, logs))
         self._is_synced = False
         self._other_writers.acquire()
         try:
@@ -65,6 +100,10 @@ class JournalFile(JournalFileBackend):
             self._has_durable_name = True
         sync(self._path)
         self._is_synced = True
+
+
+def _as_line(log: dict[str, Any]) -> str:
+    return json.dumps(log, separators=(",", ":")) + "\n"
 
 
 def _cut_torn_line(journal: Path) -> None:
