@@ -3,6 +3,7 @@ how much there is of it."""
 
 import json
 import statistics
+from itertools import pairwise
 
 import pytest
 from optuna.trial import TrialState
@@ -88,9 +89,10 @@ def check_record(year):
     assert [str(finding) for finding in findings if finding.verdict is not Verdict.NOTE] == []
     uri = f"sqlite:///{year.folder}/mlflow.db"
     of_trials = (
-        "select t.value, count(*) from tags t join tags k on t.run_uuid = k.run_uuid where k.key = 'sweeps.kind'"
+        "select study.value, count(*) from tags study join tags kind on study.run_uuid = kind.run_uuid "
+        "where study.key = 'sweeps.study' and kind.key = 'sweeps.kind' and kind.value = 'trial' group by 1"
     )
-    in_mlflow = dict(query(uri, f"{of_trials} and k.value = 'trial' and t.key = 'sweeps.study' group by 1"))
+    in_mlflow = dict(query(uri, of_trials))
     assert query(uri, "select count(*) from runs where status != 'FINISHED' or lifecycle_stage != 'active'") == [(0,)]
     studies = all_studies(year.workspace)
     for study in studies:
@@ -128,16 +130,14 @@ def test_a_year_promotes_what_is_better_loses_nothing_and_does_not_grow_with_ret
 
 @pytest.mark.slow
 def test_without_retention_it_grows_by_the_same_each_night(tmp_path, with_store, monkeypatch):
-    year = lived(
-        with_store(tmp_path / "nights"), monkeypatch, {night // 3: those for night, those in LONG.items()}, 122
-    )
+    events = {night // 3: those for night, those in LONG.items()}
+    year = lived(with_store(tmp_path / "nights"), monkeypatch, events, 122)
     tell(year, "keeps everything")
     check_exit_codes(year)
     check_champions(year)
     check_record(year)
     first, last = (
-        statistics.mean(after.n_bytes - before.n_bytes for before, after in zip(those, those[1:], strict=False))
-        for those in thirds(year)
+        statistics.mean(after.n_bytes - before.n_bytes for before, after in pairwise(those)) for those in thirds(year)
     )
     assert last < 1.3 * first
 
