@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from experiments.mlflow_connection import quiet_logging, sqlite_file
 from experiments.model_lookup import asked
-from experiments.promotion.champion import champion_in, only_mover, registered_or_none
+from experiments.promotion.champion import VERDICT, champion_in, only_mover, registered_or_none
 from experiments.promotion.history import CHAMPION, moves_in, reigns, version_before
 from experiments.registry import STUDY
 
@@ -74,8 +74,8 @@ class KeptStudies:
         versions, models, runs = self._parts(run_id)
         counted = self._counted(versions, models, runs)
         for version in versions:
-            for tag in version.tags:  # MLflow 3.17 keeps the row of a deleted version, and its tags
-                self._client.delete_model_version_tag(version.name, version.version, tag)
+            if VERDICT in version.tags:  # MLflow 3.17 keeps the row of a deleted version, and its tags
+                self._client.delete_model_version_tag(version.name, version.version, VERDICT)
             self._client.delete_model_version(version.name, version.version)
         for model in models:
             if self._store is None:
