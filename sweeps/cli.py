@@ -236,6 +236,28 @@ def doctor(
 
 
 @app.command()
+def prune(
+    name: Annotated[str | None, typer.Argument(help="A sweep, or one study [default: all sweeps here].")] = None,
+    keep: Annotated[int | None, typer.Option(metavar="N", help="The newest N studies of each sweep stay.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="Only what ended longer ago goes, as in 90d.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove old studies: their folders, trials, models, and runs in MLflow. Never what is or was lately champion."""
+    with reported_errors():
+        from sweeps.retention.pruning import prune as prune_studies
+        from sweeps.retention.rule import retention_of
+        from sweeps.storage.workspace import Workspace
+
+        is_study = name is not None and "/" in name and keep is None and older_than is None
+        retention = None if is_study else retention_of(keep, older_than)
+        pruned = prune_studies(Workspace(Path.cwd()), name, retention, is_dry=dry_run)
+        typer.echo(json.dumps(pruned.to_dict()) if as_json else pruned.in_words())
+
+
+@app.command()
 def predict(
     model: Annotated[
         str,

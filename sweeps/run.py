@@ -32,6 +32,8 @@ from sweeps.recording.record import Record
 from sweeps.report.report import report_at_the_end
 from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
+from sweeps.retention.pruning import prune_at_the_end
+from sweeps.retention.rule import Retention
 from sweeps.search.flight import trials_in_flight
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.samplers import check_package, notes_on
@@ -168,6 +170,8 @@ def _begun(
                 config, workspace, prepared, problem, data, stored, ended, folder, record, kept, interrupts, progress
             )
         stored.set_attribute("state", record.state)
+        retention = Retention(config.retention.keep, config.retention.days)
+        prune_at_the_end(workspace, config.sweep.name, retention, progress.say)  # rewrites the journal: the last step
 
 
 def _run_trials(sweep: _Sweep, workers: Workers, ends_at: float) -> None:

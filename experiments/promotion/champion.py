@@ -88,7 +88,7 @@ def find_champion(tracking_uri: str, sweep: str, root: Path, *, with_past: bool)
         MlflowException and others: MLflow or its artifact store does not answer.
     """
     client, name = connect(tracking_uri), registered_name(sweep)
-    registered = _registered(client, name)
+    registered = registered_or_none(client, name)
     number = "" if registered is None else champion_in(registered)
     past = list(_spending(client, name)) if with_past and registered is not None else []
     if not number:
@@ -193,13 +193,14 @@ def _why(verdict: Verdict) -> str:
 
 
 def _version_of(client: MlflowClient, name: str, run_id: str, digest: str) -> str | None:
-    if _registered(client, name) is None:
+    if registered_or_none(client, name) is None:
         return None
     versions = client.search_model_versions(f"name = '{name}' AND run_id = '{run_id}'")
     return next((str(version.version) for version in versions if version.tags.get(DIGEST) == digest), None)
 
 
-def _registered(client: MlflowClient, name: str) -> RegisteredModel | None:
+def registered_or_none(client: MlflowClient, name: str) -> RegisteredModel | None:
+    """A registered model; None where there is none of this name."""
     from mlflow.exceptions import MlflowException
 
     try:

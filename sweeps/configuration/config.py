@@ -250,6 +250,16 @@ class PromotionSection(Section):
     decisions_per_year: PositiveInt = 365
 
 
+class RetentionSection(Section):
+    """How far back studies are kept, see `sweeps.retention`; without a key everything is. Nothing here changes a trial.
+
+    `keep` is how many studies of the sweep stay at least, `days` how long each stays at least.
+    """
+
+    keep: PositiveInt | None = None
+    days: PositiveFloat | None = None
+
+
 class ExecutionSection(Section):
     """Who trains; nothing here may change a result except `dtype`.
 
@@ -294,6 +304,7 @@ class Config(Section):
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
     promotion: PromotionSection = PromotionSection()
+    retention: RetentionSection = RetentionSection()
 
     _directory: Path = PrivateAttr(default_factory=Path.cwd)
     _source: str = PrivateAttr(default="configuration")

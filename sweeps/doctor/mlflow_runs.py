@@ -46,7 +46,7 @@ def _about_running(workspace: Workspace, study: str, n_runs: int, *, has_to_mend
         return
     try:
         outbox = Outbox(folder.outbox)
-        if outbox.n_pending or outbox.position_of_last_finish() < outbox.n_facts:
+        if outbox.n_pending or outbox.is_open:
             return  # found among the studies; a machine that shares its database may have taken it over
         if has_to_mend:
             outbox.forget_delivered()  # MLflow has forgotten too; saying everything again makes nothing twice

@@ -1,5 +1,6 @@
 """The studies of one sweep on this disk: trials nobody trains, what a kill left behind, files that are damaged."""
 
+import shutil
 from collections.abc import Iterator
 
 from optuna.trial import TrialState
@@ -31,6 +32,8 @@ def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> 
             yield Finding(str(journal), f"{damage.what} {damage.allowed}", Verdict.MENDABLE, damage.fix)
             return
         yield Finding(str(journal), mended(damage), Verdict.MENDED)
+    if workspace.half_removed(sweep_name):  # whoever takes the lease goes on with it
+        yield mendable(sweep_name, "studies were being removed when that was killed.", is_mended=False)
     if has_to_mend and journal.exists():
         workspace.open_storage(sweep_name, None)  # cuts a torn last line, as a run does
     try:
@@ -38,21 +41,20 @@ def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> 
     except InputError as error:  # of a database
         yield for_a_person(sweep_name, error)
         return
-    for folder in workspace.study_folders(sweep_name):
+    folders = workspace.study_folders(sweep_name)
+    for folder in folders:
         study = studies.get(folder.study_name)
         if study is not None and (elsewhere := _held_elsewhere(workspace, study)):
             what = f"the database says that a run at {elsewhere} has it, so it is left alone."
             yield Finding(study.name, what, Verdict.NOTE)
             continue
         if study is not None:
-            yield from _about_study(workspace, folder, study, has_to_mend=has_to_mend)
+            yield from _about_study(folder, study, is_newest=folder == folders[-1], has_to_mend=has_to_mend)
         yield from _about_record(workspace, folder, has_to_mend=has_to_mend)
         yield from _about_models(folder)
 
 
-def _about_study(
-    workspace: Workspace, folder: StudyFolder, study: StoredStudy, *, has_to_mend: bool
-) -> Iterator[Finding]:
+def _about_study(folder: StudyFolder, study: StoredStudy, *, is_newest: bool, has_to_mend: bool) -> Iterator[Finding]:
     running = [trial for trial in study.trials if not trial.state.is_finished()]
     if not study.has_ended:
         what = f"interrupted, {len(running)} trials were running. The command that began it continues it."
@@ -69,9 +71,12 @@ def _about_study(
         numbers = ", ".join(str(trial.number) for trial in running)
         what = f"has ended, and trials {numbers} are still said to run; they have failed."
         yield mendable(study.name, what, is_mended=has_to_mend)
-    if study.has_ended and (folder.checkpoint.exists() or folder.kept_trials.exists()):
+    leftovers = [folder.checkpoint] if is_newest else [folder.checkpoint, folder.kept_trials]  # the newest may go on
+    if study.has_ended and any(path.exists() for path in leftovers):
         if has_to_mend:
-            folder.remove_what_only_a_run_needs()
+            folder.checkpoint.unlink(missing_ok=True)
+            if not is_newest:
+                shutil.rmtree(folder.kept_trials, ignore_errors=True)
         yield mendable(study.name, "has ended, and its checkpoints are still there.", is_mended=has_to_mend)
     if study.attributes.lease:
         if has_to_mend:
@@ -96,7 +101,7 @@ def _about_record(workspace: Workspace, folder: StudyFolder, *, has_to_mend: boo
         else:
             yield Finding(folder.study_name, f"{damage.what} {damage.allowed}", Verdict.MENDABLE, damage.fix)
     try:
-        if outbox.n_facts and outbox.position_of_last_finish() < outbox.n_facts:
+        if outbox.is_open:
             if has_to_mend:
                 close_record(workspace, folder.study_name)
                 outbox.refresh()

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 from engine.objectives import Objective
 from experiments.drift.night import ChampionScore, Hyperparameter, Night, Tried
 from experiments.errors import InputError
-from experiments.facts import CorrectedCost, SweepFinished, SweepStarted
+from experiments.facts import CorrectedCost, SweepFinished
 from experiments.outbox import Outbox
 from experiments.promotion.verdict import Verdict
 from sweeps.configuration.search_space import EnqueuedConfiguration
@@ -166,8 +166,8 @@ def _facts(folder: StudyFolder) -> _Facts:
     outbox = Outbox(folder.outbox)
     if not outbox.n_facts:
         return _Facts()
-    first = outbox.first()
-    task = first.data.task if isinstance(first, SweepStarted) else ""
+    started = outbox.started()
+    task = started.data.task if started is not None else ""
     seconds = {
         trial.number: trial.metrics["training_seconds"]
         for trial in outbox.trials_without_curves()

@@ -11,16 +11,16 @@ count as long as they are operations of Optuna's. What is done about damage is i
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileSymlinkLock
 
 from engine.checksum import Checksum, checksum_of_line, line_with_checksum
-from engine.durable_file import sync
+from engine.durable_file import sync, write_durably
 from sweeps.storage.journal_damage import JournalDamagedError, mended
 
 _NO_OPERATION = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -60,6 +60,40 @@ class Journal(JournalStorage):
             OSError: The disk does not take it.
         """
         self._file.sync()
+
+
+def rewrite_without(path: Path, names: Set[str]) -> None:
+    """Replace a journal as a whole by one that does not have these studies; a line for each trial of the others.
+
+    Optuna only ever appends, a deleted study too. The lease must be held, and nobody may go on with a `Journal` of it.
+    """
+    old, lines = read_journal(path), _Lines()
+    new = JournalStorage(lines)
+    for study in old.get_all_studies():
+        if study.study_name in names:
+            continue
+        old_id = old.get_study_id_from_name(study.study_name)
+        new_id = new.create_new_study(study.directions, study.study_name)
+        for trial in old.get_all_trials(old_id, deepcopy=False):
+            new.create_new_trial(new_id, trial)
+        for key, value in study.system_attrs.items():
+            new.set_study_system_attr(new_id, key, value)
+        for key, value in study.user_attrs.items():
+            new.set_study_user_attr(new_id, key, value)
+    write_durably(path, "".join(map(_as_line, lines.logs)).encode())
+
+
+class _Lines(BaseJournalBackend):
+    """Keeps the lines of a journal that is not a file yet."""
+
+    def __init__(self) -> None:
+        self.logs: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        return iter(self.logs[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self.logs += logs
 
 
 def read_journal(path: Path) -> JournalStorage:
@@ -119,7 +153,7 @@ class JournalFile(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """As the interface says; each log is a line."""
-        lines = "".join(line_with_checksum(json.dumps(log, separators=(",", ":"))) + "\n" for log in logs)
+        lines = "".join(map(_as_line, logs))
         self._is_synced = False
         self._other_writers.acquire()
         try:
@@ -146,6 +180,10 @@ def _operation(line: bytes) -> dict[str, Any]:
     if not isinstance(operation, dict):
         raise ValueError("no operation")
     return operation
+
+
+def _as_line(log: dict[str, Any]) -> str:
+    return line_with_checksum(json.dumps(log, separators=(",", ":"))) + "\n"
 
 
 def _cut_torn_line(journal: Path) -> None:

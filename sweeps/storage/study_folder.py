@@ -8,6 +8,9 @@ from engine.durable_file import leftovers, write_durably
 from experiments.promotion.outcome import OUTCOME_FILE
 from sweeps.execution.contract import WORKER_DATA_PREFIX
 
+REMOVED = ".removed"
+"""How the name of a folder ends that is being removed; it begins with a dot, so that nobody takes it for a study."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudyFolder:
@@ -103,10 +106,11 @@ class StudyFolder:
         """What was kept; None is the journal."""
         return _text_of(self._storage_url)
 
-    def remove_what_only_a_run_needs(self) -> None:
-        """Remove checkpoints and kept trials, which a study that has ended has no use for."""
-        self.checkpoint.unlink(missing_ok=True)
-        shutil.rmtree(self.kept_trials, ignore_errors=True)
+    def remove(self) -> None:
+        """Remove the folder, whole or not at all for whoever looks: first its name goes."""
+        gone = self.path.with_name(f".{self.path.name}{REMOVED}")
+        self.path.replace(gone)
+        shutil.rmtree(gone)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""

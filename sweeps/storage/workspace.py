@@ -10,6 +10,7 @@ mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow
 import glob
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from experiments.promotion.champion import KNOWN_FILE
 from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal, read_journal
-from sweeps.storage.study_folder import StudyFolder
+from sweeps.storage.study_folder import REMOVED, StudyFolder
 
 PATIENCE_SECONDS = 0.5
 """How long a lease is tried for: `is_leased` may hold it for a moment."""
@@ -117,8 +118,14 @@ class Workspace:
             folder.remove_leftovers()
         for file in leftovers(self.root / sweep_name):  # of the ledger, of the champion that is known
             file.unlink(missing_ok=True)
+        for path in self.half_removed(sweep_name):
+            shutil.rmtree(path, ignore_errors=True)
         for link in self.journal(sweep_name).parent.glob("journal.log.lock*.rename"):
             link.unlink(missing_ok=True)  # Optuna's lock, between its two steps of letting go
+
+    def half_removed(self, sweep_name: str) -> list[Path]:
+        """Folders of studies that were being removed; the next run of the sweep goes on with that."""
+        return sorted((self.root / sweep_name).glob(f".*{REMOVED}"))
 
     def is_leased(self, sweep_name: str) -> bool:
         """Whether a run of this sweep is alive here."""
@@ -133,7 +140,7 @@ class Workspace:
 
     def study_folders(self, sweep_name: str | None = None) -> list[StudyFolder]:
         """Folders of the studies (of one sweep) that were run here, by the time they began."""
-        paths = [path for path in self.root.glob(f"{_pattern(sweep_name)}/*") if path.is_dir()]
+        paths = [path for path in self.root.glob(f"{_pattern(sweep_name)}/[!.]*") if path.is_dir()]
         return [StudyFolder(path) for path in sorted(paths, key=lambda path: (path.name, path.parent.name))]
 
     def tracking_uri(self, folder: StudyFolder | None = None) -> str:

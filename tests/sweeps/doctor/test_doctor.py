@@ -121,8 +121,20 @@ def test_trials_that_run_in_a_study_that_has_ended_and_its_checkpoints_are_put_a
     (failed,) = [trial for trial in study.leaderboard() if trial.number == 3]
     assert (failed.state, failed.notes.reason) == (TrialState.FAIL, "The sweep ended without it.")
     assert not its.checkpoint.exists()
-    assert not its.kept_trials.exists()
+    assert its.kept_trials.exists()  # of the newest study, which goes on when more trials are asked for
     assert told(workspace) == ([], 0)
+
+
+def test_fold_models_of_a_study_that_is_not_the_newest_are_put_away(folder):
+    workspace = WrittenStudy(folder, 3).write()
+    delivered(workspace)
+    its = workspace.study_folder(NAME)
+    its.kept_trials.mkdir()
+    assert told(workspace) == ([], 0)
+    workspace.study_folder("made/20991231-235959").create()
+    assert [finding[0] for finding in told(workspace)[0]] == ["mendable"]
+    assert told(workspace, has_to_mend=True)[1] == 0
+    assert not its.kept_trials.exists()
 
 
 def test_runs_that_mlflow_forgot_the_end_of_are_told_it_again(folder):

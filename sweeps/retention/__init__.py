@@ -1,0 +1,1 @@
+"""Which studies are kept, and how the others are taken away everywhere. See README.md."""
