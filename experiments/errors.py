@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 2_000
+"""Characters of what is wrong that are told: its value may be a megabyte long."""
+
 
 class InputError(ValueError):
     """Something a person gave us is wrong: a file, a column, a value, an option.
@@ -14,6 +17,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, what: str, allowed: str, fix: str) -> None:
+        what = what if len(what) <= _LONGEST else f"{what[: _LONGEST // 2]} [...] {what[-_LONGEST // 4 :]}"
         super().__init__(what, allowed, fix)  # all three in args, so that the error survives pickling
         self.what = what
         self.allowed = allowed

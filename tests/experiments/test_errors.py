@@ -24,3 +24,10 @@ def test_nearest_is_a_phrase_with_the_known_word_or_nothing() -> None:
 def test_long_lists_are_cut_and_say_how_much() -> None:
     assert listed(range(3)) == "0, 1, 2"
     assert listed(range(8)) == "0, 1, 2, 3, 4 and 3 more"
+
+
+def test_a_value_of_a_megabyte_is_told_by_its_ends():
+    error = InputError(f"houses.toml: name = {'x' * 1_000_000} is too long.", "allowed.", "fix.")
+    assert len(str(error)) < 2_000
+    assert error.what.startswith("houses.toml: name = xxx")
+    assert error.what.endswith("xxx is too long.")
