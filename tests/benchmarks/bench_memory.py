@@ -144,8 +144,9 @@ def same_row(name: str, n_rounds: int, n_trials: int) -> list[str]:
             command = [sys.executable, "-m", "sweeps", "run", name, "--quiet", "--json", "--trials", str(n_trials)]
             for _ in ("cold", "again"):
                 began = time.monotonic()
-                done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+                done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
                 seconds.append(time.monotonic() - began)
+                assert done.returncode in (0, 4), done.stderr  # 4: MLflow had no time, on a machine that has none
                 values.append(json.loads(done.stdout)["best"]["value"])
     cold, again = np.median(seconds[::2]), np.median(seconds[1::2])
     ratio = np.median(np.array(seconds[1::2]) / np.array(seconds[::2]))
