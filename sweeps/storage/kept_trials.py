@@ -104,7 +104,7 @@ def _read(path: Path, trial: StoredTrial, say: Callable[[str], None]) -> KeptTri
     if not path.exists():
         return None
     try:
-        if checksum_of_file(path) is Checksum.DIFFERS:
+        if checksum_of_file(path) is not Checksum.FITS:
             raise KeyError("checksum")
         with h5py.File(path) as file:
             names = sorted(name for name in file if name.startswith("rung-end-"))
