@@ -1,6 +1,5 @@
 """Which study a run works on: the interrupted one of its configuration and data, or a new one; and its lease."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -84,7 +83,7 @@ def find_or_create(
         workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
         return stored
     for old in earlier:
-        shutil.rmtree(workspace.study_folder(old.name).kept_trials, ignore_errors=True)  # only the newest goes on
+        workspace.study_folder(old.name).remove_kept_trials()  # only the newest goes on
     memory = () if is_new or not config.study.memory else _memory(earlier, config)
     stored = StoredStudy.create(
         storage,

@@ -1,6 +1,5 @@
 """The studies of one sweep on this disk: trials nobody trains, what a kill left behind, files that are damaged."""
 
-import shutil
 from collections.abc import Iterator
 
 from optuna.trial import TrialState
@@ -76,7 +75,7 @@ def _about_study(folder: StudyFolder, study: StoredStudy, *, is_newest: bool, ha
         if has_to_mend:
             folder.checkpoint.unlink(missing_ok=True)
             if not is_newest:
-                shutil.rmtree(folder.kept_trials, ignore_errors=True)
+                folder.remove_kept_trials()
         yield mendable(study.name, "has ended, and its checkpoints are still there.", is_mended=has_to_mend)
     if study.attributes.lease:
         if has_to_mend:

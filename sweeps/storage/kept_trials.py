@@ -7,7 +7,6 @@ One HDF5 file a trial, written before the storage hears of the trial's end, and 
 file that is lost or damaged costs the ensemble a candidate, which is said, and nothing else.
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -84,10 +83,6 @@ class KeptTrials:
         """The kept trials, best first; without those whose file is lost or damaged, of which the latter are said."""
         found = (_read(self._file(trial.number), trial, say) for trial in self._best)
         return [kept for kept in found if kept is not None and kept.best.iteration == kept.trial.best_iteration]
-
-    def remove(self) -> None:
-        """Remove all files: the study has ended."""
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _file(self, number: int) -> Path:
         return self._directory / f"trial-{number:04d}.h5"

@@ -67,17 +67,6 @@ def test_a_kill_at_a_write_leaves_the_result_of_the_undisturbed_sweep(
     assert last.exit_code == 0, last.err
 
 
-@pytest.mark.parametrize("phase", ["before", "after"])
-def test_a_kill_while_the_kept_trials_are_deleted_finds_the_sweep_finished(
-    template: Template, undisturbed: Undisturbed, shelf: Path, phase: Any
-):
-    """Or it would go on, and select an ensemble from those that are left."""
-    fault = Fault("signal", phase=phase, operation="unlink", file=r"/kept/trial-\d+\.h5$")
-    assert sum(map(fault.is_at, undisturbed.events)) > 3
-    (life,) = live_through(template, make_folder(shelf / "short"), [{"fault": fault}], undisturbed)
-    assert life.is_killed
-
-
 @pytest.mark.parametrize("phase", ["torn", *(pytest.param(name, marks=SLOW) for name in ("before", "after"))])
 def test_a_disk_that_is_full_from_a_write_on_is_told_and_with_room_the_same_command_continues(
     template: Template, undisturbed: Undisturbed, shelf: Path, write: Fault, phase: Any

@@ -123,3 +123,19 @@ def test_a_study_that_began_with_another_engine_is_left_and_remembered(tmp_path,
     second, said = run(directory, sweep={"n_trials": 3})
     assert second.study != first.study
     assert any("earlier sweeps" in line for line in said.lines)
+
+
+def test_a_kill_while_a_studys_fold_models_are_removed_leaves_it_with_none(tmp_path, with_store, monkeypatch):
+    directory = with_store(tmp_path)
+    first, _ = run(directory, sweep={"n_trials": 3})
+    folder = Workspace(directory).study_folder(first.study)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("sweeps.storage.study_folder.shutil.rmtree", killed)
+        folder.remove_kept_trials()
+    again, _ = run(directory, sweep={"n_trials": 3})
+    assert again.study != first.study  # not with some of them
+    assert not list(folder.path.glob("kept*"))

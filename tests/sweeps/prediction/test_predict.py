@@ -427,8 +427,8 @@ def test_categories_that_training_had_not_are_told_on_stderr(finished):
     ("arguments", "message"),
     [
         (
-            ["houses@champion", "new.csv"],
-            "houses@champion: no such alias. houses has the aliases candidate, winner. Name",
+            ["houses@best", "new.csv"],
+            "houses@best: no such alias. houses has the aliases candidate, champion, winner. Name",
         ),
         (["houses", "new.csv", "--proba"], "new.csv: a regression has no probabilities."),
         (["absent.h5", "new.csv"], "absent.h5: no such file."),

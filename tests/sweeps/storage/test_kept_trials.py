@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from engine import Best
 from sweeps.storage import kept_trials
 from sweeps.storage.kept_trials import N_KEPT, KeptTrial, KeptTrials, n_rung_ends
+from sweeps.storage.study_folder import StudyFolder
 from sweeps.trials.trial import TrialResult
 from tests.support.damage import MANY_DAMAGES, damages
 from tests.sweeps.support.disk import Event
@@ -153,12 +154,12 @@ def test_where_examples_are_many_fewer_ends_of_rungs_are_kept_the_latest(
     assert n_rung_ends(result.best) > 4
 
 
-def test_the_folder_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
-    kept = KeptTrials(tmp_path / "kept", [])
-    kept.remove()  # a sweep without a trial to keep
-    kept.keep(ended(0, 0.1))
-    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
-    kept.remove()
+def test_the_folder_is_private_and_gone_when_it_is_removed(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.remove_kept_trials()  # a sweep without a trial to keep
+    KeptTrials(folder.kept_trials, []).keep(ended(0, 0.1))
+    assert stat.S_IMODE(folder.kept_trials.stat().st_mode) == 0o700
+    folder.remove_kept_trials()
     assert list(tmp_path.iterdir()) == []
 
 
