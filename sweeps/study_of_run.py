@@ -60,16 +60,17 @@ def open_study(
 def find_or_create(
     config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
 ) -> StoredStudy:
-    """The interrupted study of this configuration and data, or a new one; `url` is the storage's, None our own."""
+    """The interrupted study of this configuration and data, or the finished one, or a new one.
+
+    Args:
+        url: The storage's; None is our own.
+    """
     storage = workspace.open_storage(config.sweep.name, url, say)
     fingerprint = config.fingerprint(data_digest)
     earlier = list(reversed(StoredStudy.all_of(storage, config.sweep.name)))
     for stored in earlier:
         attributes = stored.attributes
         if stored.has_ended:
-            if not is_new and attributes.fingerprint == fingerprint and _can_go_on(stored, workspace):
-                _go_on(stored, config, say)
-                return stored
             continue
         if is_new or attributes.fingerprint != fingerprint:
             if not is_new:
@@ -82,8 +83,13 @@ def find_or_create(
         stored.set_attribute("n_trials", n_trials)
         workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
         return stored
-    for old in earlier:
-        workspace.study_folder(old.name).remove_kept_trials()  # only the newest goes on
+    ended = [stored for stored in earlier if stored.has_ended]
+    for stored in ended:
+        if not is_new and stored.attributes.fingerprint == fingerprint and _can_go_on(stored, workspace):
+            _go_on(stored, config, say)
+            return stored
+    for stored in ended:
+        workspace.study_folder(stored.name).remove_kept_trials()  # only the newest goes on
     memory = () if is_new or not config.study.memory else _memory(earlier, config)
     stored = StoredStudy.create(
         storage,

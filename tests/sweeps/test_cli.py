@@ -468,15 +468,15 @@ def test_exit_4_when_mlflow_cannot_be_reached_and_sync_delivers_it_later(sweeps,
     done = sweeps.run_anew("run", name, "--json", "--quiet", SWEEPS_TRACKING="http://127.0.0.1:9")
     assert done.returncode == 4
     document = json.loads(done.stdout)
-    said = f"{N_TRIALS + 2} facts are not in MLflow yet: {document['mlflow']['error']}\n"
+    said = f"{N_TRIALS + 3} facts are not in MLflow yet: {document['mlflow']['error']}\n"
     assert done.stderr.startswith(said + "All of it is kept. The next run in this folder delivers it, or:")
     assert document["mlflow"]["error"].startswith("http://127.0.0.1:9: ")
     assert (document["exit_code"], document["state"]) == (4, "FINISHED")
-    assert document["mlflow"]["n_pending"] == N_TRIALS + 2
+    assert document["mlflow"]["n_pending"] == N_TRIALS + 3
     assert sweeps.trials() == finished[0].trials()
     again = sweeps.run("sync", "--json", SWEEPS_TRACKING="http://127.0.0.1:9")
     assert again.returncode == 4
-    assert json.loads(again.stdout)["n_pending"] == N_TRIALS + 2
+    assert json.loads(again.stdout)["n_pending"] == N_TRIALS + 3
     here = f"sqlite:///{sweeps.directory}/mlflow.db"
     assert sweeps.json("sync", SWEEPS_TRACKING=here)["n_pending"] == 0
     runs = mlflow_runs(sweeps.directory / "mlflow.db")
@@ -520,7 +520,7 @@ def test_sync_delivers_the_others_where_one_record_is_damaged_or_its_uri_is_unkn
     assert re.search(r"a/1: .*outbox.jsonl lines 1, 2: damaged\. .* Restore the file from a backup", done.stderr)
     assert f"{first}: all delivered" in done.stderr
     assert re.search(rf"{lost}: .*SWEEPS_TRACKING.* is not set .* export SWEEPS_TRACKING=", done.stderr)
-    assert json.loads(done.stdout)["studies"] == {"a/1": 0, first: 0, lost: 3}
+    assert json.loads(done.stdout)["studies"] == {"a/1": 0, first: 0, lost: 4}
 
 
 LONG = {

@@ -193,7 +193,7 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
 
 
 def test_a_report_that_fails_is_told_and_costs_the_sweep_nothing(folder, monkeypatch):
-    monkeypatch.setattr("sweeps.report.page.page_of", lambda record: 1 / 0)
+    monkeypatch.setattr("sweeps.report.page.page_of", lambda *_: 1 / 0)
     progress = InterruptAfter(-1)
     result = run_sweep(iris(), directory=folder, progress=progress)
     (told,) = [line for line in progress.said if "report" in line]
@@ -212,6 +212,7 @@ def test_the_json_document_of_the_result_is_plain_and_complete(finished):
     assert set(document) == {
         "sweep", "study", "state", "n_trials", "n_complete", "n_pruned", "n_failed", "n_configurations", "best", "test",
         "out_of_fold", "baselines_out_of_fold", "ensemble", "model", "report", "mlflow", "elapsed_seconds", "exit_code",
+        "objective", "promotion",
     }  # fmt: skip
     assert document["best"]["value"] == result.winner.trial.value
     low, high = document["test"]["ci95"]["accuracy"]
@@ -506,9 +507,9 @@ def test_without_an_estimate_nothing_is_said_of_it(finished):
     assert "Cost out of fold" not in summary(silent)
 
 
-def test_a_finished_sweep_is_not_continued_a_second_run_is_a_new_study(folder):
+def test_after_a_finished_sweep_a_new_one_is_a_new_study_with_the_same_trials(folder):
     config = iris(sweep={"n_trials": 3})
-    first, second = (run_sweep(config, directory=folder) for _ in range(2))
+    first, second = (run_sweep(config, directory=folder, is_new=is_new) for is_new in (False, True))
     assert first.study != second.study
     assert first.rows == second.rows
     assert [study.name for study in all_studies(Workspace(folder))] == [first.study, second.study]
@@ -524,7 +525,7 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
     progress = InterruptAfter(99)
     continued = run_sweep(config, directory=folder, progress=progress)
     assert continued.study == name
-    assert progress.said == [f"Continuing {name}."]
+    assert progress.said[0] == f"Continuing {name}."
     assert continued.rows == result.rows
     assert continued.winner.test_scores == result.winner.test_scores
     assert list(continued.winner.baselines_out_of_fold) == ["constant", "logistic regression"]
@@ -551,7 +552,7 @@ def test_the_next_run_delivers_what_an_earlier_study_could_not(folder, monkeypat
     config = iris(sweep={"n_trials": 2}, tracking={"uri": "${SWEEPS_WHERE}"})
     monkeypatch.setenv("SWEEPS_WHERE", "http://127.0.0.1:9")
     lost = run_sweep(config, directory=folder)
-    again = run_sweep(config, directory=folder)
+    again = run_sweep(config, directory=folder, is_new=True)
     assert (lost.exit_code, again.exit_code) == (4, 4)
     assert lost.study in again.older_pending
     assert f"Earlier studies that are not completely in MLflow: {lost.study}: http://127.0.0.1:9: " in summary(again)
@@ -648,11 +649,10 @@ def test_a_damaged_record_of_a_sweep_that_is_left_keeps_no_other_from_being_run(
     name = interrupted(iris(), folder)
     record = folder / ".sweeps" / name / "outbox.jsonl"
     record.write_bytes(b"damaged\n" + record.read_bytes())
+    assert run_sweep(iris(sweep={"n_trials": 2}), directory=folder, is_new=True).exit_code == 0
     progress = InterruptAfter(99)
-    assert run_sweep(iris(sweep={"n_trials": 2}), directory=folder, is_new=True, progress=progress).exit_code == 0
-    assert f"{record} line 1: damaged" in progress.said[0]
-    with pytest.raises(InputError, match=r"line 1: damaged .*Restore the file"):
-        run_sweep(iris(), directory=folder)
+    assert run_sweep(iris(), directory=folder, progress=progress).study == name
+    assert any(f"{record} line 1: damaged" in said for said in progress.said), progress.said
 
 
 def test_a_sweep_that_is_continued_with_another_tracking_uri_is_recorded_there_from_its_beginning(folder, tmp_path):
@@ -829,10 +829,10 @@ def test_when_time_is_up_the_best_so_far_is_refitted(folder):
 def test_when_time_is_short_nobody_waits_for_the_baselines_on_each_fold(folder, monkeypatch):
     fit, is_over, n_fits = LogisticRegression.fit, threading.Event(), count(1)
 
-    def slow_on_folds(model, X, y):
+    def slow_on_folds(model, X, y, **weights):
         if next(n_fits) > 1:
             assert is_over.wait(60)
-        return fit(model, X, y)
+        return fit(model, X, y, **weights)
 
     monkeypatch.setattr(LogisticRegression, "fit", slow_on_folds)
     try:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine import Curve
+from experiments.preparation import TargetScaling
 from sweeps.recording.facts import _curves
 
 
@@ -11,10 +12,10 @@ class Prepared:
     """Five examples with these targets, two folds."""
 
     def __init__(self, targets: list[float]) -> None:
-        self.Y = np.array([targets])
+        y = np.array(targets)
         self.held_out = np.array([[True, True, False, False, False], [False, False, True, True, True]])
-        self.dataset = type("Dataset", (), {"class_names": ()})
-        self.target_scaling = type("Scaling", (), {"scale": 2.0})
+        self.dataset = type("Dataset", (), {"class_names": (), "y_train": y})
+        self.target_scalings = [TargetScaling(0.0, 2.0)] * 2
 
 
 COSTS = {"train_cost", "train_rmse", "validation_cost", "validation_rmse"}
