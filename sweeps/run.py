@@ -63,7 +63,7 @@ limits a third."""
 def run_sweep(
     config: Config, *, is_new: bool = False, progress: Progress | None = None, directory: Path | None = None
 ) -> SweepResult:
-    """Run a sweep to its end, or continue the interrupted one of the same configuration and data.
+    """Run a sweep to its end, or go on with that of the same configuration and data, interrupted or finished.
 
     Args:
         config: From `load_config`.
