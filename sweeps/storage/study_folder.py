@@ -114,14 +114,21 @@ class StudyFolder:
 
     def remove_kept_trials(self) -> None:
         """Remove the fold models, all or none for whoever looks: a study that had only some would go on with these."""
-        gone = self.kept_trials.with_name(f"{self.kept_trials.name}{REMOVED}")
         if self.kept_trials.exists():
-            self.kept_trials.replace(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+            self.kept_trials.replace(self._kept_no_longer)
+        self._remove_what_is_kept_no_longer()
+
+    @property
+    def _kept_no_longer(self) -> Path:
+        return self.kept_trials.with_name(f"{self.kept_trials.name}{REMOVED}")
+
+    def _remove_what_is_kept_no_longer(self) -> None:
+        if self._kept_no_longer.exists():
+            shutil.rmtree(self._kept_no_longer, ignore_errors=True)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left behind and no other run will ever look at."""
-        shutil.rmtree(self.kept_trials.with_name(f"{self.kept_trials.name}{REMOVED}"), ignore_errors=True)
+        self._remove_what_is_kept_no_longer()
         for folder in (self.path, self.kept_trials):
             for file in leftovers(folder):  # `sync` takes no lease, and may be marking a delivery here
                 file.unlink(missing_ok=True)
