@@ -93,7 +93,7 @@ class Definition(NamedTuple):
 
 def losses(A: Float64Array, Y: Float64Array) -> Float64Array:
     """Log-loss of each example, (m,); probabilities are kept above the machine epsilon, as scikit-learn does."""
-    of_true_class = (_of_classes(Y) * _of_classes(A)).sum(axis=0)
+    of_true_class = (of_classes(Y) * of_classes(A)).sum(axis=0)
     found: Float64Array = -np.log(np.maximum(of_true_class, np.finfo(np.float64).eps))
     return found
 
@@ -114,7 +114,7 @@ def predicted(A: Float64Array, threshold: float) -> BoolArray:
 
 
 def _balanced_cost(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return _mean_of_classes(losses(A, Y), Y, w)
+    return _meanof_classes(losses(A, Y), Y, w)
 
 
 def _brier(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
@@ -122,18 +122,18 @@ def _brier(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objecti
 
 
 def _accuracy(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return float(np.average(_is_correct(A, Y, objective), weights=w))
+    return float(np.average(is_correct(A, Y, objective), weights=w))
 
 
 def _balanced_accuracy(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return _mean_of_classes(_is_correct(A, Y, objective), Y, w)
+    return _meanof_classes(is_correct(A, Y, objective), Y, w)
 
 
 def _f1(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    is_class, is_predicted = _of_classes(Y) > 0.5, predicted(A, objective.threshold)
+    is_class, is_predicted = of_classes(Y) > 0.5, predicted(A, objective.threshold)
     hits, either = (is_class & is_predicted) @ w, is_class @ w + is_predicted @ w
-    of_classes = np.where(either > 0, 2 * hits / either, 0.0)
-    return float(of_classes[1] if len(A) == 1 else of_classes[either > 0].mean())
+    each = np.where(either > 0, 2 * hits / either, 0.0)
+    return float(each[1] if len(A) == 1 else each[either > 0].mean())
 
 
 def _roc_auc(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
@@ -176,19 +176,20 @@ def _r2(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective)
     return 1 - _squared_error(A, Y, w, objective) / spread if spread > 0 else math.nan
 
 
-def _of_classes(A: Float64Array) -> Float64Array:
+def of_classes(A: Float64Array) -> Float64Array:
     """One row a class, (C, m), where two classes have one row."""
     return np.vstack([1 - A, A]) if len(A) == 1 else A
 
 
-def _is_correct(A: Float64Array, Y: Float64Array, objective: Objective) -> BoolArray:
-    hits = predicted(A, objective.threshold) & (_of_classes(Y) > 0.5)
+def is_correct(A: Float64Array, Y: Float64Array, objective: Objective) -> BoolArray:
+    """Whether the predicted class of each example is its own, (m,)."""
+    hits = predicted(A, objective.threshold) & (of_classes(Y) > 0.5)
     return np.asarray(hits.any(axis=0))
 
 
-def _mean_of_classes(amounts: Float64Array | BoolArray, Y: Float64Array, w: Float64Array) -> float:
+def _meanof_classes(amounts: Float64Array | BoolArray, Y: Float64Array, w: Float64Array) -> float:
     """Mean over the classes that occur of the mean amount of each."""
-    is_class = _of_classes(Y) > 0.5
+    is_class = of_classes(Y) > 0.5
     n = is_class @ w
     return float(((is_class @ (w * amounts))[n > 0] / n[n > 0]).mean())
 
@@ -200,13 +201,13 @@ def _of_rankings(
 
     Of three classes or more it is the mean over them, each against all others. nan where a class has no example.
     """
-    of_classes = []
+    each = []
     for outputs, is_positive in zip(A, Y > 0.5, strict=True):
         order = np.argsort(-outputs, kind="stable")
         is_last = np.concatenate([np.diff(outputs[order]) != 0, [True]])  # of those that have the same output
         hits, alarms = (np.cumsum(counted[order])[is_last] for counted in (w * is_positive, w * ~is_positive))
-        of_classes.append(area(hits, alarms) if hits[-1] > 0 and alarms[-1] > 0 else math.nan)
-    return float(np.mean(of_classes))
+        each.append(area(hits, alarms) if hits[-1] > 0 and alarms[-1] > 0 else math.nan)
+    return float(np.mean(each))
 
 
 OBJECTIVES: dict[str, Definition] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.objectives import Objective, losses, predicted, squared_errors
+from engine.objectives import Objective, is_correct, losses, of_classes, predicted, squared_errors
 from experiments.estimate import FloatArray, Score, of_means, roc_auc
 
 WITHOUT = ("average_precision", "median_absolute_error")
@@ -36,19 +36,13 @@ def weighted(score: Score, weights: FloatArray) -> Score:
     return lambda counts: score(counts * weights)
 
 
-def _classes(Y: FloatArray) -> FloatArray:
-    """(C, m): 1 where an example is of the class."""
-    return np.vstack([1 - Y, Y]) if len(Y) == 1 else Y
-
-
 def _is_correct(objective: Objective, A: FloatArray, Y: FloatArray) -> FloatArray:
-    hits: FloatArray = np.stack([(predicted(one, objective.threshold) & (_classes(Y) > 0.5)).any(axis=0) for one in A])
-    return hits.astype(np.float64)
+    return np.stack([is_correct(one, Y, objective) for one in A]).astype(np.float64)
 
 
 def _mean_of_classes(amounts: FloatArray, Y: FloatArray) -> Score:
     """Mean over the classes of the mean amount, (K, m), of each."""
-    classes = _classes(Y)
+    classes = of_classes(Y)
     everyone = np.ones((len(amounts), 1))
 
     def combine(*means: FloatArray) -> FloatArray:
@@ -60,7 +54,7 @@ def _mean_of_classes(amounts: FloatArray, Y: FloatArray) -> Score:
 
 
 def _f1(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
-    classes = _classes(Y)
+    classes = of_classes(Y)
     is_predicted = np.stack([predicted(one, objective.threshold) for one in A]).astype(np.float64)  # (K, C, m)
     counted = range(1, 2) if len(Y) == 1 else range(len(classes))
     hits = [is_predicted[:, c] * classes[c] for c in counted]

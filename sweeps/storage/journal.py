@@ -124,15 +124,7 @@ class JournalFile(JournalFileBackend):
         """The whole file is read inside; what is wrong with a line becomes a JournalDamagedError."""
         try:
             yield
-        except (
-            AssertionError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except _NO_OPERATION as error:
             raise JournalDamagedError(self._path, self._n_read, self._line_start) from error
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any]]:
