@@ -132,9 +132,9 @@ def _go_on(stored: StoredStudy, config: Config, say: Callable[[str], None]) -> N
         )
     else:
         say(f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained.")
-        if ended_by_time:
-            stored.set_attribute("early_end", None)
         stored.set_attribute("n_trials", n_trials)
+    if ended_by_time:  # trials that the clock ended are over for good now, and not trained again
+        stored.set_attribute("early_end", None)
     stored.set_attribute("state", "RUNNING")
 
 
