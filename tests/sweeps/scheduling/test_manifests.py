@@ -153,7 +153,7 @@ def test_cron_is_not_given_what_it_cannot_do(tmp_path):
         written(tmp_path, "cron", zone="Pacific/Chatham")
     with pytest.raises(InputError, match=r"the command has \d+ characters\. Debian's cron takes 998"):
         written(tmp_path / ("long" * 60), "cron")
-    with pytest.raises(InputError, match="a path has a backslash in it"):
+    with pytest.raises(InputError, match="a path or an option has a backslash in it"):
         written(tmp_path / "a\\b", "cron")
 
 
