@@ -138,6 +138,7 @@ class TrainingSection(Section):
     minibatch_size: MinibatchSizes | None = None
     weight_decay: SearchedDecay | None = None
     label_smoothing: SearchedShare | None = None
+    dropout: SearchedShare | None = None
     learning_rate_schedule: Schedules | None = None
 
     @property
@@ -161,6 +162,7 @@ class SearchSpace(SearchSection):
     minibatch_size: MinibatchSizes = (0,)
     weight_decay: SearchedDecay = 0.0
     label_smoothing: SearchedShare = 0.0
+    dropout: SearchedShare = 0.0
     learning_rate_schedule: Schedules = ("constant",)
 
 
@@ -176,6 +178,7 @@ class EnqueuedConfiguration(Section):
     minibatch_size: NaturalInt | None = None
     weight_decay: NonnegativeFloat | None = None
     label_smoothing: Share | None = None
+    dropout: Share | None = None
     learning_rate_schedule: ScheduleName | None = None
 
     @model_validator(mode="after")
