@@ -62,6 +62,13 @@ class FloatRange(Range):
     high: PositiveFloat
 
 
+class ShareRange(FloatRange):
+    """A range of shares: 0 or more, below 1."""
+
+    low: Share
+    high: Share
+
+
 class IntRange(Range):
     """A range of positive integers."""
 
@@ -89,7 +96,7 @@ SearchedDecay = Annotated[
     Annotated[FloatRange, Tag("range")] | Annotated[NonnegativeFloat, Tag("value")], Discriminator(_value_or_range)
 ]
 SearchedShare = Annotated[
-    Annotated[FloatRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
+    Annotated[ShareRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
 ]
 Optimizers = Annotated[tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1)]
