@@ -61,9 +61,15 @@ def _auto(config: Config, problem: Problem) -> dict[str, Any]:
 
 def _first(space: SearchSpace, problem: Problem) -> tuple[EnqueuedConfiguration, ...]:
     """The configurations to begin with, as far as the space holds them; what it does not hold is the sampler's."""
-    tables: list[dict[str, Any]] = [{"hidden_units": (), "dropout": 0.0}]
+    tables: list[dict[str, Any]] = [{"hidden_units": ()}]
     if not problem.is_wide:
-        tables.append({"hidden_units": (128, 64), "dropout": 0.1})
-    common = {"learning_rate": 0.005, "n_iterations": space.max_iterations, "minibatch_size": 128, "activation": "relu"}
+        tables.append({"hidden_units": (128, 64)})
+    common = {
+        "learning_rate": 0.005,
+        "n_iterations": space.max_iterations,
+        "minibatch_size": 128,
+        "dropout": 0.1,
+        "activation": "relu",
+    }
     wanted = (EnqueuedConfiguration.model_validate(common | table) for table in tables)
     return tuple(dict.fromkeys(table.within(space) for table in wanted))
