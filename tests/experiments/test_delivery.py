@@ -483,6 +483,15 @@ def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPa
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
 
 
+def test_a_user_without_home_and_passwd_entry_has_one_that_does_not_exist(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(RuntimeError, match="home directory"):
+        Path.home()
+    prepare_environment()
+    assert Path.home() == Path("/nonexistent")
+
+
 def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the_next_run(tmp_path: Path) -> None:
     connect = "import sys; from experiments.mlflow_connection import connect; connect(sys.argv[1]).search_experiments()"
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
