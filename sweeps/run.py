@@ -34,7 +34,7 @@ from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
 from sweeps.retention.pruning import prune_at_the_end
 from sweeps.retention.rule import Retention
-from sweeps.search.flight import trials_in_flight
+from sweeps.search.flight import trials_in_flight, trials_in_flight_known
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.samplers import check_package, notes_on
 from sweeps.search.schedule import Hooks, Plan, Schedule
@@ -83,7 +83,8 @@ def run_sweep(
     with ExitStack() as run:  # what is entered here stays open when the workers are gone
         run.enter_context(progress)
         patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
-        with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
+        most = trials_in_flight_known(config)
+        with Workers(config.execution.executor, config.execution.workers, most) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
