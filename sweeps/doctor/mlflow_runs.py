@@ -36,6 +36,8 @@ def about_mlflow(workspace: Workspace, *, has_to_mend: bool) -> Iterator[Finding
     if folders := moved_from(file):
         what = f"says that files beside it are still in {', '.join(folders)}, from where they were moved or copied."
         yield mendable(str(file), what, is_mended=has_to_mend and bool(follow(file)))
+        if not has_to_mend:
+            return  # whoever asks MLflow lets them follow
     for study, n_runs in sorted(studies_shown_as_running(uri).items()):
         yield from _about_running(workspace, study, n_runs, has_to_mend=has_to_mend)
 

@@ -30,7 +30,7 @@ def groups(tmp_path, monkeypatch):
         ("0::/\n", {}, None, 64),
         ("0::/a/b\n", {"a/cpu.max": "400000 100000\n", "a/b/cpu.max": "max 100000\n"}, 4, 4),  # of a group above it
         ("0::/a/b\n", {"a/cpu.max": "400000 100000\n", "a/b/cpu.max": "800000 100000\n"}, 4, 4),
-        ("3:cpu,cpuacct:/c\n0::/\n", {"cpu/c/cpu.cfs_quota_us": "300000\n", "cpu/c/cpu.cfs_period_us": "100000\n"}, 3, 3),
+        ("3:cpu,cpuacct:/c\n", {"cpu/c/cpu.cfs_quota_us": "300000\n", "cpu/c/cpu.cfs_period_us": "100000\n"}, 3, 3),
         ("3:cpu,cpuacct:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None, 64),
         ("3:cpuset:/\n", {"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, None, 64),
         ("0::/\n", {"cpu.max": "10000000 100000\n"}, 100, 64),
