@@ -55,11 +55,12 @@ def quiet_logging() -> Iterator[None]:
 
     They log a traceback for every failed attempt; our caller reports the failure itself, in one line.
     """
+    before = getattr(_quiet, "is_on", False)
     _quiet.is_on = True
     try:
         yield
     finally:
-        _quiet.is_on = False
+        _quiet.is_on = before
 
 
 def connect(tracking_uri: str) -> "MlflowClient":
@@ -72,7 +73,7 @@ def connect(tracking_uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     _install_quiet_filter()
-    if not _is_database(tracking_uri):
+    if not is_database(tracking_uri):
         return MlflowClient(tracking_uri=tracking_uri)
     _check_database(tracking_uri)
     # Two processes that create the schema of one empty database at the same time break each other's migration.
@@ -127,7 +128,8 @@ def sqlite_file(tracking_uri: str) -> Path | None:
     return _database_path(tracking_uri) if tracking_uri.startswith(_SQLITE) else None
 
 
-def _is_database(tracking_uri: str) -> bool:
+def is_database(tracking_uri: str) -> bool:
+    """Whether MLflow opens the store itself; others are servers, which are asked for everything."""
     return tracking_uri.partition(":")[0].partition("+")[0] in {"sqlite", "postgresql", "mysql", "mssql"}
 
 

@@ -73,7 +73,7 @@ def run_sweep(
     Raises:
         InputError: The data, the storage or the folder are not as they must be.
         LeaseHeldError: Another run of this sweep is alive here, and `[sweep] overlap` is "refuse" or could not be done.
-        InterruptedSweepError: SIGINT or SIGTERM came; the same call continues.
+        InterruptedSweepError: SIGINT or SIGTERM came, or the run was stopped in MLflow; the same call continues.
     """
     began_at, progress = time.monotonic(), progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
@@ -163,8 +163,8 @@ def _begun(
         for note in (*notes_on_data(prepared), *notes_on(config), *notes_on_memory):
             progress.say(note)
         folder = workspace.study_folder(stored.name)
-        with Record(config, stored.name, prepared, workspace, progress.say) as record:
-            interrupts.also(record.look)  # says, once, that MLflow refuses the record
+        with Record(config, stored.name, prepared, workspace, progress.say, interrupts.has_come) as record:
+            interrupts.also(record.look)  # says, once, that MLflow refuses the record; stops when its run is stopped
             ended = stored.ended_trials()
             kept = KeptTrials(folder.kept_trials, ended, problem.objective)
             yield _Sweep(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from experiments.delivery import Delivery, deliver
 from experiments.facts import CorrectedCost
@@ -419,6 +420,18 @@ def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(
     assert result.n_pending == 2
     assert "within 0.5 s" in (result.error or "")
     assert "hunter2" not in (result.error or "")
+
+
+def test_the_end_waits_for_another_process_that_is_delivering(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    lock = FileLock(outbox.path.with_name(outbox.path.name + ".lock"), thread_local=False)
+    lock.acquire()
+    threading.Timer(1.0, lock.release).start()
+    result = Delivery(outbox, uri).run_once(30)
+    assert (result.n_pending, result.error) == (0, None)
+    outbox.append(trial(1))
+    with lock:
+        assert "another process is delivering it" in (Delivery(outbox, uri).run_once(0.5).error or "")
 
 
 def test_a_server_that_is_not_there_is_named_with_the_systems_own_words(outbox: Outbox):
