@@ -74,14 +74,19 @@ def connect(tracking_uri: str) -> "MlflowClient":
 
     _install_quiet_filter()
     if not is_database(tracking_uri):
-        return MlflowClient(tracking_uri=tracking_uri)
+        return MlflowClient(tracking_uri, _registry_of(tracking_uri))
     _check_database(tracking_uri)
     # Two processes that create the schema of one empty database at the same time break each other's migration.
     with FileLock(lock_file(tracking_uri), mode=0o600):
         if tracking_uri.startswith(_SQLITE):
             _create_database(_database_path(tracking_uri))
             follow(_database_path(tracking_uri))
-        return MlflowClient(tracking_uri=tracking_uri)
+        return MlflowClient(tracking_uri, _registry_of(tracking_uri))
+
+
+def _registry_of(tracking_uri: str) -> str | None:
+    """Models are registered where their runs are, whatever MLFLOW_REGISTRY_URI says; Databricks has two registries."""
+    return None if tracking_uri.startswith("databricks") else tracking_uri
 
 
 def find_or_create_experiment(client: "MlflowClient", tracking_uri: str, name: str) -> str:

@@ -39,7 +39,7 @@ DIGEST = "sweeps.model_digest"
 """Tag of a logged model and of a version: of its file. Of a run: of all its models, the recommended one first."""
 
 _VERSION = "sweeps.model_version"
-_ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds
+_ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds; `SweepFinished.order`
 STUDY = "sweeps.study"
 """Tag of a logged model and of a version: the study that made it."""
 
@@ -118,7 +118,8 @@ def _models_of(finished: SweepFinished, folder: Path) -> tuple[_StudyModel, _Stu
 
     def model(name: str, kind: str, file: str, scores: Sequence[Score], scored_at: int) -> _StudyModel:
         digest = sha256((folder / file).read_bytes()).hexdigest()
-        tags = {STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(ended_at)}
+        order = round((finished.order or finished.ended_at) * 1000)
+        tags = {STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(order)}
         return _StudyModel(name, kind, folder / file, scores, scored_at, tags)
 
     assert finished.model_file is not None, "a study that finished has a winner"

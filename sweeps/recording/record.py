@@ -1,5 +1,6 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -71,6 +72,8 @@ class Record:
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(self._folder)
+        if (note := not_asked(config.tracking.uri, self._tracking_uri)) is not None:
+            say(note)
         self.state = "RUNNING"
         self.delivered: Delivered | None = None
 
@@ -176,12 +179,41 @@ class Record:
         self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None
     ) -> None:
         sequence = self._outbox.n_finished + 1
-        end = sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
+        after = self._end_before()
+        end = sweep_finished(
+            self._study_name, state, winner, sequence, after=after, description=description, artifacts=artifacts
+        )
         before = None if self._outbox.is_open else self._outbox.last_finish()
+        if before is not None:
+            before = replace(before, ended_at=end.ended_at, order=end.order, sequence=sequence)
         # The same end again is that of a run that was killed later, or of one that had nothing new to do.
-        if before is None or to_json(replace(before, ended_at=end.ended_at, sequence=sequence)) != to_json(end):
+        if before is None or to_json(before) != to_json(end):
             self._outbox.append(end)
         self._delivery.notify()
+
+    def _end_before(self) -> float:
+        """When the study before this one ended, by its order; 0 where there is none."""
+        folders = self._workspace.study_folders(self._folder.sweep_name)
+        earlier = [folder for folder in folders if folder.study_name < self._study_name and folder.outbox.exists()]
+        end = Outbox(earlier[-1].outbox).last_finish() if earlier else None
+        return 0.0 if end is None else end.order or end.ended_at
+
+
+def not_asked(configured_uri: str | None, tracking_uri: str) -> str | None:
+    """What to tell of MLflow's own variables where they name another store than the record's; None where they do not.
+
+    They decide nothing: the next night, `predict` and `sync` in another shell must find the same record.
+    """
+    uris = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    others = {name: uri for name, uri in uris.items() if uri and uri != tracking_uri}
+    if not others:
+        return None
+    named = " and ".join(f"{name} = {mask_password(uri)}" for name, uri in others.items())
+    why = "which is this folder's own" if configured_uri is None else "as [tracking] uri says"
+    return (
+        f"Record and models go to {mask_password(tracking_uri)}, {why}; {named} in the environment "
+        f'{"is" if len(others) == 1 else "are"} not asked. To go there: [tracking] uri = "${{{next(iter(others))}}}".'
+    )
 
 
 def close_record(workspace: Workspace, study_name: str) -> None:

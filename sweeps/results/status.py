@@ -29,14 +29,14 @@ class StudyStatus:
 
 
 def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
-    """All studies of the folder (of one sweep), by the time they began; a database may hold others too."""
+    """All studies of the folder (of one sweep), in the order of their names; a database may hold others too."""
     studies = [
         study
         for storage in workspace.storages(sweep_name)
         for study in StoredStudy.all_of(storage)
         if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).path.exists()
     ]
-    return sorted(studies, key=lambda study: study.attributes.started_at)
+    return sorted(studies, key=lambda study: (study.name.rpartition("/")[2], study.attributes.started_at))
 
 
 def find_study(workspace: Workspace, name: str | None) -> StoredStudy:

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from experiments.delivery import Delivery, deliver
 from experiments.facts import CorrectedCost
-from experiments.mlflow_connection import prepare_environment, sqlite_uri
+from experiments.mlflow_connection import connect, prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 from tests.experiments.support.delivery import Killed, tags_of
 from tests.experiments.support.study_facts import STUDY, T0, accuracy, finished, started, trial
@@ -488,6 +488,15 @@ def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path,
         listing = f"{address}/get-artifact?run_id={result.run_id}&path=config.toml"
         with urllib.request.urlopen(listing) as response:  # noqa: S310  # loopback
             assert response.read() == b'name = "cats"\n'
+
+
+def test_models_are_registered_where_the_runs_are_whatever_the_environment_says(uri: str, tmp_path: Path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{tmp_path}/another.db")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/third.db")
+        connect(uri).create_registered_model("cats")
+    assert query(uri, "SELECT name FROM registered_models") == [("cats",)]
+    assert not list(tmp_path.glob("[at]*.db"))
 
 
 def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPatch):
