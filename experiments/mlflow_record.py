@@ -107,11 +107,11 @@ class MlflowRecord:
     @property
     def is_running(self) -> bool:
         """Whether the parent run was RUNNING when we last saw it or wrote it."""
-        return self._is_parent_running
+        return bool(self._is_parent_running)
 
     def was_stopped(self) -> bool:
         """Whether somebody has set the parent run, which we left RUNNING, to KILLED: asks MLflow."""
-        return self._is_parent_running and self._client.get_run(self.run_id).info.status == "KILLED"
+        return self.is_running and bool(self._client.get_run(self.run_id).info.status == "KILLED")
 
     def write_started(self, started: SweepStarted) -> None:
         """Write the study's configuration and data set.

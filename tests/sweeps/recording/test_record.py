@@ -22,9 +22,10 @@ TRACKING, REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"
             f"which is this folder's own; {TRACKING} = http://ada:***@there:5000 in the environment is not asked.",
         ),
         (
-            {TRACKING: "http://a", REGISTRY: "http://b"},
+            {TRACKING: "databricks", REGISTRY: "http://b"},
             OWN,
-            f"as [tracking] uri says; {TRACKING} = http://a and {REGISTRY} = http://b in the environment are not asked.",
+            f"as [tracking] uri says; {TRACKING} = databricks and {REGISTRY} = http://b in the environment are not "
+            "asked.",
         ),
         (
             {REGISTRY: "http://b"},
