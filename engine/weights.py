@@ -111,7 +111,7 @@ def load_weights(path: Path) -> Weights:
                 f"{path}: damaged, its checksum does not fit. Each byte must be as sweeps wrote it; "
                 "copy it again or export it again."
             )
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:  # it is whole since it has its name
             members = _read_members(file, _version(path, file))
             notes = {name: note.asstr()[()] for name, note in file["notes"].items()}
         check_members(members)

@@ -1,6 +1,7 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,16 +178,17 @@ def sync(
         str | None,
         typer.Option(metavar="URI", help="Another MLflow, for the studies that are not completely delivered."),
     ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds after which it ends; the rest stays pending.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
         from sweeps.configuration.config import check_tracking_uri
-        from sweeps.results.status import sync_all
+        from sweeps.results.sync import sync_all
         from sweeps.storage.workspace import Workspace
 
         uri = None if tracking_uri is None else check_tracking_uri(tracking_uri)
-        deliveries = sync_all(Workspace(Path.cwd()), uri)
+        deliveries = sync_all(Workspace(Path.cwd()), uri, math.inf if timeout is None else timeout, say)
         n_pending = sum(delivery.n_pending for _, delivery in deliveries)
         if as_json:
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))

@@ -25,6 +25,9 @@ from sweeps.trials.memory import remembered
 N_STUDIES_REMEMBERED = 10
 """The newest so many; the optimum of long ago says little."""
 
+LEAST_HOURS_TOLD = 0.1
+"""By so much a clock must have been set back for it to be told."""
+
 
 @contextmanager
 def open_study(
@@ -110,6 +113,11 @@ def find_or_create(
     )
     workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
     say(f"Starting {stored.name}.")
+    if (hours := workspace.seconds_ahead(stored.name) / 3600) > LEAST_HOURS_TOLD:
+        say(
+            f"The clock is {hours:.1f} h behind that of the last study here. Names and the alias `candidate` keep the "
+            "order in which studies began; compare the clock with `date -u`."
+        )
     return stored
 
 

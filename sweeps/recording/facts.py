@@ -80,10 +80,15 @@ def sweep_finished(
     winner: Winner | None,
     sequence: int,
     *,
+    after: float = 0.0,
     description: str = "",
     artifacts: Mapping[str, str] | None = None,
 ) -> SweepFinished:
-    """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted)."""
+    """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted).
+
+    `after` is the order of the end before it in the folder.
+    """
+    ended_at = time.time()
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     ensemble = None if winner is None else winner.ensemble
@@ -94,7 +99,7 @@ def sweep_finished(
     return SweepFinished(
         study=study_name,
         state=state,  # type: ignore[arg-type]  # one of the three, see the docstring
-        ended_at=time.time(),
+        ended_at=ended_at,
         metrics=metrics,
         tags=tags,
         description=description,
@@ -109,6 +114,7 @@ def sweep_finished(
         ensemble_steps=[] if ensemble is None else list(ensemble.steps),
         corrected=None if estimate is None else CorrectedCost(estimate.value, *estimate.interval),
         baselines_out_of_fold={} if winner is None else winner.baselines_out_of_fold,
+        order=max(ended_at, after + 0.001),
     )
 
 

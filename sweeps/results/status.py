@@ -1,4 +1,4 @@
-"""Studies of a working directory, seen from outside: which there are, how far they are, what MLflow lacks of them."""
+"""Studies of a working directory, seen from outside: which there are, how far they are."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -6,9 +6,7 @@ from typing import Any
 
 from optuna.storages import JournalStorage
 
-from experiments.delivery import DeliveryResult, deliver
 from experiments.errors import InputError, nearest
-from experiments.outbox import Outbox
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.stored_trial import best_trial
@@ -31,14 +29,14 @@ class StudyStatus:
 
 
 def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
-    """All studies of the folder (of one sweep), by the time they began; a database may hold others too."""
+    """All studies of the folder (of one sweep), in the order of their names; a database may hold others too."""
     studies = [
         study
         for storage in workspace.storages(sweep_name)
         for study in StoredStudy.all_of(storage)
         if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).path.exists()
     ]
-    return sorted(studies, key=lambda study: study.attributes.started_at)
+    return sorted(studies, key=lambda study: (study.name.rpartition("/")[2], study.attributes.started_at))
 
 
 def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
@@ -87,29 +85,3 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
         n_trials=attributes.n_trials,
         best_value=None if best is None else best.value,
     )
-
-
-def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tuple[str, DeliveryResult]]:
-    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back.
-
-    Args:
-        workspace: The folder.
-        tracking_uri: Where those studies are recorded from now on, all of each; None is where each was to go.
-    """
-    deliveries = []
-    for folder in workspace.study_folders():
-        if not folder.outbox.exists():
-            continue
-        outbox = Outbox(folder.outbox)
-        n_pending, damage = outbox.n_pending, outbox.damage
-        try:
-            if n_pending and tracking_uri is not None:
-                outbox.forget_delivered()
-                folder.keep_tracking_uri(tracking_uri)
-            if n_pending:
-                deliveries.append((folder.study_name, deliver(outbox, workspace.tracking_uri(folder))))
-            elif damage is not None:
-                deliveries.append((folder.study_name, DeliveryResult(0, None, None, None, str(damage))))
-        except InputError as error:
-            deliveries.append((folder.study_name, DeliveryResult(n_pending, str(error), None, None)))
-    return deliveries

@@ -9,6 +9,7 @@ from sweeps.results.status import find_study
 from sweeps.run import run_sweep
 from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.storage.workspace import Workspace
+from tests.support.sql import query
 from tests.sweeps.support.small_sweep import small_config, table
 
 
@@ -37,10 +38,19 @@ def nights(tmp_path_factory, with_store):
     first = run(directory, sweep={"n_trials": 8})
     before = table(find_study(Workspace(directory), first[0].study))
     again = run(directory, sweep={"n_trials": 8})
+    points = "SELECT key, count(*) FROM metrics JOIN runs USING (run_uuid) WHERE name = '{}' GROUP BY key"
+    points = dict(query(f"sqlite:///{directory}/mlflow.db", points.format(first[0].study)))
     more = run(directory, sweep={"n_trials": 12})
     after = table(find_study(Workspace(directory), first[0].study))
     other = run(directory, sweep={"n_trials": 10}, data={"train": "sklearn:wine"})
-    return {"first": first, "again": again, "more": more, "other": other, "tables": (before, after)}, directory
+    return {
+        "first": first,
+        "again": again,
+        "more": more,
+        "other": other,
+        "tables": (before, after),
+        "points": points,
+    }, directory
 
 
 def test_the_same_command_again_trains_nothing_and_says_so(nights):
@@ -51,6 +61,13 @@ def test_the_same_command_again_trains_nothing_and_says_so(nights):
     assert result.rows == first.rows
     assert result.winner.test_scores == first.winner.test_scores
     assert result.ensemble.shares == first.ensemble.shares
+
+
+def test_the_same_end_again_adds_nothing_to_the_run_in_mlflow(nights):
+    points = nights[0]["points"]
+    assert {"value", "test_accuracy"} <= points.keys()
+    assert set(points.values()) <= {1, 2}, "winner and ensemble may have a score of one name"
+    assert points["value"] == 1
 
 
 def test_more_trials_are_trained_in_the_same_study_and_the_old_ones_stay_as_they_were(nights):
