@@ -111,8 +111,12 @@ def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
         from sweeps.results.text_tables import status_table
         from sweeps.storage.workspace import Workspace
 
-        statuses = study_statuses(Workspace(Path.cwd()), study)
-        typer.echo(json.dumps({"studies": [s.to_dict() for s in statuses]}) if as_json else status_table(statuses))
+        statuses, unreadable = study_statuses(Workspace(Path.cwd()), study)
+        document = {"studies": [status.to_dict() for status in statuses], "unreadable": list(map(str, unreadable))}
+        typer.echo(json.dumps(document) if as_json else status_table(statuses))
+        for error in unreadable:
+            say(str(error))
+        raise typer.Exit(ExitCode.INPUT if unreadable else ExitCode.FINISHED)
 
 
 @app.command()
@@ -255,6 +259,22 @@ def prune(
         retention = None if is_study else retention_of(keep, older_than)
         pruned = prune_studies(Workspace(Path.cwd()), name, retention, is_dry=dry_run)
         typer.echo(json.dumps(pruned.to_dict()) if as_json else pruned.in_words())
+
+
+@app.command("delete")
+def delete_study(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="As status lists it: <sweep>/<time>.")],
+    with_runs: Annotated[bool, typer.Option("--mlflow", help="Its runs and models in MLflow, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete one study: its folder, its trials and, with --mlflow, its runs. Never one whose model is in use."""
+    with reported_errors():
+        from sweeps.retention.deletion import delete
+        from sweeps.storage.workspace import Workspace
+
+        deleted = delete(Workspace(Path.cwd()), study, with_runs=with_runs, is_dry=dry_run)
+        typer.echo(json.dumps(deleted.to_dict()) if as_json else deleted.in_words())
 
 
 @app.command()
