@@ -89,7 +89,7 @@ class Comparison:
 
     def winners(self) -> list[Row]:
         """Number and hyperparameters of the best trials, as far as they differ."""
-        rows = [("trial", *self._of_both(lambda study: str(study.leaderboard[0].number)))]
+        rows: list[Row] = [("trial", *self._of_both(lambda study: str(study.leaderboard[0].number)))]
         params = [study.leaderboard[0].params for study in (self.a, self.b)]
         names = dict.fromkeys([*params[0], *params[1]])
         rows += [(name, *(_number(of_one.get(name)) for of_one in params)) for name in names]
