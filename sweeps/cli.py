@@ -112,28 +112,60 @@ def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
         from sweeps.results.text_tables import status_table
         from sweeps.storage.workspace import Workspace
 
-        statuses = study_statuses(Workspace(Path.cwd()), study)
-        typer.echo(json.dumps({"studies": [s.to_dict() for s in statuses]}) if as_json else status_table(statuses))
+        statuses, unreadable = study_statuses(Workspace(Path.cwd()), study)
+        document = {"studies": [status.to_dict() for status in statuses], "unreadable": list(map(str, unreadable))}
+        typer.echo(json.dumps(document) if as_json else status_table(statuses))
+        for error in unreadable:
+            say(str(error))
+        raise typer.Exit(ExitCode.INPUT if unreadable else ExitCode.FINISHED)
 
 
 @app.command()
 def leaderboard(
-    study: StudyArgument = None,
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STUDY]...", help="Studies, or sweeps for their newest [default: the newest here]."),
+    ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
 ) -> None:
-    """All trials of a study, best first."""
+    """All trials of a study, or of several together, best first."""
     with reported_errors():
+        from sweeps.results.leaderboards import together
         from sweeps.results.status import find_study
         from sweeps.results.text_tables import leaderboard_csv, leaderboard_table
         from sweeps.storage.workspace import Workspace
 
-        stored = find_study(Workspace(Path.cwd()), study)
+        workspace = Workspace(Path.cwd())
+        if studies and len(studies) > 1:
+            leaderboards = together([find_study(workspace, name) for name in studies])
+            typer.echo(
+                json.dumps(leaderboards.to_dict()) if as_json else leaderboards.to_text(as_csv=as_csv), nl=not as_csv
+            )
+            return
+        stored = find_study(workspace, studies[0] if studies else None)
         trials = stored.leaderboard()
         if as_json:
             typer.echo(json.dumps({"study": stored.name, "trials": [trial.to_dict() for trial in trials]}))
         else:
             typer.echo(leaderboard_csv(trials) if as_csv else leaderboard_table(trials), nl=not as_csv)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A study, or a sweep for its newest.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="One page with a figure.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Two studies side by side: what they reached, what differs, and what both have tried."""
+    with reported_errors():
+        from sweeps.report.comparison import compare as compare_studies
+        from sweeps.storage.workspace import Workspace
+
+        text = compare_studies(Workspace(Path.cwd()), a, b, html=html, as_json=as_json)
+        if text:
+            typer.echo(text)
 
 
 @app.command()
@@ -268,6 +300,22 @@ def prune(
         retention = None if is_study else retention_of(keep, older_than)
         pruned = prune_studies(Workspace(Path.cwd()), name, retention, is_dry=dry_run)
         typer.echo(json.dumps(pruned.to_dict()) if as_json else pruned.in_words())
+
+
+@app.command("delete")
+def delete_study(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="As status lists it: <sweep>/<time>.")],
+    with_runs: Annotated[bool, typer.Option("--mlflow", help="Its runs and models in MLflow, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete one study: its folder, its trials and, with --mlflow, its runs. Never one whose model is in use."""
+    with reported_errors():
+        from sweeps.retention.deletion import delete
+        from sweeps.storage.workspace import Workspace
+
+        deleted = delete(Workspace(Path.cwd()), study, with_runs=with_runs, is_dry=dry_run)
+        typer.echo(json.dumps(deleted.to_dict()) if as_json else deleted.in_words())
 
 
 @app.command()

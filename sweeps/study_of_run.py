@@ -138,9 +138,9 @@ def _go_on(stored: StoredStudy, config: Config, say: Callable[[str], None]) -> N
             f"{stored.name} has all of its {n_on_record} trials on these data: nothing new is trained. "
             "For more: --trials, other data, another seed, or --new."
         )
-    else:
-        say(f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained.")
-        stored.set_attribute("n_trials", n_trials)
+        return  # it stays FINISHED, whatever becomes of this run
+    say(f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained.")
+    stored.set_attribute("n_trials", n_trials)
     if ended_by_time:  # trials that the clock ended are over for good now, and not trained again
         stored.set_attribute("early_end", None)
     stored.set_attribute("state", "RUNNING")

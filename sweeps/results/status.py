@@ -4,8 +4,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from optuna.storages import JournalStorage
-
 from experiments.errors import InputError, nearest
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
@@ -29,12 +27,15 @@ class StudyStatus:
 
 
 def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
-    """All studies of the folder (of one sweep), in the order of their names; a database may hold others too."""
+    """All studies of the folder (of one sweep), in the order of their names.
+
+    A database may hold others too, and a journal those whose folder somebody deleted.
+    """
     studies = [
         study
         for storage in workspace.storages(sweep_name)
-        for study in StoredStudy.all_of(storage)
-        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).path.exists()
+        for study in StoredStudy.all_of(storage, sweep_name)
+        if workspace.study_folder(study.name).path.exists()
     ]
     return sorted(studies, key=lambda study: (study.name.rpartition("/")[2], study.attributes.started_at))
 
@@ -61,10 +62,23 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
     )
 
 
-def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
-    """Status of one study, or of all of the folder."""
-    studies = [find_study(workspace, name)] if name is not None else all_studies(workspace)
-    return [_status(workspace, study) for study in studies]
+def study_statuses(workspace: Workspace, name: str | None) -> tuple[list[StudyStatus], list[InputError]]:
+    """Status of one study, or of all of the folder by the time they began; and what keeps others from being read.
+
+    Raises:
+        InputError: There is no study of this name, or it cannot be read.
+    """
+    if name is not None:
+        return [_status(workspace, find_study(workspace, name))], []
+    studies: list[StoredStudy] = []
+    unreadable: dict[str, InputError] = {}  # sweeps may share a database that does not answer
+    for sweep_name in workspace.sweep_names():
+        try:
+            studies += all_studies(workspace, sweep_name)
+        except InputError as error:
+            unreadable[str(error)] = error
+    studies.sort(key=lambda study: study.attributes.started_at)
+    return [_status(workspace, study) for study in studies], list(unreadable.values())
 
 
 def state_now(workspace: Workspace, study: StoredStudy) -> str:

@@ -146,6 +146,10 @@ class Workspace:
         paths = [path for path in self.root.glob(f"{_pattern(sweep_name)}/[!.]*") if path.is_dir()]
         return [StudyFolder(path) for path in sorted(paths, key=lambda path: (path.name, path.parent.name))]
 
+    def sweep_names(self) -> list[str]:
+        """Names of the sweeps that were run here, sorted."""
+        return sorted({path.parent.name for path in [*self.root.glob("*/journal.log"), *self.root.glob("*/[!.]*/")]})
+
     def tracking_uri(self, folder: StudyFolder | None = None) -> str:
         """Where a study's facts go: what was configured, expanded, or the database that a bare `mlflow ui` shows."""
         kept = None if folder is None else folder.kept_tracking_uri()
