@@ -119,13 +119,25 @@ class TrainingData:
         """
         _check_trains(held_out)
         sizes = _Sizes.of(held_out)
-        networks, targets = [], []
-        for (X, Y), of_network in zip(own, held_out, strict=True):
-            _check(X, Y, of_network[np.newaxis])
-            held = of_network[np.newaxis].astype(np.bool_)
-            networks.append(cls._prepared(X, Y, held, sizes, dtype, reduce, leaves_span))
-            targets.append(Y)
-        return cls._together(networks, shares_targets=all(Y is targets[0] for Y in targets))
+        networks: list[TrainingData] = []
+        stack: _Stack | None = None
+        targets: list[FloatArray] = []
+        last: FloatArray | None = None
+        for number, (X, Y) in enumerate(own):
+            of_network = held_out[number : number + 1].astype(np.bool_)
+            _check(X, Y, of_network)
+            targets.append(targets[-1] if Y is last else Y.astype(dtype))
+            last = Y
+            if _is_reduced(X, sizes, reduce):
+                networks.append(cls._prepared(X, Y, of_network, sizes, dtype, reduce, leaves_span))
+                continue
+            stack = stack or _Stack(len(X), held_out, sizes, np.dtype(dtype))  # large: no network is there twice
+            stack.put(number, X)
+        assert len(targets) == len(held_out), "one X and Y for each network"
+        shares_targets = all(Y is targets[0] for Y in targets)
+        if stack is None:
+            return cls._together(networks, shares_targets=shares_targets)
+        return stack.together(targets[0] if shares_targets else _stacked(targets))
 
     @classmethod
     def _prepared(
@@ -139,12 +151,12 @@ class TrainingData:
         leaves_span: bool,
     ) -> "TrainingData":
         m = X.shape[1]
-        inputs = np.vstack([X, np.ones((1, m))])
-        is_reduced = sizes.n_training <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
-        gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
-        data = cls._divided(copied(inputs, dtype), Y, held_out, gram, sizes)
-        if not is_reduced or not leaves_span:
+        if not _is_reduced(X, sizes, reduce):
+            return cls._divided(_with_ones(X, dtype), Y, held_out, None, sizes)
+        inputs = np.vstack([X, np.ones((1, m))])
+        data = cls._divided(copied(inputs, dtype), Y, held_out, inputs.T @ inputs, sizes)
+        if not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:
@@ -218,12 +230,9 @@ class TrainingData:
         sizes: "_Sizes",
     ) -> "TrainingData":
         n_networks, m = held_out.shape
-        columns = np.argsort(held_out, axis=1, kind="stable")
         rows = inputs if gram is None else copied(gram, inputs.dtype)
-        n_training, n_validation = sizes.n_training, sizes.n_validation
-        if n_training >= MIN_FILLED:
-            n_training = whole_cache_lines(n_training, inputs.dtype)
-            columns = np.pad(columns, [(0, 0), (0, max(0, n_training - m))])
+        columns, n_training = _order(held_out, sizes, inputs.dtype)
+        n_validation = sizes.n_validation
 
         def inputs_of(own: IndexArray, part: slice) -> FloatArray:
             there = rows if gram is None else rows[own[:n_training]]
@@ -367,6 +376,66 @@ class _Sizes:
     @classmethod
     def of(cls, held_out: BoolArray) -> "_Sizes":
         return cls(int((~held_out.astype(np.bool_)).sum(axis=1).max()), int(held_out.sum(axis=1).max()))
+
+
+class _Stack:
+    """Data of F networks that have their own X each and whose first layer is not reduced, filled one after the other.
+
+    Args:
+        n_features: n[0].
+        held_out: (F, m).
+        sizes: Of these.
+        dtype: In which networks are trained.
+    """
+
+    def __init__(self, n_features: int, held_out: BoolArray, sizes: "_Sizes", dtype: np.dtype[Any]) -> None:
+        n_networks, m = held_out.shape
+        self._held_out = held_out.astype(np.bool_)
+        self._columns, n_training = _order(self._held_out, sizes, dtype)
+        self._parts = (slice(n_training), slice(m - sizes.n_validation, m))
+        self._rows = empty((n_networks, m, n_features + 1), dtype)
+        self._inputs = tuple(
+            empty((n_networks, n_features + 1, n_columns), dtype) for n_columns in (n_training, sizes.n_validation)
+        )
+
+    def put(self, number: int, X: FloatArray) -> None:
+        """Give a network its X, (n[0], m)."""
+        rows = self._rows[number]
+        rows[:, :-1] = X.T
+        rows[:, -1] = 1
+        for inputs, part in zip(self._inputs, self._parts, strict=True):
+            own = self._columns[number, part]
+            inputs[number, -1] = 1
+            for feature, values in enumerate(X):
+                inputs[number, feature] = values[own]
+
+    def together(self, targets: FloatArray) -> TrainingData:
+        """The data of all."""
+        training, validation = self._inputs
+        return TrainingData(
+            self._rows.mT, targets, self._held_out, None, self._columns, training, validation, self._rows
+        )
+
+
+def _is_reduced(X: FloatArray, sizes: "_Sizes", reduce: bool | None) -> bool:
+    return sizes.n_training <= MAX_REDUCED * len(X) if reduce is None else reduce
+
+
+def _order(held_out: BoolArray, sizes: "_Sizes", dtype: npt.DTypeLike) -> tuple[IndexArray, int]:
+    """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
+    columns = np.argsort(held_out, axis=1, kind="stable")
+    if sizes.n_training < MIN_FILLED:
+        return columns, sizes.n_training
+    n_training = whole_cache_lines(sizes.n_training, dtype)
+    return np.pad(columns, [(0, 0), (0, max(0, n_training - held_out.shape[1]))]), n_training
+
+
+def _with_ones(X: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
+    """[X; 1] in another dtype."""
+    inputs = empty((X.shape[0] + 1, X.shape[1]), dtype)
+    inputs[:-1] = X
+    inputs[-1] = 1
+    return inputs
 
 
 def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:

@@ -71,9 +71,9 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """
     is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
     return Problem(
-        n_features=prepared.X.shape[0],
+        n_features=prepared.n_features,
         n_outputs=prepared.Y.shape[0],
-        n_examples=prepared.X.shape[1],
+        n_examples=prepared.n_examples,
         n_networks=prepared.held_out.shape[0],
         n_starts=prepared.n_starts,
         head="nonnegative_regression" if is_price else prepared.dataset.task,
