@@ -33,18 +33,20 @@ class TrainingData:
         inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases. (F, n[0] + 1, m) where each network has
             its own X, as one whose scaling is fitted to the columns that it trains on.
         targets: Y, (n[L], m); (F, n[L], m) where each network has its own.
-        held_out: (F, m); True where network f is validated on the example instead of trained on it.
+        held_out: (F, m); True where network f does not train on the example.
+        validated: (F, m); True where it is validated on the example, which it holds out: on all of these, unless some
+            are only there to be trained on by other networks, as copies of examples are.
         gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
             of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
-        columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first;
-            padded with index 0 if m_t > m.
+        columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first
+            and those it is validated on last; padded with index 0 if m_t > m.
         training_inputs: (F, k, m_t): inputs of the first m_t of those columns, where m_t is at least the largest number
             of examples that any network trains on: [X; 1], or K[trained on, trained on] if the first layer is reduced.
             Columns beyond a network's own, there because another network trains on more or because rows are padded to
             whole cache lines, have no weight (`engine.stack`).
         validation_inputs: (F, k, m_v): inputs of the last m_v of the m examples, where m_v is the largest number that
-            any network holds out: [X; 1], or K[trained on, held out]. A network that holds out fewer trains on some of
-            them.
+            any network is validated on: [X; 1], or K[trained on, validated on]. One that is validated on fewer has
+            others among them.
         rows: [X; 1]^T, (m, n[0] + 1) or (F, m, n[0] + 1), from which minibatches are gathered; None where the first
             layer is reduced.
         basis: Q, (n[0], r) or (F, n[0], r) with orthonormal columns, if X has been rotated: `inputs` is [R; 1] then,
@@ -59,6 +61,7 @@ class TrainingData:
     inputs: FloatArray
     targets: FloatArray
     held_out: BoolArray
+    validated: BoolArray
     gram: Float64Array | None
     columns: IndexArray
     training_inputs: FloatArray
@@ -79,6 +82,7 @@ class TrainingData:
         *,
         reduce: bool | None = None,
         leaves_span: bool = True,
+        validated: BoolArray | None = None,
     ) -> "TrainingData":
         """Prepare arrays for training.
 
@@ -90,12 +94,13 @@ class TrainingData:
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
             leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
                 and the memory of `unreduced`; such a training is then refused.
+            validated: (F, m), see the attribute; None is all that are held out.
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
         _check(X, Y, held_out)
-        _check_trains(held_out)
-        return cls._prepared(X, Y, held_out.astype(np.bool_), _Sizes.of(held_out), dtype, reduce, leaves_span)
+        _check(X, Y, held_out)
+        return cls._prepared(X, Y, _Folds.of(held_out, validated), dtype, reduce, leaves_span)
 
     @classmethod
     def of_networks(
@@ -106,63 +111,56 @@ class TrainingData:
         *,
         reduce: bool | None = None,
         leaves_span: bool = True,
+        validated: BoolArray | None = None,
     ) -> "TrainingData":
         """Prepare arrays for networks that each have their own X and Y of the same examples.
 
         Args:
-            own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other. If Y is the same object for
-                all of them, they share the targets.
+            own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other. They share the targets if
+                these are the same for all.
             held_out: (F, m).
-            dtype, reduce, leaves_span: As in `of`.
+            dtype, reduce, leaves_span, validated: As in `of`.
         Raises:
             ShapeError: As in `of`, or shapes differ between networks.
         """
-        _check_trains(held_out)
-        sizes = _Sizes.of(held_out)
-        networks: list[TrainingData] = []
+        folds, networks, targets = _Folds.of(held_out, validated), [], []
         stack: _Stack | None = None
-        targets: list[FloatArray] = []
-        last: FloatArray | None = None
-        for number, (X, Y) in enumerate(own):
-            of_network = held_out[number : number + 1].astype(np.bool_)
-            _check(X, Y, of_network)
-            targets.append(targets[-1] if Y is last else Y.astype(dtype))
-            last = Y
-            if _is_reduced(X, sizes, reduce):
-                networks.append(cls._prepared(X, Y, of_network, sizes, dtype, reduce, leaves_span))
+        for (X, Y), of_network in zip(own, folds.each(), strict=True):
+            _check(X, Y, of_network.held_out)
+            targets.append(Y)
+            if folds.is_reduced(len(X), reduce):
+                networks.append(cls._prepared(X, Y, of_network, dtype, reduce, leaves_span))
                 continue
-            stack = stack or _Stack(len(X), held_out, sizes, np.dtype(dtype))  # large: no network is there twice
-            stack.put(number, X)
-        assert len(targets) == len(held_out), "one X and Y for each network"
-        shares_targets = all(Y is targets[0] for Y in targets)
+            stack = stack or _Stack(len(X), folds, np.dtype(dtype))  # large: no network is there twice
+            stack.put(X)
+        shares_targets = all(np.array_equal(Y, targets[0]) for Y in targets)
         if stack is None:
             return cls._together(networks, shares_targets=shares_targets)
-        return stack.together(targets[0] if shares_targets else _stacked(targets))
+        return stack.together((targets[0] if shares_targets else np.stack(targets)).astype(dtype))
 
     @classmethod
     def _prepared(
         cls,
         X: FloatArray,
         Y: FloatArray,
-        held_out: BoolArray,
-        sizes: "_Sizes",
+        folds: "_Folds",
         dtype: npt.DTypeLike,
         reduce: bool | None,
         leaves_span: bool,
     ) -> "TrainingData":
         m = X.shape[1]
         Y = Y.astype(dtype)
-        if not _is_reduced(X, sizes, reduce):
-            return cls._divided(_with_ones(X, dtype), Y, held_out, None, sizes)
+        if not folds.is_reduced(len(X), reduce):
+            return cls._divided(_with_ones(X, dtype), Y, folds, None)
         inputs = np.vstack([X, np.ones((1, m))])
-        data = cls._divided(copied(inputs, dtype), Y, held_out, inputs.T @ inputs, sizes)
+        data = cls._divided(copied(inputs, dtype), Y, folds, inputs.T @ inputs)
         if not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:
             basis, coordinates = _rotated(X.astype(np.float64, copy=False))
             inputs = np.vstack([coordinates, np.ones((1, m))])
-        unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None, sizes)
+        unreduced = cls._divided(copied(inputs, dtype), Y, folds, None)
         return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
 
     @classmethod
@@ -185,6 +183,7 @@ class TrainingData:
             inputs=stacked("inputs") if rows is None else rows.mT,
             targets=first.targets if shares_targets else stacked("targets"),
             held_out=joined("held_out"),
+            validated=joined("validated"),
             gram=None if first.gram is None else stacked("gram"),
             columns=joined("columns"),
             training_inputs=_stacked([network.training_inputs[0] for network in networks]),
@@ -215,8 +214,8 @@ class TrainingData:
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them; not where each network has its own X."""
         assert not self.has_own_inputs, "no X belongs to all examples"
-        nothing = np.zeros((1, self.n_examples), np.bool_)
-        data = self._divided(self.inputs, self.targets, nothing, self.gram, _Sizes.of(nothing))
+        nothing = _Folds.of(np.zeros((1, self.n_examples), np.bool_))
+        data = self._divided(self.inputs, self.targets, nothing, self.gram)
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
         return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
 
@@ -225,14 +224,13 @@ class TrainingData:
         cls,
         inputs: FloatArray,
         targets: FloatArray,
-        held_out: BoolArray,
+        folds: "_Folds",
         gram: Float64Array | None,
-        sizes: "_Sizes",
     ) -> "TrainingData":
-        n_networks, m = held_out.shape
+        n_networks, m = folds.held_out.shape
+        columns, n_training = folds.columns(inputs.dtype)
         rows = inputs if gram is None else copied(gram, inputs.dtype)
-        columns, n_training = _order(held_out, sizes, inputs.dtype)
-        n_validation = sizes.n_validation
+        n_validation = folds.n_validation
 
         def inputs_of(own: IndexArray, part: slice) -> FloatArray:
             there = rows if gram is None else rows[own[:n_training]]
@@ -248,7 +246,17 @@ class TrainingData:
                 for part in (slice(n_training), slice(m - n_validation, m))
             )
         rows_of_examples = np.ascontiguousarray(inputs.T) if gram is None else None
-        return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs, rows_of_examples)
+        return cls(
+            inputs=inputs,
+            targets=targets,
+            held_out=folds.held_out,
+            validated=folds.validated,
+            gram=gram,
+            columns=columns,
+            training_inputs=training_inputs,
+            validation_inputs=validation_inputs,
+            rows=rows_of_examples,
+        )
 
     @property
     def training_columns(self) -> IndexArray:
@@ -261,7 +269,7 @@ class TrainingData:
         return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
 
     def answers(self, logits: FloatArray, head: Head) -> Iterator[tuple[FloatArray, FloatArray, Float64Array | None]]:
-        """What each network says of the columns that it holds out, A[L] (n[L], m_f), with Y and their weights.
+        """What each network says of the columns that it is validated on, A[L] (n[L], m_f), with Y and their weights.
 
         All in float64 and in original units, as far as these are known; targets may lack a constant.
 
@@ -271,9 +279,9 @@ class TrainingData:
         """
         columns = self.validation_columns
         units = np.ones(self.n_networks) if self.units is None else self.units
-        parts = zip(logits, self.targets_of(columns), columns, self.held_out, units, strict=True)
-        for Z, Y, which, held_out, unit in parts:
-            is_own = held_out[which]  # where folds differ in size, columns that another network holds out fill up
+        parts = zip(logits, self.targets_of(columns), columns, self.validated, units, strict=True)
+        for Z, Y, which, validated, unit in parts:
+            is_own = validated[which]  # where folds differ in size, columns of another network fill up
             A = head.outputs(Z[:, is_own].astype(np.float64))
             weights = None if self.weights is None else self.weights[1, which[is_own]]
             yield unit * A, unit * Y[:, is_own].astype(np.float64), weights
@@ -354,6 +362,7 @@ class TrainingData:
             inputs=mapped("rows").mT if inputs is None else inputs,
             targets=mapped("targets"),
             held_out=mapped("held_out"),
+            validated=mapped("validated"),
             gram=mapped_if_there("gram"),
             columns=mapped("columns"),
             training_inputs=mapped("training_inputs"),
@@ -367,15 +376,45 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sizes:
-    """The largest numbers of examples that any network trains on and holds out."""
+class _Folds:
+    """Which examples each network holds out and is validated on, (F, m); the largest numbers of any of all networks."""
 
+    held_out: BoolArray
+    validated: BoolArray
     n_training: int
     n_validation: int
 
     @classmethod
-    def of(cls, held_out: BoolArray) -> "_Sizes":
-        return cls(int((~held_out.astype(np.bool_)).sum(axis=1).max()), int(held_out.sum(axis=1).max()))
+    def of(cls, held_out: BoolArray, validated: BoolArray | None = None) -> "_Folds":
+        held_out = held_out.astype(np.bool_)
+        validated = held_out if validated is None else validated.astype(np.bool_)
+        if held_out.all(axis=1).any():
+            raise ShapeError(
+                f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
+                "train on at least one; clear some of its row."
+            )
+        if (validated & ~held_out).any():
+            raise ShapeError(
+                "validated: a network would be validated on examples that it trains on. Hold these out as well."
+            )
+        return cls(held_out, validated, int((~held_out).sum(axis=1).max()), int(validated.sum(axis=1).max()))
+
+    def is_reduced(self, n_features: int, reduce: bool | None) -> bool:
+        """Whether the first layer is trained in the span of the examples, if the caller does not say."""
+        return self.n_training <= MAX_REDUCED * n_features if reduce is None else reduce
+
+    def columns(self, dtype: np.dtype[Any]) -> tuple[IndexArray, int]:
+        """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
+        columns = np.argsort(self.held_out.astype(np.int8) + self.validated, axis=1, kind="stable")
+        if self.n_training < MIN_FILLED:
+            return columns, self.n_training
+        n_training = whole_cache_lines(self.n_training, dtype)
+        return np.pad(columns, [(0, 0), (0, max(0, n_training - columns.shape[1]))]), n_training
+
+    def each(self) -> "Iterator[_Folds]":
+        """Those of each network alone, of the same sizes."""
+        for held_out, validated in zip(self.held_out, self.validated, strict=True):
+            yield replace(self, held_out=held_out[np.newaxis], validated=validated[np.newaxis])
 
 
 class _Stack:
@@ -383,23 +422,23 @@ class _Stack:
 
     Args:
         n_features: n[0].
-        held_out: (F, m).
-        sizes: Of these.
+        folds: Of all of them.
         dtype: In which networks are trained.
     """
 
-    def __init__(self, n_features: int, held_out: BoolArray, sizes: "_Sizes", dtype: np.dtype[Any]) -> None:
-        n_networks, m = held_out.shape
-        self._held_out = held_out.astype(np.bool_)
-        self._columns, n_training = _order(self._held_out, sizes, dtype)
-        self._parts = (slice(n_training), slice(m - sizes.n_validation, m))
+    def __init__(self, n_features: int, folds: _Folds, dtype: np.dtype[Any]) -> None:
+        n_networks, m = folds.held_out.shape
+        self._folds, self._n_filled = folds, 0
+        self._columns, n_training = folds.columns(dtype)
+        self._parts = (slice(n_training), slice(m - folds.n_validation, m))
         self._rows = empty((n_networks, m, n_features + 1), dtype)
         self._inputs = tuple(
-            empty((n_networks, n_features + 1, n_columns), dtype) for n_columns in (n_training, sizes.n_validation)
+            empty((n_networks, n_features + 1, n_columns), dtype) for n_columns in (n_training, folds.n_validation)
         )
 
-    def put(self, number: int, X: FloatArray) -> None:
-        """Give a network its X, (n[0], m)."""
+    def put(self, X: FloatArray) -> None:
+        """Give the next network its X, (n[0], m)."""
+        number = self._n_filled
         rows = self._rows[number]
         rows[:, :-1] = X.T
         rows[:, -1] = 1
@@ -408,26 +447,22 @@ class _Stack:
             inputs[number, -1] = 1
             for feature, values in enumerate(X):
                 inputs[number, feature] = values[own]
+        self._n_filled += 1
 
     def together(self, targets: FloatArray) -> TrainingData:
         """The data of all."""
         training, validation = self._inputs
         return TrainingData(
-            self._rows.mT, targets, self._held_out, None, self._columns, training, validation, self._rows
+            inputs=self._rows.mT,
+            targets=targets,
+            held_out=self._folds.held_out,
+            validated=self._folds.validated,
+            gram=None,
+            columns=self._columns,
+            training_inputs=training,
+            validation_inputs=validation,
+            rows=self._rows,
         )
-
-
-def _is_reduced(X: FloatArray, sizes: "_Sizes", reduce: bool | None) -> bool:
-    return sizes.n_training <= MAX_REDUCED * len(X) if reduce is None else reduce
-
-
-def _order(held_out: BoolArray, sizes: "_Sizes", dtype: npt.DTypeLike) -> tuple[IndexArray, int]:
-    """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
-    columns = np.argsort(held_out, axis=1, kind="stable")
-    if sizes.n_training < MIN_FILLED:
-        return columns, sizes.n_training
-    n_training = whole_cache_lines(sizes.n_training, dtype)
-    return np.pad(columns, [(0, 0), (0, max(0, n_training - held_out.shape[1]))]), n_training
 
 
 def _with_ones(X: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
@@ -444,14 +479,6 @@ def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:
         raise ShapeError(
             f"X has shape {X.shape}, Y {Y.shape}, held_out {held_out.shape}. All three are matrices with one "
             "column per example; transpose or select the same examples in each."
-        )
-
-
-def _check_trains(held_out: BoolArray) -> None:
-    if held_out.all(axis=1).any():
-        raise ShapeError(
-            f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
-            "train on at least one; clear some of its row."
         )
 
 

@@ -120,7 +120,7 @@ class Stack:
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
         weights = np.ones((2, data.n_examples)) if data.weights is None else data.weights
-        n_examples = np.stack([~data.held_out @ weights[0], data.held_out @ weights[1]])
+        n_examples = np.stack([~data.held_out @ weights[0], data.validated @ weights[1]])
         self.minibatches: Minibatches | None = None
         if minibatch_size is None:
             self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
@@ -136,9 +136,9 @@ class Stack:
 
     @cached_property
     def validation(self) -> list[Part]:
-        """The networks on the columns that they hold out. Made on demand: not every rung is recorded."""
+        """The networks on the columns that they are validated on. Made on demand: not every rung is recorded."""
         data = self.data
-        return self._parts(data.validation_inputs, data.validation_columns, data.held_out, is_trained=False)
+        return self._parts(data.validation_inputs, data.validation_columns, data.validated, is_trained=False)
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the next iteration trains on to where `training` expects them."""

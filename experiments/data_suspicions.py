@@ -36,8 +36,7 @@ def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floati
     if isinstance(X, np.ndarray):
         if X.ndim != 2 or X.dtype == np.uint8 or dataset.image_shape is not None:
             return
-        names = dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1]))
-        blocks: list[tuple[Sequence[str], NDArray[Any]]] = [(names, X)]
+        blocks = [(dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1])), X)]
     else:
         tables = [X.iloc[:, columns] for columns, is_number in runs(X) if is_number]
         blocks = [(tuple(table.columns), table.to_numpy()) for table in tables]

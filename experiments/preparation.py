@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from experiments.dataset import Dataset, split_off
 from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
+from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
 from experiments.scaling import FloatArray, Scaling, standardization
 
@@ -68,6 +70,8 @@ class PreparedData:
     folds: tuple[FoldScaling, ...] = ()
     encoded: NDArray[Any] | None = None
     n_starts: int = 1
+    has_mirror_images: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def X(self) -> FloatArray:  # noqa: N802
@@ -99,6 +103,23 @@ class PreparedData:
         X = self.X if self.encoded is None else own.preprocessing.of_encoded(self.encoded)
         is_shared = own.target_scaling == self.target_scaling  # as of classes
         return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
+
+    def mirror_images(self) -> PreparedData:
+        """The mirror images of these pictures, prepared as they are."""
+        X_train, shape = self.dataset.X_train, self.dataset.image_shape
+        assert isinstance(X_train, np.ndarray), "only pictures have mirror images"
+        assert shape is not None, "only pictures have mirror images"
+        images = replace(self.dataset, X_train=mirrored(X_train, shape))
+        return replace(self, dataset=images, encoded=None if self.encoded is None else mirrored(self.encoded, shape))
+
+    def with_copies(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """Numbers (k, m) that belong to the examples, and again for their mirror images if these are trained on."""
+        return np.tile(numbers, (1, 2)) if self.has_mirror_images else numbers
+
+    @property
+    def versions(self) -> list[PreparedData]:
+        """What networks train on: these examples and, if they are trained on, their mirror images."""
+        return [self, self.mirror_images()] if self.has_mirror_images else [self]
 
     @property
     def target_scalings(self) -> tuple[TargetScaling, ...]:
@@ -169,6 +190,20 @@ def prepare(
         encoded=encoded,
         n_starts=n_starts,
     )
+
+
+def trained_on(versions: Sequence[PreparedData], fold: int | None) -> tuple[FloatArray, FloatArray]:
+    """X and Y of what networks train on: of the examples and, after them, of their mirror images if there are any.
+
+    Args:
+        versions: The examples, prepared, and their `mirror_images`.
+        fold: Whose network; None is one of all examples, as the winner's.
+    """
+    parts = [(one.X, one.Y) if fold is None else one.of_fold(fold) for one in versions]
+    if len(parts) == 1:
+        return parts[0]
+    X, Y = zip(*parts, strict=True)
+    return np.hstack(X), np.hstack(Y)
 
 
 def one_hot(codes: NDArray[np.generic], n_classes: int) -> FloatArray:

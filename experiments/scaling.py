@@ -92,11 +92,10 @@ def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str
     Raises:
         InputError: Numbers too large for float64 arithmetic.
     """
-    rows = rows.astype(np.float64, copy=False)
-    m = len(rows)
+    values, m = rows.astype(np.float64, copy=False), len(rows)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = _sums(rows) / m
-        deviations = rows - mean
+        mean = _sums(values) / m
+        deviations = values - mean
         rounding = _sums(deviations)
         deviations *= deviations
         variance = (_sums(deviations) - rounding**2 / m) / m
@@ -118,9 +117,11 @@ def _sums(rows: FloatArray) -> FloatArray:
 
     `np.sum` adds contiguous columns up in pairs and others row by row, which for few columns takes ten times as long.
     """
+    sums: FloatArray
     if rows.shape[1] == 1:
-        return rows.sum(axis=0)  # in pairs, as scikit-learn's
-    sums: FloatArray = np.add.accumulate(rows, axis=0)[-1]
+        sums = rows.sum(axis=0)  # in pairs, as scikit-learn's
+    else:
+        sums = np.add.accumulate(rows, axis=0)[-1]
     return sums
 
 

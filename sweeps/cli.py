@@ -207,14 +207,25 @@ def schedule(
         str | None, typer.Option(metavar="ZONE", help="As in Europe/Berlin [default: its own].")
     ] = None,
     image: Annotated[str | None, typer.Option(help="For Kubernetes [default: sweeps:<version>].")] = None,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Of run, as in -- --overlap wait.")
+    ] = None,
 ) -> None:
     """Print a manifest that runs a sweep again and again."""
+    _check_options_of_run(config, options or [])
     with reported_errors():
         from sweeps.configuration.config_file import file_of, load_config
         from sweeps.scheduling.manifest import manifest
 
-        text = manifest(load_config(config), file_of(config), at, form, timezone, image, Path.cwd())
+        text = manifest(load_config(config), file_of(config), at, form, timezone, image, Path.cwd(), options or ())
         typer.echo(text, nl=False)
+
+
+def _check_options_of_run(config: str, options: list[str]) -> None:
+    """End as `run` with these would, if it does not know them."""
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, typer.core.TyperGroup)
+    commands.commands["run"].make_context("run", [config, *options])
 
 
 @app.command()

@@ -9,8 +9,9 @@ from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
-from experiments.preparation import PreparedData, prepare
+from experiments.preparation import PreparedData, prepare, trained_on
 from sweeps.configuration.config import Config
+from sweeps.trials.mirroring import with_mirror_images
 from sweeps.trials.problem import Problem
 
 
@@ -31,7 +32,7 @@ def load_data(config: Config) -> PreparedData:
         directory=config.directory,
         options=config.data.read_options,
     )
-    return prepare(
+    prepared = prepare(
         dataset,
         scaling=config.data.scaling,
         folds=config.data.n_folds,
@@ -42,25 +43,30 @@ def load_data(config: Config) -> PreparedData:
         n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
     )
+    return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
 def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
     """What the engine trains the folds on; see `TrainingData.of`."""
-    held_out, kind = prepared.held_out, np.dtype(dtype)
+    held_out, kind = prepared.with_copies(prepared.held_out), np.dtype(dtype)
+    versions, validated = prepared.versions, held_out.copy()
+    validated[:, prepared.X.shape[1] :] = False  # pictures themselves, not their mirror images
     if prepared.folds:
-        own = map(prepared.of_fold, range(len(prepared.folds)))
-        data = TrainingData.of_networks(own, held_out, kind, leaves_span=leaves_span)
+        own = (trained_on(versions, fold) for fold in range(len(prepared.folds)))
+        data = TrainingData.of_networks(own, held_out, kind, leaves_span=leaves_span, validated=validated)
     else:
-        data = TrainingData.of(prepared.X, prepared.Y, held_out, kind, leaves_span=leaves_span)
+        data = TrainingData.of(
+            *trained_on(versions, None), held_out, kind, leaves_span=leaves_span, validated=validated
+        )
     units = np.array([scaling.scale for scaling in prepared.target_scalings])
-    return data.weighted(prepared.weights).in_units(units)
+    return data.weighted(None if prepared.weights is None else prepared.with_copies(prepared.weights)).in_units(units)
 
 
 def notes_on_data(prepared: PreparedData) -> list[str]:
     """What a person should know of the data, in sentences: how they were read, and what in them looks wrong."""
     dataset = prepared.dataset
     unseen = prepared.preprocessing.inputs.unseen(dataset.X_test, f"{dataset.source} (test examples)")
-    return [*dataset.notes, *suspicions(dataset), *unseen]
+    return [*dataset.notes, *suspicions(dataset), *unseen, *prepared.notes]
 
 
 def problem_of(config: Config, prepared: PreparedData) -> Problem:
@@ -73,12 +79,13 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     return Problem(
         n_features=prepared.n_features,
         n_outputs=prepared.Y.shape[0],
-        n_examples=prepared.n_examples,
+        n_examples=prepared.with_copies(prepared.held_out).shape[1],
         n_networks=prepared.held_out.shape[0],
         n_starts=prepared.n_starts,
         head="nonnegative_regression" if is_price else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
+        has_mirror_images=prepared.has_mirror_images,
         threshold=(threshold := _threshold(config, prepared)),
         objective=_objective(config, prepared, threshold),
     )

@@ -20,6 +20,9 @@ from experiments.readers.options import ExamplesAxis
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_ONE_HOT = 2**30
+"""Bytes that the categories of all examples may take, as float64. A constant, and not what memory happens to be free: what
+one machine takes is then taken by all."""
 MISSING = ""  # the category of a missing value; the readers leave no empty text
 
 
@@ -283,12 +286,28 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str, example
 
     kinds = kinds_as_read(X)
     medians = _medians_of_numbers(X, source)
-    return TableInputs(
-        tuple(
-            NumberColumn(name, medians[name]) if kind == "number" else _fit_text_column(X[[name]], source)
-            for name, kind in kinds.items()
-        )
+    columns = tuple(
+        NumberColumn(name, medians[name]) if kind == "number" else _fit_text_column(X[[name]], source)
+        for name, kind in kinds.items()
     )
+    _refuse_too_many_categories(columns, len(X), source)
+    return TableInputs(columns)
+
+
+def _refuse_too_many_categories(columns: tuple[NumberColumn | TextColumn, ...], n_examples: int, source: str) -> None:
+    """Refuse what would take more memory than MAX_ONE_HOT, before it is taken."""
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    n_bytes = 8 * n_examples * sum(len(column.categories) for column in texts)
+    if n_bytes > MAX_ONE_HOT:
+        largest = max(texts, key=lambda column: len(column.categories))
+        raise InputError(
+            f"{source}: column '{largest.name}' has {len(largest.categories)} categories; as a column of 0 and 1 for "
+            f"each, the text of {n_examples:,} training examples would take {n_bytes / 2**30:.1f} GB, and training "
+            "five folds five times that.",
+            f"Text may take {MAX_ONE_HOT / 2**30:.0f} GB so.",
+            f'Merge rare categories, write a number in their place, or leave the column out (ignore = ["{largest.name}"] '
+            "under [data]).",
+        )
 
 
 def medians_of(encoded: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -351,8 +370,6 @@ def _medians_of_numbers(X: pd.DataFrame, source: str) -> dict[str, float]:
 
 
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
-    from sklearn.preprocessing import OneHotEncoder
-
     from experiments.readers.columns import refuse_dates, refuse_numbers_as_text
 
     name = _refuse_without_values(column, source)
@@ -372,8 +389,8 @@ def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
             "Text columns are categories, of which most occur more than once.",
             "Remove the column.",
         )
-    encoder = OneHotEncoder(handle_unknown="ignore").fit(column.astype(object).fillna(MISSING))
-    return TextColumn(name, tuple(str(category) for category in encoder.categories_[0]))
+    words = distinct.tolist() + [MISSING] * (len(texts) < len(column))
+    return TextColumn(name, tuple(sorted(words)))
 
 
 def _refuse_without_values(column: pd.DataFrame, source: str) -> str:

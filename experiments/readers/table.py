@@ -121,7 +121,7 @@ def _kept_as_text(train: Examples | None, target: str | None, sample_weight: str
 
 
 def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, text: frozenset[str]) -> pd.DataFrame:
-    """As `read_frame`, but columns of plain numbers are float64 and share one array; those of `text` stay as they are."""
+    """As `read_frame`, but columns of plain numbers, except those of `text`, are float64 and share one array."""
     if file_format != "CSV":
         return _read_parquet(path, place, text)
     head = head_of(path)

@@ -410,6 +410,8 @@ class Config(Section):
             decisive["decision"] = self.study.decision
         if self.training.class_weight != "none":
             decisive["class_weight"] = self.training.class_weight
+        if self.training.flips:
+            decisive["flips"] = True
         if self.training.scales_folds:
             decisive["scaling"] = "fitted per fold"
         if self.enqueue:

@@ -118,7 +118,7 @@ class SearchSection(Section):
 
 ClassWeights = Annotated[dict[str, PositiveFloat], Field(min_length=1)]
 
-NOT_SEARCHED = ("recipe", "class_weight")
+NOT_SEARCHED = ("recipe", "class_weight", "flips")
 """Keys of `[training]` that are the same for every trial, and no part of its configuration."""
 
 
@@ -127,16 +127,23 @@ class TrainingSection(Section):
 
     A plain value fixes a key; a list or a range is searched, as in `[search]`. `class_weight` says how much an example
     counts in the cost that is trained: by class name, 1 for those that are not named; "balanced" makes all classes
-    count the same (scikit-learn's definition).
+    count the same (scikit-learn's definition). `flips` says whether networks train on the mirror images of
+    pictures, too; where it is not said, `sweeps.trials.mirroring` finds out.
     """
 
     recipe: Literal["auto", "textbook"] = "auto"
     class_weight: Literal["none", "balanced"] | ClassWeights = "none"
+    flips: bool | None = None
     optimizer: Optimizers | None = None
     minibatch_size: MinibatchSizes | None = None
     weight_decay: SearchedDecay | None = None
     label_smoothing: SearchedShare | None = None
     learning_rate_schedule: Schedules | None = None
+
+    @property
+    def mirrors(self) -> bool | None:
+        """Whether mirror images are trained on, as far as it is said; the textbook's networks do without."""
+        return False if self.flips is None and self.recipe == "textbook" else self.flips
 
     @property
     def scales_folds(self) -> bool:

@@ -132,7 +132,7 @@ class Gate:
         of_champion = None if study_of_champion is None else StudyRows.load(study_of_champion.rows)
         choice = choose_rows(rows, of_champion)
         dataset, objective = self.prepared.dataset, self.config.study.objective
-        what = decisive(objective, has_classes=bool(dataset.class_names))
+        what = decisive(objective, dataset)
         try:
             reference: Reference = "champion"
             scored, problem = self._scored_champion(champion, choice, what), ""

@@ -60,7 +60,7 @@ def command(job: ScheduledJob) -> str:
     Raises:
         InputError: It is longer than cron takes, or has a backslash, which cron and the shell read differently.
     """
-    words = [str(job.interpreter), "-m", "sweeps", "run", job.config_argument, "--quiet"]
+    words = [str(job.interpreter), "-m", "sweeps", "run", job.config_argument, "--quiet", *job.options]
     if job.deadline_seconds is not None:
         words = ["timeout", "--kill-after=60", str(job.deadline_seconds), *words]
     steps = ["umask 077", f"cd {shlex.quote(str(job.directory))}"]
@@ -74,14 +74,14 @@ def command(job: ScheduledJob) -> str:
     text = f'{" && ".join(steps)} || echo {told} "$?"'
     if "\\" in text:
         raise InputError(
-            f"{job.directory}: a path has a backslash in it.",
+            f"{job.directory}: a path or an option has a backslash in it.",
             "cron takes some of them away from the command, and a crontab cannot say which.",
-            "Rename the folder or the file, or use --format systemd.",
+            "Rename the folder or the file, write the option without, or use --format systemd.",
         )
     escaped = text.replace("%", r"\%")
     if len(escaped) > LONGEST_COMMAND:
         raise InputError(
-            f"{job.directory}: with these paths the command has {len(escaped)} characters.",
+            f"{job.directory}: with these paths and options the command has {len(escaped)} characters.",
             f"Debian's cron takes {LONGEST_COMMAND}.",
             "Use shorter paths, or --format systemd.",
         )

@@ -89,7 +89,7 @@ jobs:
           restore-keys: {name}-
       - name: Sweep
         working-directory: {_quoted(folder)}
-        run: {_quoted(_without_expressions(shlex.join(["python", "-m", "sweeps", "run", argument])))}
+        run: {_quoted(_without_expressions(shlex.join(["python", "-m", "sweeps", "run", argument, *job.options])))}
 {_environment(job)}      - uses: actions/cache/save@v4
         if: always()
         with:

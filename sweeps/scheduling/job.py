@@ -30,6 +30,7 @@ class ScheduledJob:
         directory: Where the record is kept: the working directory of every run.
         interpreter: The Python that has this package.
         image: For Kubernetes.
+        options: Of `python -m sweeps run`, as they would be typed, beside the configuration.
     """
 
     config: Config
@@ -39,14 +40,15 @@ class ScheduledJob:
     directory: Path
     interpreter: Path
     image: str
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for path in (self.directory, self.interpreter, self.config_file):
-            if path is not None and re.search(r"[\x00-\x1f\x7f]", str(path)):
+        for word in (self.directory, self.interpreter, self.config_file, *self.options):
+            if word is not None and re.search(r"[\x00-\x1f\x7f]", str(word)):
                 raise InputError(
-                    f"{str(path)!r} has a line break or another control character in it.",
-                    "No manifest can hold such a path.",
-                    "Rename the folder or the file.",
+                    f"{str(word)!r} has a line break or another control character in it.",
+                    "No manifest can hold such a path or option.",
+                    "Rename the folder or the file, or write the option without.",
                 )
 
     @property

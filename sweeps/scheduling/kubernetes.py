@@ -89,6 +89,7 @@ def _cron_job(job: ScheduledJob, name: str, zone: str) -> str:
     deadline = "" if job.deadline_seconds is None else f"      activeDeadlineSeconds: {job.deadline_seconds}\n"
     config_file = f"{WORK}/{job.config.sweep.name}.toml"
     argument = job.config_argument if job.config_file is None else config_file
+    words = ["python", "-m", "sweeps", "run", argument, *job.options]
     mount = (
         ""
         if job.config_file is None
@@ -144,7 +145,7 @@ spec:
           containers:
           - name: sweep
             image: {_quoted(job.image)}
-            command: ["python", "-m", "sweeps", "run", {_quoted(argument.replace("$", "$$"))}]
+            command: [{", ".join(_quoted(word.replace("$", "$$")) for word in words)}]
             workingDir: {WORK}
             env:
             - name: HOME

@@ -1,7 +1,7 @@
 """`python -m sweeps schedule`: a job in the words of the one who starts it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,7 +24,14 @@ FORMATS: dict[str, Callable[[ScheduledJob], str]] = {
 
 
 def manifest(
-    config: Config, config_file: Path | None, at: str, form: str, zone: str | None, image: str | None, directory: Path
+    config: Config,
+    config_file: Path | None,
+    at: str,
+    form: str,
+    zone: str | None,
+    image: str | None,
+    directory: Path,
+    options: Sequence[str] = (),
 ) -> str:
     """The text of one manifest, complete, with no secret in it.
 
@@ -36,6 +43,7 @@ def manifest(
         zone: IANA name; None is the scheduler's own.
         image: For Kubernetes; None is `sweeps:<version>`.
         directory: Where the runs are to be.
+        options: Of `run`, beside the configuration; checked.
     Raises:
         InputError: The schedule is not read alike by all, the format or the zone is unknown, or a path cannot be
             written down.
@@ -54,6 +62,7 @@ def manifest(
         directory=directory,
         interpreter=Path(sys.executable),
         image=image or f"sweeps:{__version__}",
+        options=tuple(options),
     )
     return FORMATS[form](job)
 

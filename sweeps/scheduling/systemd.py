@@ -57,7 +57,7 @@ def units(job: ScheduledJob) -> str:
 
 
 def _service(job: ScheduledJob) -> str:
-    words = ["/usr/bin/env", str(job.interpreter), "-m", "sweeps", "run", job.config_argument]
+    words = ["/usr/bin/env", str(job.interpreter), "-m", "sweeps", "run", job.config_argument, *job.options]
     lines = [
         "[Unit]",
         f"Description=Sweep {job.config.sweep.name}",

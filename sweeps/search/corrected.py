@@ -42,8 +42,8 @@ def corrected_value(
         seed: Decides the resamples.
         objective: What decided. Of some there is no estimate: `experiments.resampled_objective`.
     """
-    is_held_out = data.held_out.any(axis=0)
-    n_examples = int(is_held_out.sum())
+    is_validated = data.validated.any(axis=0)
+    n_examples = int(is_validated.sum())
     if not kept or kept[0].trial.number != winner.number or not 2 <= n_examples <= MAX_EXAMPLES:
         return None
     if objective.name in WITHOUT:
@@ -52,7 +52,7 @@ def corrected_value(
     candidates = [logits for one in could_win for logits in (one.best.logits, *one.rung_ends)]
     scores = _costs(candidates, data, head) if objective.is_cost else _values(candidates, data, head, objective)
     n_resamples = min(N_RESAMPLES, max(MIN_RESAMPLES, MAX_DRAWS // n_examples))
-    score = mean_over_folds(scores, data.held_out[:, is_held_out])
+    score = mean_over_folds(scores, data.validated[:, is_validated])
     try:
         higher = objective.is_higher_better
         return estimate(score, n_examples, seed, is_higher_better=higher, n_resamples=n_resamples)
@@ -66,7 +66,7 @@ def _costs(candidates: Sequence[NDArray[np.floating]], data: TrainingData, head:
     scores = [of_means(of_fold[is_finite]) for of_fold in losses]
     if data.weights is None:
         return scores
-    return [weighted(score, data.weights[1, held]) for score, held in zip(scores, data.held_out, strict=True)]
+    return [weighted(score, data.weights[1, own]) for score, own in zip(scores, data.validated, strict=True)]
 
 
 def _values(
@@ -96,6 +96,6 @@ def losses_of_folds(
     Y = data.targets_of(columns)
     losses = np.stack([HEADS[head].losses(logits, Y) for logits in candidates], axis=1)  # (F, K, m_v)
     return [
-        of_network[:, held_out[own]]  # where folds differ in size, columns that another network holds out fill up
-        for of_network, held_out, own in zip(losses, data.held_out, columns, strict=True)
+        of_network[:, validated[own]]  # where folds differ in size, columns of another network fill up
+        for of_network, validated, own in zip(losses, data.validated, columns, strict=True)
     ]

@@ -68,7 +68,7 @@ def select(
     """
     if not kept:
         return None
-    is_held_out = data.held_out.any(axis=0)
+    is_held_out = prepared.held_out.any(axis=0)
     outputs = np.stack([out_of_fold(one.best, data, problem.head, prepared) for one in kept])[:, :, is_held_out]
     unit = prepared.target_scaling.scale
     selected = select_ensemble(
@@ -93,14 +93,15 @@ def out_of_fold(best: Best, data: TrainingData, head: str, prepared: PreparedDat
     """What a trial's networks say of every example, scaled as `prepared.Y` is.
 
     Returns:
-        (n[L], m), mean over the networks that held the example out; 0 for an example that none did.
+        (n[L], m), mean over the networks that were validated on the example; 0 for an example that none was.
     """
     A = HEADS[head].outputs(best.logits).astype(np.float64)
     for of_network, (factor, shift) in zip(A, _to_common(prepared), strict=True):
         of_network[...] = factor * of_network + shift
-    total, n = np.zeros((A.shape[1], data.n_examples)), np.zeros(data.n_examples)
-    for of_network, columns, held_out in zip(A, data.validation_columns, data.held_out, strict=True):
-        is_own = held_out[columns]
+    m = prepared.n_examples  # mirror images come after it
+    total, n = np.zeros((A.shape[1], m)), np.zeros(m)
+    for of_network, columns, validated in zip(A, data.validation_columns, data.validated, strict=True):
+        is_own = validated[columns]
         total[:, columns[is_own]] += of_network[:, is_own]
         n[columns[is_own]] += 1
     mean: NDArray[np.float64] = total / np.maximum(n, 1)

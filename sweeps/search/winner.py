@@ -12,7 +12,7 @@ from experiments.baseline import Baseline
 from experiments.estimate import Estimate
 from experiments.facts import Score
 from experiments.model import Model
-from experiments.preparation import PreparedData
+from experiments.preparation import PreparedData, trained_on
 from experiments.scores import interval_95, scores
 from sweeps.configuration.config import Config
 from sweeps.search.corrected import corrected_value
@@ -105,11 +105,9 @@ def _all_examples(data: TrainingData, prepared: PreparedData, hyperparameters: H
     if not data.has_own_inputs:
         return data.of_all_examples()
     nothing, leaves_span = np.zeros((1, data.n_examples), np.bool_), hyperparameters.leaves_span(data.n_examples)
-    is_reduced = data.gram is not None
-    everything = TrainingData.of(
-        prepared.X, prepared.Y, nothing, data.dtype, reduce=is_reduced, leaves_span=leaves_span
-    )
-    return everything.weighted(prepared.weights)
+    X, Y = trained_on(prepared.versions, None)
+    everything = TrainingData.of(X, Y, nothing, data.dtype, reduce=data.gram is not None, leaves_span=leaves_span)
+    return everything.weighted(data.weights)
 
 
 def _scored(

@@ -18,7 +18,8 @@ class Problem:
     """The sizes and the head that every candidate's network is built for, and the trials' common seed.
 
     `threshold` is the probability from which on a model predicts class 1 of two; None is one half. `objective` is what
-    trials are judged by. Each fold has `n_starts` networks, which begin with different weights.
+    trials are judged by. Each fold has `n_starts` networks, which begin with different weights. `n_examples` counts
+    mirror images, if these are trained on.
     """
 
     n_features: int
@@ -31,6 +32,7 @@ class Problem:
     threshold: float | None = None
     objective: Objective = COST
     n_starts: int = 1
+    has_mirror_images: bool = False
 
     def hyperparameters(self, candidate: Candidate, number: int) -> Hyperparameters:
         """What the engine trains for the candidate of a trial."""

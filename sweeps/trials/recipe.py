@@ -27,6 +27,7 @@ def with_recipe(config: Config, problem: Problem) -> Config:
     """The configuration with its recipe's choice, for these data, wherever its user has said nothing."""
     chosen = dict(SearchSpace()) | (_auto(config, problem) if config.training.recipe == "auto" else {})
     search = {key: chosen[key] for key in SearchSection.model_fields if key not in config.search.model_fields_set}
+    chosen["flips"] = problem.has_mirror_images
     training = {key: chosen[key] for key, value in config.training if value is None}
     filled_in = config.filled_in(config.search.model_copy(update=search), config.training.model_copy(update=training))
     if config.enqueue or config.training.recipe != "auto":

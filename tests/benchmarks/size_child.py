@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,14 @@ def marked(
 
 def main() -> None:
     command, config, *rest = sys.argv[1:]
-    from sweeps import cli, data
+    cli, data = import_module("sweeps.cli"), import_module("sweeps.data")
 
     marks: dict[str, object] = {"imported_s": round(seconds(), 2), "imported_mb": round(peak_mb())}
     data.load_dataset = marked(data.load_dataset, "read", marks)
     data.prepare = marked(data.prepare, "prepared", marks)
     arguments = [command, config]
     if command == "run":
-        from sweeps import run
-
+        run = import_module("sweeps.run")
         run.Schedule.run = marked(run.Schedule.run, "training", marks, is_before=True)
         arguments += ["--quiet", "--trials", rest[0]] + (["--timeout", rest[1]] if rest[1:] else [])
     try:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine import Architecture, Hyperparameters, advance, initialize, start
 from engine.data import TrainingData
 from engine.errors import ShapeError
 from tests.engine.support.problem import arrays_of
@@ -178,3 +179,34 @@ def test_a_fold_without_examples_to_train_on_is_refused():
     held_out = np.array([[False, True], [True, True]])
     with pytest.raises(ShapeError, match="network 1 has every example held out"):
         TrainingData.of(np.zeros((2, 2)), np.zeros((1, 2)), held_out)
+
+
+@pytest.mark.parametrize("n_features", [3, 40])
+def test_copies_are_trained_on_by_networks_that_train_on_the_original_and_validate_nothing(n_features):
+    generator = np.random.default_rng(2)
+    m, held_out = 11, np.zeros((3, 11), bool)
+    for fold, columns in enumerate((slice(0, 4), slice(4, 8), slice(8, 11))):  # of different sizes
+        held_out[fold, columns] = True
+    X, Y = generator.standard_normal((n_features, 2 * m)), np.tile(generator.integers(0, 2, (1, m)), 2).astype(float)
+    of_both, of_originals = np.tile(held_out, 2), np.hstack([held_out, np.zeros_like(held_out)])
+    prepared = TrainingData.of(X, Y, of_both, validated=of_originals)
+    counts_for_nothing = np.stack([np.ones(2 * m), np.repeat([1.0, 0.0], m)])
+    weighted = TrainingData.of(X, Y, of_both).weighted(counts_for_nothing)  # validated on both, where copies weigh 0
+
+    architecture = Architecture(n_features, (4,), 1, "tanh", "binary")
+    initial = initialize(architecture, np.random.default_rng(0))
+    ends = []
+    for one in (prepared, weighted):
+        state = start(initial, one, architecture)
+        ends.append(advance(state, one, Hyperparameters(architecture, 0.1), 20, range(0, 21, 5)))
+    (state, curve), (other_state, other_curve) = ends
+    assert prepared.validation_columns.shape[1] == 4
+    np.testing.assert_allclose(curve.validation_cost, other_curve.validation_cost, rtol=1e-12)
+    np.testing.assert_allclose(curve.train_cost, other_curve.train_cost, rtol=1e-12)
+    np.testing.assert_allclose(state.theta, other_state.theta, rtol=1e-9, atol=1e-12)
+
+
+def test_a_network_that_would_be_validated_on_what_it_trains_on_is_refused():
+    held_out = np.array([[True, False, False]])
+    with pytest.raises(ShapeError, match="validated: a network would be validated on examples that it trains on"):
+        TrainingData.of(np.ones((2, 3)), np.ones((1, 3)), held_out, validated=np.array([[True, True, False]]))

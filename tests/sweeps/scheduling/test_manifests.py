@@ -19,6 +19,7 @@ from tests.conftest import REPOSITORY
 from tests.sweeps.support.command_line import CommandLine, changed, mlflow_runs, toml
 
 AWKWARD = "a b%c $d 'e' \"f\" ${{ g }}"
+METRICS = "100% of $HOME's.prom"
 TINY = {
     "sweep": {"name": "flowers", "n_trials": 2, "timeout_seconds": 100},
     "data": {"train": "sklearn:iris", "folds": 2},
@@ -33,12 +34,12 @@ WITH_SECRETS = changed(
 )
 
 
-def written(folder: Path, form: str, *, values=TINY, at="30 2 * * *", zone=None, image=None) -> str:
+def written(folder: Path, form: str, *, values=TINY, at="30 2 * * *", zone=None, image=None, options=()) -> str:
     """The manifest of a configuration in a folder whose name has everything that somebody might expand."""
     folder.mkdir(exist_ok=True)
     (folder / "my sweep.toml").write_text(toml(values))
     file = str(folder / "my sweep.toml")
-    return manifest(load_config(file), file_of(file), at, form, zone, image, folder)
+    return manifest(load_config(file), file_of(file), at, form, zone, image, folder, options)
 
 
 def needs(tool: str) -> str:
@@ -105,7 +106,7 @@ def test_debians_cron_takes_the_crontab_and_refuses_a_wrong_one(tmp_path):
 
 def test_a_job_started_as_cron_starts_it_leaves_its_study_in_mlflow(tmp_path, with_store):
     home = with_store(tmp_path / AWKWARD)
-    text = written(home, "cron")
+    text = written(home, "cron", options=("--metrics-file", METRICS))
     done = subprocess.run(
         ["/bin/sh", "-c", command_of(text)],
         env={"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)},  # no HOME, no TERM, no LANG
@@ -119,6 +120,7 @@ def test_a_job_started_as_cron_starts_it_leaves_its_study_in_mlflow(tmp_path, wi
     log = (home / "sweeps-flowers.log").read_text()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), log
     assert "FINISHED. 2 trials" in log
+    assert "sweeps_" in (home / METRICS).read_text()
     assert [status for _, status, _ in mlflow_runs(home / "mlflow.db")] == ["FINISHED"] * 3
     assert stat.S_IMODE((home / "sweeps-flowers.log").stat().st_mode) == 0o600
 
@@ -151,7 +153,7 @@ def test_cron_is_not_given_what_it_cannot_do(tmp_path):
         written(tmp_path, "cron", zone="Pacific/Chatham")
     with pytest.raises(InputError, match=r"the command has \d+ characters\. Debian's cron takes 998"):
         written(tmp_path / ("long" * 60), "cron")
-    with pytest.raises(InputError, match="a path has a backslash in it"):
+    with pytest.raises(InputError, match="a path or an option has a backslash in it"):
         written(tmp_path / "a\\b", "cron")
 
 
@@ -196,6 +198,9 @@ def test_systemd_expands_nothing_in_a_path(tmp_path):
     (start,) = re.findall("^ExecStart=(.*)$", text, re.MULTILINE)
     argument = start.partition(" -m sweeps run ")[2]
     assert argument == f'"{folder}/my sweep.toml"'.replace('"f"', r"\"f\"").replace("%", "%%").replace("$", "$$")
+    assert '--metrics-file "100%% of $$HOME\'s.prom"' in written(
+        tmp_path, "systemd", options=("--metrics-file", METRICS)
+    )
 
 
 def next_starts(on_calendar: str, since: str) -> list[str]:
@@ -220,7 +225,14 @@ def test_systemd_leaves_out_the_night_that_the_manifest_names(tmp_path):
 
 
 def test_kubernetes_gets_a_claim_a_configuration_and_a_job_with_every_field_it_must_have(tmp_path):
-    text = written(tmp_path / AWKWARD, "kubernetes", values=WITH_SECRETS, zone="Europe/Berlin", image="mine:7")
+    text = written(
+        tmp_path / AWKWARD,
+        "kubernetes",
+        values=WITH_SECRETS,
+        zone="Europe/Berlin",
+        image="mine:7",
+        options=("--notify", "$(HOME)"),
+    )
     claim, config_map, cron_job = yaml.safe_load_all(text)
     assert [(d["apiVersion"], d["kind"]) for d in (claim, config_map, cron_job)] == [
         ("v1", "PersistentVolumeClaim"),
@@ -238,7 +250,7 @@ def test_kubernetes_gets_a_claim_a_configuration_and_a_job_with_every_field_it_m
     assert pod["restartPolicy"] == "Never", "what a podFailurePolicy asks for"
     (container,) = pod["containers"]
     assert (container["name"], container["image"], container["workingDir"]) == ("sweep", "mine:7", "/work")
-    assert container["command"] == ["python", "-m", "sweeps", "run", "/work/flowers.toml"]
+    assert container["command"] == ["python", "-m", "sweeps", "run", "/work/flowers.toml", "--notify", "$$(HOME)"]
     secrets = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in container["env"] if "valueFrom" in v}
     assert secrets["PGPASSWORD"] == {"name": "sweeps-flowers", "key": "PGPASSWORD"}
     assert secrets["MLFLOW_TRACKING_PASSWORD"]["optional"] is True
@@ -282,12 +294,25 @@ def test_the_command_of_a_workflow_is_what_the_shell_must_see(tmp_path):
     (tmp_path / AWKWARD).mkdir()
     file = tmp_path / AWKWARD / "c.toml"
     file.write_text(toml(TINY))
-    text = manifest(load_config(file), file, "0 2 * * *", "github-actions", None, None, tmp_path)
+    options = ("--metrics-file", METRICS)
+    text = manifest(load_config(file), file, "0 2 * * *", "github-actions", None, None, tmp_path, options)
     (sweep,) = (step for step in yaml.safe_load(text)["jobs"]["sweep"]["steps"] if step.get("name") == "Sweep")
     said = subprocess.run(
         ["bash", "-c", sweep["run"].replace("python -m sweeps", "printf %s\\\\n")], capture_output=True, text=True
     )
-    assert said.stdout.splitlines() == ["run", f"{AWKWARD}/c.toml"]
+    assert said.stdout.splitlines() == ["run", f"{AWKWARD}/c.toml", *options]
+
+
+def test_an_option_that_run_does_not_have_is_refused_before_a_night_fails_with_it(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sweeps", "schedule", "digits", "--at", "0 2 * * *", "--", "--overlp", "wait"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such option: --overlp" in done.stderr
 
 
 @pytest.mark.parametrize(("at", "is_fine"), [("*/5 * * * *", True), ("*/4 * * * *", False), ("0,58 * * * *", False)])

@@ -50,6 +50,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "data": {"train": "wide.npz", "folds": 2},
         "training": TEXTBOOK | {"optimizer": "adamw", "minibatch_size": 16},
     },
+    "binary, pictures and their mirror images": {
+        "data": {"train": "pictures.npz", "folds": 3},
+        "training": TEXTBOOK | {"flips": True},
+    },
     "regression, nonnegative, quantiles": {
         "data": {"train": "holes.csv", "target": "price", "nonnegative_target": True, "scaling": "quantile"},
         "training": {"recipe": "auto"},
@@ -94,6 +98,7 @@ def sweep(directory: Path, executor: str = "serial", n_workers: int = 1, **secti
     X = generator.standard_normal((60, 90))
     y = (X[:, :4].sum(axis=1) + generator.standard_normal(60) > 0).astype(int)
     np.savez(directory / "wide.npz", X=X, y=y)
+    np.savez(directory / "pictures.npz", X=X.reshape(60, 9, 10), y=y)
     table = {"size": np.where(y == 1, X[:, 0], np.nan), "rooms": X[:, 1], "place": np.where(X[:, 2] > 1, "n", "s")}
     pd.DataFrame(table | {"price": np.exp(X[:, 0])}).to_csv(directory / "holes.csv", index=False)
     config = small_config(directory, **{"search": SEARCH | {"learning_rate": {"low": 0.01, "high": 0.3}}, **sections})
