@@ -123,12 +123,20 @@ class TrainingData:
         Raises:
             ShapeError: As in `of`, or shapes differ between networks.
         """
-        networks, targets = [], []
-        for (X, Y), of_network in zip(own, _Folds.of(held_out, validated).each(), strict=True):
+        folds, networks, targets = _Folds.of(held_out, validated), [], []
+        stack: _Stack | None = None
+        for (X, Y), of_network in zip(own, folds.each(), strict=True):
             _check(X, Y, of_network.held_out)
-            networks.append(cls._prepared(X, Y, of_network, dtype, reduce, leaves_span))
             targets.append(Y)
-        return cls._together(networks, shares_targets=all(np.array_equal(Y, targets[0]) for Y in targets))
+            if folds.is_reduced(len(X), reduce):
+                networks.append(cls._prepared(X, Y, of_network, dtype, reduce, leaves_span))
+                continue
+            stack = stack or _Stack(len(X), folds, np.dtype(dtype))  # large: no network is there twice
+            stack.put(X)
+        shares_targets = all(np.array_equal(Y, targets[0]) for Y in targets)
+        if stack is None:
+            return cls._together(networks, shares_targets=shares_targets)
+        return stack.together((targets[0] if shares_targets else np.stack(targets)).astype(dtype))
 
     @classmethod
     def _prepared(
@@ -141,12 +149,12 @@ class TrainingData:
         leaves_span: bool,
     ) -> "TrainingData":
         m = X.shape[1]
-        inputs = np.vstack([X, np.ones((1, m))])
-        is_reduced = folds.n_training <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
-        gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
-        data = cls._divided(copied(inputs, dtype), Y, folds, gram)
-        if not is_reduced or not leaves_span:
+        if not folds.is_reduced(len(X), reduce):
+            return cls._divided(_with_ones(X, dtype), Y, folds, None)
+        inputs = np.vstack([X, np.ones((1, m))])
+        data = cls._divided(copied(inputs, dtype), Y, folds, inputs.T @ inputs)
+        if not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:
@@ -220,12 +228,9 @@ class TrainingData:
         gram: Float64Array | None,
     ) -> "TrainingData":
         n_networks, m = folds.held_out.shape
-        columns = np.argsort(folds.held_out.astype(np.int8) + folds.validated, axis=1, kind="stable")
+        columns, n_training = folds.columns(inputs.dtype)
         rows = inputs if gram is None else copied(gram, inputs.dtype)
-        n_training, n_validation = folds.n_training, folds.n_validation
-        if n_training >= MIN_FILLED:
-            n_training = whole_cache_lines(n_training, inputs.dtype)
-            columns = np.pad(columns, [(0, 0), (0, max(0, n_training - m))])
+        n_validation = folds.n_validation
 
         def inputs_of(own: IndexArray, part: slice) -> FloatArray:
             there = rows if gram is None else rows[own[:n_training]]
@@ -394,10 +399,78 @@ class _Folds:
             )
         return cls(held_out, validated, int((~held_out).sum(axis=1).max()), int(validated.sum(axis=1).max()))
 
+    def is_reduced(self, n_features: int, reduce: bool | None) -> bool:
+        """Whether the first layer is trained in the span of the examples, if the caller does not say."""
+        return self.n_training <= MAX_REDUCED * n_features if reduce is None else reduce
+
+    def columns(self, dtype: np.dtype[Any]) -> tuple[IndexArray, int]:
+        """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
+        columns = np.argsort(self.held_out.astype(np.int8) + self.validated, axis=1, kind="stable")
+        if self.n_training < MIN_FILLED:
+            return columns, self.n_training
+        n_training = whole_cache_lines(self.n_training, dtype)
+        return np.pad(columns, [(0, 0), (0, max(0, n_training - columns.shape[1]))]), n_training
+
     def each(self) -> "Iterator[_Folds]":
         """Those of each network alone, of the same sizes."""
         for held_out, validated in zip(self.held_out, self.validated, strict=True):
             yield replace(self, held_out=held_out[np.newaxis], validated=validated[np.newaxis])
+
+
+class _Stack:
+    """Data of F networks that have their own X each and whose first layer is not reduced, filled one after the other.
+
+    Args:
+        n_features: n[0].
+        folds: Of all of them.
+        dtype: In which networks are trained.
+    """
+
+    def __init__(self, n_features: int, folds: _Folds, dtype: np.dtype[Any]) -> None:
+        n_networks, m = folds.held_out.shape
+        self._folds, self._n_filled = folds, 0
+        self._columns, n_training = folds.columns(dtype)
+        self._parts = (slice(n_training), slice(m - folds.n_validation, m))
+        self._rows = empty((n_networks, m, n_features + 1), dtype)
+        self._inputs = tuple(
+            empty((n_networks, n_features + 1, n_columns), dtype) for n_columns in (n_training, folds.n_validation)
+        )
+
+    def put(self, X: FloatArray) -> None:
+        """Give the next network its X, (n[0], m)."""
+        number = self._n_filled
+        rows = self._rows[number]
+        rows[:, :-1] = X.T
+        rows[:, -1] = 1
+        for inputs, part in zip(self._inputs, self._parts, strict=True):
+            own = self._columns[number, part]
+            inputs[number, -1] = 1
+            for feature, values in enumerate(X):
+                inputs[number, feature] = values[own]
+        self._n_filled += 1
+
+    def together(self, targets: FloatArray) -> TrainingData:
+        """The data of all."""
+        training, validation = self._inputs
+        return TrainingData(
+            inputs=self._rows.mT,
+            targets=targets,
+            held_out=self._folds.held_out,
+            validated=self._folds.validated,
+            gram=None,
+            columns=self._columns,
+            training_inputs=training,
+            validation_inputs=validation,
+            rows=self._rows,
+        )
+
+
+def _with_ones(X: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
+    """[X; 1] in another dtype."""
+    inputs = empty((X.shape[0] + 1, X.shape[1]), dtype)
+    inputs[:-1] = X
+    inputs[-1] = 1
+    return inputs
 
 
 def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:

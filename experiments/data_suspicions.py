@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
 from experiments.readers.examples import Features
+from experiments.readers.number_block import column_parts, runs
 
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
-_BLOCK = 2**22  # numbers looked at together, 32 MB
 _N_SAMPLED = 2000  # rows that the spread of a column is taken from
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
 
@@ -35,15 +36,13 @@ def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floati
     if isinstance(X, np.ndarray):
         if X.ndim != 2 or X.dtype == np.uint8 or dataset.image_shape is not None:
             return
-        names = dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1]))
+        blocks = [(dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1])), X)]
     else:
-        X = X[[name for name in X.columns if X[name].dtype.kind == "f"]]
-        names = tuple(X.columns)
-    n_columns = max(1, _BLOCK // len(X))
-    for first in range(0, len(names), n_columns):
-        part = slice(first, first + n_columns)
-        block = X[:, part] if isinstance(X, np.ndarray) else X.iloc[:, part].to_numpy()
-        yield names[part], block.astype(np.float64, copy=False)
+        tables = [X.iloc[:, columns] for columns, is_number in runs(X) if is_number]
+        blocks = [(tuple(table.columns), table.to_numpy()) for table in tables]
+    for names, values in blocks:
+        for part in column_parts(*values.shape):
+            yield names[part], values[:, part].astype(np.float64, copy=False)
 
 
 def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dataset) -> Iterator[str]:
@@ -147,6 +146,12 @@ def _row_hashes(X: Features) -> NDArray[np.uint64]:
     if isinstance(X, np.ndarray):
         rows = np.ascontiguousarray(X.reshape(len(X), -1))
         return np.fromiter((hash(row.tobytes()) for row in rows), np.int64, len(rows)).view(np.uint64)
+    if X.shape[1] > len(X):  # of many columns pandas hashes one after the other
+        stretches = [(X.iloc[:, columns], is_number) for columns, is_number in runs(X)]
+        parts = [
+            pd.Series(_row_hashes(part.to_numpy())) if is_number else part.iloc[:, 0] for part, is_number in stretches
+        ]
+        X = pd.concat(parts, axis="columns")
     return np.asarray(pd.util.hash_pandas_object(X, index=False), np.uint64)
 
 

@@ -141,8 +141,8 @@ def load_dataset(
         weights = examples.weights, sealed.weights
     else:
         kept, held = split_off(y, test_fraction, seed, task, class_names, "test_fraction", examples.place)
-        X_train, y_train = _rows(examples.X, kept), y[kept]
-        X_test, y_test = _rows(examples.X, held), y[held]
+        X_train, X_test = _divided(examples.X, kept, held)
+        y_train, y_test = y[kept], y[held]
         w = examples.weights
         weights = (None, None) if w is None else (w[kept], w[held])
     _check_enough(y_train, y_test, task, class_names, examples.y_place)
@@ -274,10 +274,13 @@ def _check_enough(
         )
 
 
-def _rows(X: Features, rows: NDArray[np.intp]) -> Features:
+def _divided(X: Features, kept: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Features, Features]:
+    """Two parts of the rows; a table is used up."""
     if isinstance(X, np.ndarray):
-        return X[rows]
-    return X.iloc[rows].reset_index(drop=True)
+        return X[kept], X[held]
+    from experiments.readers.number_block import divided
+
+    return divided(X, kept, held)
 
 
 def _examples(n: int) -> str:
@@ -286,15 +289,17 @@ def _examples(n: int) -> str:
 
 def _digest(dataset: Dataset) -> str:
     """SHA-256 over every value, name, shape and dtype; a header precedes each part."""
+    from experiments.readers.number_block import runs  # pandas, which a set of arrays does not need
+
     sha = hashlib.sha256()
 
-    def add(header: object, content: bytes) -> None:
+    def add(header: object, content: bytes | memoryview) -> None:
         sha.update(json.dumps([header, len(content)]).encode())
         sha.update(content)
 
     def add_array(role: str, array: NDArray[Any]) -> None:
         little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        add([role, little_endian.dtype.str, array.shape], little_endian.tobytes())
+        add([role, little_endian.dtype.str, array.shape], little_endian.data.cast("B") if array.size else b"")
 
     names = [dataset.class_names, dataset.feature_names, dataset.image_shape]
     add("names", json.dumps(names).encode())
@@ -302,14 +307,15 @@ def _digest(dataset: Dataset) -> str:
         if isinstance(X, np.ndarray):
             add_array(role, X)
             continue
-        for name in X.columns:
-            column = X[name]
-            if column.dtype.kind == "f":
-                numbers = column.to_numpy(dtype=np.float64)
-                add_array(f"{role} {name}", np.where(np.isnan(numbers), np.nan, numbers))  # all NaNs alike
+        for stretch, is_number in runs(X):
+            columns = X.iloc[:, stretch]
+            if is_number:
+                for name, numbers in zip(columns.columns, columns.to_numpy().T, strict=True):
+                    one_nan = np.where(np.isnan(numbers), np.nan, numbers)  # all NaNs alike
+                    add([f"{role} {name}", "<f8", numbers.shape], one_nan.astype("<f8", copy=False).data.cast("B"))
             else:
-                texts = [text if isinstance(text, str) else None for text in column]
-                add(f"{role} {name}", json.dumps(texts).encode())
+                texts = [text if isinstance(text, str) else None for text in columns.iloc[:, 0]]
+                add(f"{role} {columns.columns[0]}", json.dumps(texts).encode())
     add_array("y_train", dataset.y_train)
     add_array("y_test", dataset.y_test)
     for role, weights in (("weights_train", dataset.weights_train), ("weights_test", dataset.weights_test)):

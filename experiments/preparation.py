@@ -46,11 +46,9 @@ class PreparedData:
     """What the engine trains on; columns are examples.
 
     Attributes:
-        X: (n0, m) float64, C-contiguous.
         Y: (n[L], m) float64: one row of 0 and 1 (binary), one-hot rows (multiclass), one row of scaled
             targets (regression).
         held_out: (F, m): True where fold f does not train on the column.
-        X_test: (n0, m_test), sealed.
         preprocessing: The map from raw inputs to X.
         target_scaling: The map between Y and original units.
         weights: (2, m): how much each column counts in the cost that is trained, and in what models are judged by; None
@@ -59,13 +57,12 @@ class PreparedData:
         folds: Each fold's own scaling; empty where folds share X and Y.
         n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
             come first, then the same of the second.
-        encoded: (m, n0), what the folds scale, from `inputs.encoded`; None where they share X.
+        encoded: (m, n0), what the folds scale, from `inputs.encoded`, for tables of numbers a view of these; None where
+            they share X.
     """
 
-    X: FloatArray
     Y: FloatArray
     held_out: NDArray[np.bool_]
-    X_test: FloatArray
     preprocessing: Preprocessing
     target_scaling: TargetScaling
     dataset: Dataset
@@ -76,13 +73,34 @@ class PreparedData:
     has_mirror_images: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def X(self) -> FloatArray:  # noqa: N802
+        """(n0, m) float64, C-contiguous; made anew whenever it is asked for, since most of the time nobody needs it."""
+        if self.encoded is not None:
+            return self.preprocessing.of_encoded(self.encoded)
+        return self.preprocessing.transform(self.dataset.X_train, f"{self.dataset.source} (training examples)")
+
+    @property
+    def X_test(self) -> FloatArray:  # noqa: N802
+        """(n0, m_test), sealed; made as X is."""
+        return self.preprocessing.transform(self.dataset.X_test, f"{self.dataset.source} (test examples)")
+
+    @property
+    def n_features(self) -> int:
+        """n0."""
+        return len(self.preprocessing.inputs.is_one_hot)
+
+    @property
+    def n_examples(self) -> int:
+        """m."""
+        return self.dataset.n_train
+
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
         if not self.folds:
             return self.X, self.Y
-        own, X = self.folds[fold], self.X
-        if self.encoded is not None:
-            X = own.preprocessing.scaled(own.preprocessing.inputs.imputed(self.encoded))
+        own = self.folds[fold]
+        X = self.X if self.encoded is None else own.preprocessing.of_encoded(self.encoded)
         is_shared = own.target_scaling == self.target_scaling  # as of classes
         return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
 
@@ -91,8 +109,8 @@ class PreparedData:
         X_train, shape = self.dataset.X_train, self.dataset.image_shape
         assert isinstance(X_train, np.ndarray), "only pictures have mirror images"
         assert shape is not None, "only pictures have mirror images"
-        X = self.preprocessing.transform(mirrored(X_train, shape), f"{self.dataset.source} (mirror images)")
-        return replace(self, X=X, encoded=None if self.encoded is None else mirrored(self.encoded, shape))
+        images = replace(self.dataset, X_train=mirrored(X_train, shape))
+        return replace(self, dataset=images, encoded=None if self.encoded is None else mirrored(self.encoded, shape))
 
     def with_copies(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """Numbers (k, m) that belong to the examples, and again for their mirror images if these are trained on."""
@@ -156,16 +174,14 @@ def prepare(
     if encoded is not None or (scales_folds and dataset.task == "regression"):
         own = tuple(
             FoldScaling(
-                preprocessing if encoded is None else preprocessing.fitted_to(encoded[~of_fold], place),
+                preprocessing if encoded is None else preprocessing.fitted_to(encoded, ~of_fold, place),
                 _fit_target_scaling(dataset, dataset.y_train[~of_fold], nonnegative_target),
             )
             for of_fold in held_out
         )
     return PreparedData(
-        X=preprocessing.transform(dataset.X_train, place),
         Y=_targets(dataset.y_train, dataset, target_scaling),
         held_out=np.tile(held_out, (n_starts, 1)),
-        X_test=preprocessing.transform(dataset.X_test, f"{dataset.source} (test examples)"),
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,

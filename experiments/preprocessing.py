@@ -20,6 +20,7 @@ from experiments.dataset import Dataset
 from experiments.errors import InputError
 from experiments.readers.examples import Features
 from experiments.readers.inputs import ArrayInputs, Inputs, fit_inputs, inputs_from_dict
+from experiments.readers.number_block import column_parts
 from experiments.scaling import CURVED, FloatArray, Scaling, bend, learned
 
 FORMAT_VERSION = 1
@@ -79,31 +80,32 @@ class Preprocessing:
             return cls(scaling, inputs, zero, 255.0 * one)
         if scaling == "none":
             return cls(scaling, inputs, zero, one)
-        rows = inputs.numbers(dataset.X_train, dataset.source)
-        return cls(scaling, inputs, *_learned(scaling, inputs, rows, dataset.source))
+        encoded = inputs.encoded(dataset.X_train, dataset.source)
+        offset, scale, found, _ = _learned(scaling, inputs, encoded, dataset.source)
+        return cls(scaling, inputs, offset, scale, found)
 
     @property
     def is_learned(self) -> bool:
         """Whether any number of it comes from the training examples."""
         return self.scaling not in ("unit", "none") or not isinstance(self.inputs, ArrayInputs)
 
-    def fitted_to(self, encoded: NDArray[Any], place: str) -> Preprocessing:
-        """The same map, with all that it learned of features learned anew, from other examples.
+    def fitted_to(self, encoded: NDArray[Any], which: NDArray[np.bool_], place: str) -> Preprocessing:
+        """The same map, with all that it learned of features learned anew, from some of the examples.
 
         Columns keep their places: a category that is not among these examples counts as unknown, and a feature that is
         the same in all of them is 0 whatever comes, because nothing could be learned of what it means to differ.
 
         Args:
-            encoded: (m, n0), some of the examples that this one was fitted to, from `inputs.encoded`.
+            encoded: (m, n0), the examples that this one was fitted to, from `inputs.encoded`.
+            which: (m,), those to learn from.
             place: How messages name them.
         """
-        inputs = self.inputs.learned_from(encoded)
+        inputs = self.inputs.learned_from(encoded, which)
         if self.scaling in ("unit", "none"):
             return replace(self, inputs=inputs)
-        rows = inputs.imputed(encoded)
-        offset, scale, found = _learned(self.scaling, inputs, rows, place)
-        is_constant = (rows == rows[:1]).all(axis=0)[:, np.newaxis] & ~inputs.is_one_hot[:, np.newaxis]
-        return Preprocessing(self.scaling, inputs, offset, np.where(is_constant, np.inf, scale), found)
+        offset, scale, found, is_constant = _learned(self.scaling, inputs, encoded, place, which)
+        is_constant &= ~inputs.is_one_hot
+        return Preprocessing(self.scaling, inputs, offset, np.where(is_constant[:, np.newaxis], np.inf, scale), found)
 
     @property
     def feature_names_out(self) -> tuple[str, ...]:
@@ -124,7 +126,11 @@ class Preprocessing:
             InputError: Columns, features or image shape differ from training; NaN in an array, infinity anywhere; no
                 examples.
         """
-        return self.scaled(self.inputs.numbers(X_raw, place))
+        return self.of_encoded(self.inputs.encoded(X_raw, place))
+
+    def of_encoded(self, encoded: NDArray[Any]) -> FloatArray:
+        """What `transform` returns, of what `inputs.encoded` made of the examples, (m, n0); read, not changed."""
+        return self.scaled(self.inputs.imputed(encoded))
 
     def scaled(self, rows: NDArray[Any]) -> FloatArray:
         """The last step of `transform`.
@@ -181,11 +187,26 @@ class Preprocessing:
 
 
 def _learned(
-    scaling: Scaling, inputs: Inputs, rows: NDArray[Any], place: str
-) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-    """Offset and scale, (n0, 1) each, which leave one-hot columns 0 and 1; and the quantiles, if it takes them."""
-    n_channels = inputs.shape[-1] if isinstance(inputs, ArrayInputs) else 1
-    offset, scale, found = learned(scaling, rows, inputs.feature_names_out, place, n_channels)
+    scaling: Scaling, inputs: Inputs, encoded: NDArray[Any], place: str, which: NDArray[np.bool_] | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray | None, NDArray[np.bool_]]:
+    """Offset and scale, (n0, 1), which leave one-hot columns 0 and 1; quantiles, if it takes them; what is constant.
+
+    Of a few columns at a time: scikit-learn takes several times the memory of what it is fitted to.
+    """
+    names, n_channels = inputs.feature_names_out, inputs.shape[-1] if isinstance(inputs, ArrayInputs) else 1
+    n_rows, n_columns = encoded.shape
+    parts = [slice(0, n_columns)] if scaling == "channels" else column_parts(n_rows, n_columns)
+    offsets, scales, quantiles, constants = [], [], [], []
+    for part in parts:
+        columns = encoded.T[part] if which is None else encoded.T[part].compress(which, axis=1)
+        rows = inputs.imputed(columns.T, part)
+        offset, scale, found = learned(scaling, rows, names[part], place, n_channels)
+        offsets.append(offset)
+        scales.append(scale)
+        quantiles.append(found)
+        constants.append((rows == rows[:1]).all(axis=0))
     is_one_hot = inputs.is_one_hot
-    offset, scale = np.where(is_one_hot, 0.0, offset), np.where(is_one_hot, 1.0, scale)
-    return offset[:, np.newaxis], scale[:, np.newaxis], found
+    offset = np.where(is_one_hot, 0.0, np.concatenate(offsets))[:, np.newaxis]
+    scale = np.where(is_one_hot, 1.0, np.concatenate(scales))[:, np.newaxis]
+    together = [found for found in quantiles if found is not None]
+    return offset, scale, np.hstack(together) if together else None, np.concatenate(constants)

@@ -77,7 +77,7 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """
     is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
     return Problem(
-        n_features=prepared.X.shape[0],
+        n_features=prepared.n_features,
         n_outputs=prepared.Y.shape[0],
         n_examples=prepared.with_copies(prepared.held_out).shape[1],
         n_networks=prepared.held_out.shape[0],

@@ -75,16 +75,17 @@ class Classes:
         """
         if y.dtype.kind == "b" and self.written == ("0", "1"):
             y = y.astype(np.int64)
-        distinct, inverse = np.unique(_as_text(y, place), return_inverse=True)
+        values, inverse = np.unique(y, return_inverse=True)
+        distinct = _as_text(values, place).tolist()
         code_of = {written: code for code, written in enumerate(self.written)}
-        unknown = [label for label in distinct.tolist() if label not in code_of]
+        unknown = sorted(label for label in distinct if label not in code_of)
         if unknown:
             raise InputError(
                 f"{place} has labels of unseen classes: {listed(repr(u) for u in unknown)}.",
                 f"The training examples' classes are {listed((repr(w) for w in self.written), 10)}.",
                 "Correct these labels, or remove their examples.",
             )
-        codes = np.array([code_of[label] for label in distinct.tolist()], dtype=np.int64)
+        codes = np.array([code_of[label] for label in distinct], dtype=np.int64)
         return codes[inverse]
 
 

@@ -7,14 +7,17 @@ text: the training examples decide a column's kind, never the rows that happen t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed, nearest
+from experiments.readers.number_block import column_parts
 
 Kind = Literal["number", "text"]
 
@@ -126,12 +129,13 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
 
 def kinds_as_read(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column of a table that `conformed` returned, in order."""
-    return {str(name): "number" if frame[name].dtype.kind == "f" else "text" for name in frame.columns}
+    return {str(name): "number" if dtype.kind == "f" else "text" for name, dtype in frame.dtypes.items()}
 
 
 def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column, in order."""
-    return {str(name): kind_of(frame[name]) for name in frame.columns}
+    dtypes = frame.dtypes.items()
+    return {str(name): "number" if dtype == np.float64 else kind_of(frame[name]) for name, dtype in dtypes}
 
 
 def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
@@ -140,14 +144,60 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
     Raises:
         InputError: A column is missing, unknown, given twice, or not of its kind.
     """
-    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns").reset_index(drop=True)
-    _refuse_other_columns(list(frame.columns), list(kinds), place)
-    return pd.DataFrame({name: as_kind(frame[name], kind, place) for name, kind in kinds.items()})
+    found = [str(name) for name in frame.columns]
+    frame = frame.set_axis(found, axis="columns").reset_index(drop=True)
+    names = list(kinds)
+    if found != names:
+        _refuse_other_columns(found, names, place)
+        frame = frame[names]
+    pieces: list[pd.DataFrame] = []
+    for stretch, is_number in _stretches(frame, kinds):
+        columns = frame.iloc[:, stretch]
+        pieces.append(_all_numbers(columns, place) if is_number else _conformed_alone(columns, kinds, place))
+    return pieces[0] if len(pieces) == 1 else pd.concat(pieces, axis="columns")
+
+
+def _stretches(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[tuple[slice, bool]]:
+    """The columns as stretches of those that are numbers of one form, which are handled together, and of others."""
+    forms = [
+        str(dtype) if kind == "number" and (dtype == np.float64 or isinstance(dtype, pd.StringDtype)) else ""
+        for dtype, kind in zip(frame.dtypes, kinds.values(), strict=True)
+    ]
+    start = 0
+    for form, members in groupby(forms):
+        stop = start + len(list(members))
+        yield slice(start, stop), bool(form)
+        start = stop
+
+
+def _conformed_alone(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
+    return pd.DataFrame({name: as_kind(frame[name], kinds[str(name)], place) for name in frame.columns})
+
+
+def _all_numbers(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Columns of float64, or of text that is numbers, checked and brought into their form together."""
+    numbers = frame
+    if frame.dtypes.iloc[0] != np.float64:
+        texts = frame.to_numpy(dtype=object).ravel(order="F")
+        parsed_together, is_other = parsed(pd.Series(texts, dtype="str"))
+        if is_other.any():
+            return _conformed_alone(frame, dict.fromkeys(map(str, frame.columns), "number"), place)
+        values = parsed_together.to_numpy(dtype=np.float64).reshape(frame.shape, order="F")
+        numbers = pd.DataFrame(values, columns=frame.columns, copy=False)
+    if not _is_any_infinite(numbers.to_numpy()):
+        return numbers
+    return _conformed_alone(numbers, dict.fromkeys(map(str, frame.columns), "number"), place)
+
+
+def _is_any_infinite(values: NDArray[np.float64]) -> bool:
+    """Column by column: one array of truth values for all would be an eighth of the numbers."""
+    return any(np.isinf(values[:, part]).any() for part in column_parts(*values.shape))
 
 
 def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str) -> None:
-    missing = [name for name in names if name not in found]
-    unknown = [name for name in found if name not in names]
+    there, known = set(found), set(names)
+    missing = [name for name in names if name not in there]
+    unknown = [name for name in found if name not in known]
     if missing:
         raise InputError(
             f"{place}: {len(missing)} of {len(names)} feature columns are missing: {listed(missing)}.",

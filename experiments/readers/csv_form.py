@@ -31,7 +31,35 @@ class CsvForm(NamedTuple):
     names: tuple[str, ...]
 
 
-def check_csv_form(path: Path, place: str, has_header: bool | None = None, names: Sequence[str] = ()) -> CsvForm:
+class CsvHead(NamedTuple):
+    """The first row of a CSV.
+
+    Attributes:
+        separator: Comma, tab or semicolon.
+        values: What it holds.
+        n_lines: Lines of the file up to its end.
+    """
+
+    separator: str
+    values: tuple[str, ...]
+    n_lines: int
+
+
+def head_of(path: Path) -> CsvHead | None:
+    """The first row that is not blank, or None where `check_csv_form` will say what is wrong with it."""
+    try:
+        separator = _separator_of(path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=separator, strict=True)
+            values = next((row for row in rows if row), [])
+            return CsvHead(separator, tuple(values), rows.line_num) if values else None
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
+def check_csv_form(
+    path: Path, place: str, has_header: bool | None = None, names: Sequence[str] = (), *, is_sound: bool = False
+) -> CsvForm:
     """Check encoding, quoting and that every row is as long as the header.
 
     Args:
@@ -39,6 +67,7 @@ def check_csv_form(path: Path, place: str, has_header: bool | None = None, names
         place: How messages name it.
         has_header: Whether its first line holds names; None is yes, unless it looks like data.
         names: The columns' names where the first line does not hold them; without any they are column1, column2, …
+        is_sound: Whether the rows are known to be so; then only the header is looked at.
 
     Raises:
         InputError: Not UTF-8, a quote left open, a ragged row, no header, no rows, or not separated by commas, tabs or
@@ -49,8 +78,8 @@ def check_csv_form(path: Path, place: str, has_header: bool | None = None, names
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=separator, strict=True)
             header: list[str] = next((row for row in rows if row), [])
-            n_rows = int(has_header is False)
-            for row in rows:
+            n_rows = int(is_sound or has_header is False)
+            for row in () if is_sound else rows:
                 if not row or (len(row) == 1 and not row[0].strip()):
                     continue  # a blank line, which pandas skips too
                 n_rows += 1
@@ -112,9 +141,14 @@ def _separator_of(path: Path) -> str:
     return ";" if unquoted.count(";") > unquoted.count(",") else ","
 
 
+def column_names(n_columns: int) -> tuple[str, ...]:
+    """What columns are called that have no names."""
+    return tuple(f"column{position}" for position in range(1, n_columns + 1))
+
+
 def _given_names(names: Sequence[str], first: list[str], place: str) -> tuple[str, ...]:
     if not names:
-        return tuple(f"column{position}" for position in range(1, len(first) + 1))
+        return column_names(len(first))
     if len(names) != len(first):
         raise InputError(
             f"{place}: {len(names)} names for {len(first)} columns.",
@@ -143,6 +177,7 @@ def check_column_names(names: list[str], place: str) -> None:
     Raises:
         InputError: A name is blank or is given twice.
     """
+    seen: set[str] = set()
     for position, name in enumerate(names):
         if not name.strip():
             raise InputError(
@@ -150,9 +185,10 @@ def check_column_names(names: list[str], place: str) -> None:
                 "Every column needs a name.",
                 "Remove the column or name it; in pandas: to_csv(path, index=False).",
             )
-        if name in names[:position]:
+        if name in seen:
             raise InputError(
                 f"{place}: two columns are named '{name}'.",
                 "Every column needs its own name.",
                 "Rename or remove one of them.",
             )
+        seen.add(name)

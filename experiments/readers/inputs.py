@@ -14,11 +14,15 @@ from experiments.errors import InputError, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
+from experiments.readers.number_block import column_parts, runs
 from experiments.readers.options import ExamplesAxis
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_ONE_HOT = 2**30
+"""Bytes that the categories of all examples may take, as float64. A constant, and not what memory happens to be free: what
+one machine takes is then taken by all."""
 MISSING = ""  # the category of a missing value; the readers leave no empty text
 
 
@@ -63,11 +67,11 @@ class ArrayInputs:
         """As `TableInputs.unseen`; always empty, because arrays have no categories."""
         return []
 
-    def learned_from(self, encoded: NDArray[Any]) -> ArrayInputs:
+    def learned_from(self, encoded: NDArray[Any], which: NDArray[np.bool_]) -> ArrayInputs:
         """As `TableInputs.learned_from`; nothing is learned of arrays but their shape."""
         return self
 
-    def imputed(self, encoded: NDArray[Any]) -> NDArray[Any]:
+    def imputed(self, encoded: NDArray[Any], columns: slice = slice(None)) -> NDArray[Any]:
         """As `TableInputs.imputed`; nothing is missing in arrays."""
         return encoded
 
@@ -179,35 +183,42 @@ class TableInputs:
                 )
         return notes
 
-    def learned_from(self, encoded: NDArray[np.float64]) -> TableInputs:
+    def learned_from(self, encoded: NDArray[np.float64], which: NDArray[np.bool_]) -> TableInputs:
         """The same columns in the same places, with the medians and the categories of other examples.
 
         Args:
             encoded: (m, n), from `encoded`.
+            which: (m,), the examples to learn from.
         """
+        medians = medians_of(encoded, which)
+        is_there = np.concatenate([(encoded[which, part] > 0).any(axis=0) for part in column_parts(*encoded.shape)])
         columns: list[NumberColumn | TextColumn] = []
         start = 0
         for column in self.columns:
             if isinstance(column, NumberColumn):
-                values = encoded[:, start]
-                there = values[~np.isnan(values)]
-                columns.append(NumberColumn(column.name, float(np.median(there)) if len(there) else 0.0))
+                median = float(medians[start])
+                columns.append(NumberColumn(column.name, 0.0 if math.isnan(median) else median))
                 start += 1
             else:
                 stop = start + len(column.categories)
-                is_there = np.atleast_1d(encoded[:, start:stop].any(axis=0))
-                known = (word if there else None for word, there in zip(column.categories, is_there, strict=True))
-                columns.append(TextColumn(column.name, tuple(known)))
+                known = zip(column.categories, is_there[start:stop].tolist(), strict=True)
+                columns.append(TextColumn(column.name, tuple(word if there else None for word, there in known)))
                 start = stop
         return TableInputs(tuple(columns))
 
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
-        """Encode and impute raw examples; returns (m, n), a new array."""
+        """Encode and impute raw examples; returns (m, n), possibly a view of X."""
         return self.imputed(self.encoded(X, place))
 
-    def imputed(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Medians where a number is missing, and 0 in the places of unknown categories; a new array."""
-        medians, is_known = [], []
+    def imputed(self, encoded: NDArray[np.float64], columns: slice = slice(None)) -> NDArray[np.float64]:
+        """Medians where a number is missing, 0 in the places of unknown categories; as it is where there is neither.
+
+        Args:
+            encoded: (m, n), from `encoded`, or some columns of it.
+            columns: Which of the n these are.
+        """
+        medians: list[float] = []
+        is_known: list[bool] = []
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 medians.append(column.median)
@@ -215,25 +226,36 @@ class TableInputs:
             else:
                 medians += [0.0] * len(column.categories)
                 is_known += [category is not None for category in column.categories]
-        filled = np.where(np.isnan(encoded), medians, encoded)
-        filled[:, ~np.array(is_known, np.bool_)] = 0
+        fill, unknown = np.array(medians[columns]), ~np.array(is_known[columns], np.bool_)
+        parts = list(column_parts(*encoded.shape))
+        if not unknown.any() and not any(np.isnan(encoded[:, part]).any() for part in parts):
+            return encoded
+        filled = encoded.copy(order="K")
+        for part in parts:
+            np.copyto(filled[:, part], fill[part], where=np.isnan(filled[:, part]))
+        filled[:, unknown] = 0
         return filled
 
     def encoded(self, X: Features, place: str) -> NDArray[np.float64]:
-        """Numbers, nan where one is missing, and one-hot categories: (m, n), a new array."""
+        """Numbers, nan where one is missing, and one-hot categories: (m, n), a view of X if it is all numbers."""
         frame = self._conformed(X, place)
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
-        blocks: list[NDArray[np.float64]] = []
+        if all(isinstance(column, NumberColumn) for column in self.columns):
+            return frame.to_numpy(dtype=np.float64)
+        n_columns = len(self.is_one_hot)
+        encoded = np.empty((n_columns, len(frame))).T  # columns are contiguous, as in the table
+        start = 0
         for column in self.columns:
             if isinstance(column, NumberColumn):
-                values = frame[column.name].to_numpy(dtype=np.float64)
-                blocks.append(values[:, np.newaxis])
+                encoded[:, start] = frame[column.name].to_numpy(dtype=np.float64)
+                start += 1
             else:
                 words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
-                known: NDArray[Any] = np.array(column.words, dtype=object)
-                blocks.append((words[:, np.newaxis] == known[np.newaxis, :]).astype(np.float64))
-        return np.hstack(blocks)
+                for word in column.words:
+                    encoded[:, start] = words == word
+                    start += 1
+        return encoded
 
     def _conformed(self, X: Features, place: str) -> pd.DataFrame:
         if isinstance(X, np.ndarray):
@@ -262,12 +284,43 @@ def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str, example
         return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names, examples)
     from experiments.readers.columns import kinds_as_read
 
-    return TableInputs(
-        tuple(
-            _fit_number_column(X[[name]], source) if kind == "number" else _fit_text_column(X[[name]], source)
-            for name, kind in kinds_as_read(X).items()
-        )
+    kinds = kinds_as_read(X)
+    medians = _medians_of_numbers(X, source)
+    columns = tuple(
+        NumberColumn(name, medians[name]) if kind == "number" else _fit_text_column(X[[name]], source)
+        for name, kind in kinds.items()
     )
+    _refuse_too_many_categories(columns, len(X), source)
+    return TableInputs(columns)
+
+
+def _refuse_too_many_categories(columns: tuple[NumberColumn | TextColumn, ...], n_examples: int, source: str) -> None:
+    """Refuse what would take more memory than MAX_ONE_HOT, before it is taken."""
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    n_bytes = 8 * n_examples * sum(len(column.categories) for column in texts)
+    if n_bytes > MAX_ONE_HOT:
+        largest = max(texts, key=lambda column: len(column.categories))
+        raise InputError(
+            f"{source}: column '{largest.name}' has {len(largest.categories)} categories; as a column of 0 and 1 for "
+            f"each, the text of {n_examples:,} training examples would take {n_bytes / 2**30:.1f} GB, and training "
+            "five folds five times that.",
+            f"Text may take {MAX_ONE_HOT / 2**30:.0f} GB so.",
+            f'Merge rare categories, write a number in their place, or leave the column out (ignore = ["{largest.name}"] '
+            "under [data]).",
+        )
+
+
+def medians_of(encoded: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The median of each column (n,) over some rows, nan where it has no value there."""
+    medians = []
+    for part in column_parts(*encoded.shape):
+        values = encoded.T[part].compress(which, axis=1)
+        found = np.median(values, axis=1)
+        for j in np.flatnonzero(np.isnan(found)).tolist():
+            there = values[j, ~np.isnan(values[j])]
+            found[j] = np.median(there) if len(there) else np.nan
+        medians.append(found)
+    return np.concatenate(medians)
 
 
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
@@ -300,16 +353,23 @@ def _categories(words: Iterable[str | None]) -> str:
     return listed(repr(word) if word else "(missing)" for word in words)
 
 
-def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
-    from sklearn.impute import SimpleImputer
-
-    name = _refuse_without_values(column, source)
-    return NumberColumn(name, float(SimpleImputer(strategy="median").fit(column).statistics_[0]))
+def _medians_of_numbers(X: pd.DataFrame, source: str) -> dict[str, float]:
+    """The median of each column of numbers, by name."""
+    found: dict[str, float] = {}
+    everything = np.ones(len(X), np.bool_)
+    for stretch, is_number in runs(X):
+        columns = X.iloc[:, stretch]
+        if is_number:
+            medians = medians_of(columns.to_numpy(), everything)
+            if np.isnan(medians).any():
+                _refuse_without_values(columns.iloc[:, [int(np.isnan(medians).argmax())]], source)
+            found |= zip(map(str, columns.columns), medians.tolist(), strict=True)
+        else:
+            _refuse_without_values(columns, source)
+    return found
 
 
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
-    from sklearn.preprocessing import OneHotEncoder
-
     from experiments.readers.columns import refuse_dates, refuse_numbers_as_text
 
     name = _refuse_without_values(column, source)
@@ -329,8 +389,8 @@ def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
             "Text columns are categories, of which most occur more than once.",
             "Remove the column.",
         )
-    encoder = OneHotEncoder(handle_unknown="ignore").fit(column.astype(object).fillna(MISSING))
-    return TextColumn(name, tuple(str(category) for category in encoder.categories_[0]))
+    words = distinct.tolist() + [MISSING] * (len(texts) < len(column))
+    return TextColumn(name, tuple(sorted(words)))
 
 
 def _refuse_without_values(column: pd.DataFrame, source: str) -> str:

@@ -9,10 +9,19 @@ import pandas as pd
 
 from experiments.errors import InputError, listed, nearest
 from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_as_read, kinds_of, numbers_of
-from experiments.readers.csv_form import check_column_names, check_csv_form, with_decimal_points
+from experiments.readers.csv_columns import layout_of, read_columns
+from experiments.readers.csv_form import (
+    CsvForm,
+    check_column_names,
+    check_csv_form,
+    column_names,
+    head_of,
+    with_decimal_points,
+)
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
 from experiments.readers.options import ReadOptions
+from experiments.readers.parquet_columns import read_parquet_columns
 
 _INDEX_NAMES = frozenset({"Unnamed: 0", "__index_level_0__", "level_0"})
 
@@ -40,8 +49,8 @@ def read_table(
         InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
             other than those of `train`.
     """
-    frame = read_frame(path, place, file_format, options)
     target, sample_weight = options.target, options.sample_weight
+    frame = _read_typed(path, place, file_format, options, _kept_as_text(train, target, sample_weight))
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -98,7 +107,43 @@ def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | 
     Raises:
         InputError: Not a sound CSV or Parquet file.
     """
-    return _read_csv(path, place, options or ReadOptions()) if file_format == "CSV" else _read_parquet(path, place)
+    if file_format == "CSV":
+        return _read_csv(path, place, options or ReadOptions())
+    return _read_parquet(path, place)
+
+
+def _kept_as_text(train: Examples | None, target: str | None, sample_weight: str | None) -> frozenset[str]:
+    """Columns that are read as text even if all of it is numbers: labels, weights, and what is text in training."""
+    aside = {name for name in (target, sample_weight) if name is not None}
+    if train is not None and not isinstance(train.X, np.ndarray):
+        aside |= {name for name, kind in kinds_as_read(train.X).items() if kind == "text"}
+    return frozenset(aside)
+
+
+def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, text: frozenset[str]) -> pd.DataFrame:
+    """As `read_frame`, but columns of plain numbers, except those of `text`, are float64 and share one array."""
+    if file_format != "CSV":
+        return _read_parquet(path, place, text)
+    head = head_of(path)
+    if head is None or head.separator == ";":
+        return _read_csv(path, place, options)
+    names = list(head.values)
+    if options.header is False:
+        names = list(options.names or column_names(len(names)))
+    has_header = options.header is not False
+    layout = layout_of(path, head.separator, len(head.values), head.n_lines if has_header else 0)
+    positions = [position for position, name in enumerate(names) if name in text]
+
+    def form(*, is_sound: bool) -> CsvForm:
+        return check_csv_form(path, place, options.header, options.names, is_sound=is_sound)
+
+    if layout.has_quotes:
+        form(is_sound=False)  # pyarrow closes a quote that is left open
+    frame = read_columns(path, layout, names, positions)
+    if frame is None:
+        return _read_csv(path, place, options)
+    frame.columns = pd.Index(form(is_sound=True).names, dtype=object)
+    return frame
 
 
 def _refuse_saved_index(frame: pd.DataFrame, ignored: tuple[str, ...], place: str) -> None:
@@ -179,14 +224,15 @@ def _read_csv(path: Path, place: str, options: ReadOptions) -> pd.DataFrame:
     return with_decimal_points(frame) if form.separator == ";" else frame
 
 
-def _read_parquet(path: Path, place: str) -> pd.DataFrame:
+def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) -> pd.DataFrame:
+    """Columns of numbers that are not in `text` are float64 and share one array; all are as in the file without it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         names = [str(name) for name in pq.read_schema(path).names]
         check_column_names(names, place)
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path) if text is None else read_parquet_columns(path, text)
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -197,5 +243,5 @@ def _read_parquet(path: Path, place: str) -> pd.DataFrame:
         ) from error
     if frame.empty:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Export it again.")
-    frame.columns = [str(name) for name in frame.columns]
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     return frame.reset_index(drop=True)

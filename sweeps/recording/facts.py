@@ -33,7 +33,7 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
         source=dataset.source,
         n_train=dataset.n_train,
         n_test=dataset.n_test,
-        n_features=prepared.X.shape[0],
+        n_features=prepared.n_features,
         task=dataset.task,
         class_balance=class_balance(prepared),
     )

@@ -82,7 +82,7 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "task": dataset.task,
         "n_train": dataset.n_train,
         "n_test": dataset.n_test,
-        "n_features": prepared.X.shape[0],
+        "n_features": prepared.n_features,
         "folds": prepared.held_out.shape[0] // prepared.n_starts,
         "scaling": prepared.preprocessing.scaling,
         "class_balance": class_balance(prepared),

@@ -98,7 +98,7 @@ def out_of_fold(best: Best, data: TrainingData, head: str, prepared: PreparedDat
     A = HEADS[head].outputs(best.logits).astype(np.float64)
     for of_network, (factor, shift) in zip(A, _to_common(prepared), strict=True):
         of_network[...] = factor * of_network + shift
-    m = prepared.X.shape[1]  # mirror images come after it
+    m = prepared.n_examples  # mirror images come after it
     total, n = np.zeros((A.shape[1], m)), np.zeros(m)
     for of_network, columns, validated in zip(A, data.validation_columns, data.validated, strict=True):
         is_own = validated[columns]

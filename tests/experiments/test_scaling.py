@@ -62,7 +62,7 @@ def test_a_saved_scaling_transforms_bit_for_bit_and_leaves_categories_0_and_1(sc
     preprocessing = Preprocessing.fit(dataset_of(X), scaling)  # type: ignore[arg-type]
     if is_fold:
         encoded = preprocessing.inputs.encoded(X, "table")
-        preprocessing = preprocessing.fitted_to(encoded[:-2], "table")
+        preprocessing = preprocessing.fitted_to(encoded, np.arange(len(encoded)) < len(encoded) - 2, "table")
     again = Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict(), allow_nan=False)))
     assert again.transform(X).tobytes() == preprocessing.transform(X).tobytes()
     assert set(np.unique(preprocessing.transform(X)[preprocessing.inputs.is_one_hot])) <= {0, 1}
@@ -75,7 +75,7 @@ def test_earlier_releases_refuse_what_is_more_than_offset_and_scale() -> None:
 
 def test_what_is_fitted_to_some_examples_is_what_those_alone_would_give() -> None:
     preprocessing = Preprocessing.fit(dataset_of(ROWS))
-    some = preprocessing.fitted_to(ROWS[:100], "rows")
+    some = preprocessing.fitted_to(ROWS, np.arange(len(ROWS)) < 100, "rows")
     alone = Preprocessing.fit(dataset_of(ROWS[:100]))
     np.testing.assert_array_equal(some.transform(NEW), alone.transform(NEW))
 
@@ -85,7 +85,7 @@ def test_a_category_or_a_feature_that_some_examples_say_nothing_of_is_0_whatever
     whole = Preprocessing.fit(dataset_of(X))
     encoded = whole.inputs.encoded(X, "table")
     same = encoded[[0, 0, 0]]  # one category of each column, and numbers that do not vary
-    some = whole.fitted_to(same, "table")
+    some = whole.fitted_to(same, np.ones(3, np.bool_), "table")
     found = some.transform(X)
     is_seen = whole.inputs.is_one_hot & (same[0] == 1)
     assert (found[~is_seen] == 0).all()
