@@ -79,8 +79,8 @@ def write_page_of_folder(study: ReportedStudy, workspace: Workspace) -> None:
     folder = workspace.study_folder(study.name)
     is_local = sqlite_file(workspace.tracking_uri(folder)) is not None
     with whole_file(folder.report) as file:
-        shared = share_plotly_js(workspace.root) if is_local else None
-        _write_page(study, file, workspace, shared and os.path.relpath(shared, folder.path).replace(os.sep, "/"))
+        shared = os.path.relpath(share_plotly_js(workspace.root), folder.path) if is_local else None
+        _write_page(study, file, workspace, shared and shared.replace(os.sep, "/"))
 
 
 def report_text(study: ReportedStudy) -> str:
