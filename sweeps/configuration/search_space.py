@@ -18,8 +18,11 @@ ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 OptimizerName = Literal["gradient_descent", "momentum", "adamw"]
 ScheduleName = Literal["constant", "averaged"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
-NaturalInt = Annotated[int, Field(ge=0, strict=True)]
+PositiveInt = Annotated[
+    int, Field(ge=1, le=1_000_000_000, strict=True)
+]  # iterations and widths, far beyond any machine
+NaturalInt = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
+MAX_CHOICES = 100
 Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
 NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -98,9 +101,13 @@ SearchedDecay = Annotated[
 SearchedShare = Annotated[
     Annotated[ShareRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
 ]
-Optimizers = Annotated[tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-MinibatchSizes = Annotated[tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Optimizers = Annotated[
+    tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+]
+Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)]
+MinibatchSizes = Annotated[
+    tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+]
 
 
 class SearchSection(Section):
@@ -110,7 +117,9 @@ class SearchSection(Section):
     n_iterations: SearchedInt = IntRange(low=100, high=3000, log=True)
     depth: SearchedDepth = DepthRange(low=0, high=4)
     hidden_units: SearchedInt = IntRange(low=4, high=64, log=True)
-    activation: Annotated[tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1)] = (
+    activation: Annotated[
+        tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+    ] = (
         "relu",
         "leaky_relu",
         "tanh",

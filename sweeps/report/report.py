@@ -79,10 +79,8 @@ def write_page_of_folder(study: ReportedStudy, workspace: Workspace) -> None:
     folder = workspace.study_folder(study.name)
     is_local = sqlite_file(workspace.tracking_uri(folder)) is not None
     with whole_file(folder.report) as file:
-        plotly_js = None
-        if is_local:
-            plotly_js = os.path.relpath(share_plotly_js(workspace.root), folder.path).replace(os.sep, "/")
-        _write_page(study, file, workspace, plotly_js)
+        shared = os.path.relpath(share_plotly_js(workspace.root), folder.path) if is_local else None
+        _write_page(study, file, workspace, shared and shared.replace(os.sep, "/"))
 
 
 def report_text(study: ReportedStudy) -> str:
