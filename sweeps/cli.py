@@ -45,7 +45,7 @@ def run(
         str | None, typer.Option(help="Whether the model may become champion: auto (if it is better), never or force.")
     ] = None,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress; what must be read is still said.")] = False,
     log_format: Annotated[str, typer.Option(help="text, or json: one line an event on stderr.")] = "text",
     metrics_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="How it ended, for Prometheus' node_exporter.")

@@ -157,10 +157,13 @@ def _begun(
         workspace.lease(config.sweep.name, patience),
         Interrupts() as interrupts,
         one_blas_thread(),
-        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
+        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, progress=progress) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
-        for note in (*notes_on_data(prepared), *notes_on(config), *notes_on_memory):
+        task, *notes = notes_on_data(prepared)
+        for note in (task, *notes_on(config), *notes_on_memory):
+            progress.tell(note)
+        for note in notes:
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say, interrupts.has_come) as record:

@@ -572,7 +572,7 @@ def run_in(workspace, facts):
     """What `run_sweep` does with a study, without data and MLflow."""
     workspace.create()
     with workspace.lease("small"):
-        stored = find_or_create(SHORT, workspace, None, "digest", False, nothing)
+        stored = find_or_create(SHORT, workspace, None, "digest", False, SilentProgress())
         run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.trial.number, result))
         stored.set_attribute("state", "FINISHED")
     return stored
