@@ -117,7 +117,7 @@ def find_or_create(
     workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
     progress.tell(f"Starting {stored.name}.")
     if (hours := workspace.seconds_ahead(stored.name) / 3600) > LEAST_HOURS_TOLD:
-        say(
+        progress.say(
             f"The clock is {hours:.1f} h behind that of the last study here. Names and the alias `candidate` keep the "
             "order in which studies began; compare the clock with `date -u`."
         )

@@ -5,7 +5,7 @@ import sys
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from sweeps.results.progress import LineProgress, Tally
+from sweeps.results.progress import LineProgress, QuietProgress, Tally
 from tests.sweeps.support.small_sweep import new_study, run_schedule
 
 

@@ -11,6 +11,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from engine.worker import run_rung
+from sweeps.results.progress import SilentProgress
 from sweeps.storage.journal import JournalFile
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import find_or_create
