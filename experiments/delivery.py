@@ -68,8 +68,8 @@ class Delivery:
     """
 
     __slots__ = (
-        "_closes_at", "_condition", "_error", "_has_news", "_outbox", "_session", "_thread", "_tracking_uri",
-        "was_stopped",
+        "_closes_at", "_condition", "_error", "_has_news", "_looks_at", "_outbox", "_session", "_thread",
+        "_tracking_uri", "was_stopped",
     )  # fmt: skip
 
     def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
@@ -78,6 +78,7 @@ class Delivery:
         self._session = _Session(outbox, tracking_uri)
         self._error: str | None = None
         self.was_stopped = False
+        self._looks_at = 0.0  # time.monotonic()
         self._condition = threading.Condition()
         self._has_news = True
         self._closes_at: float | None = None  # time.monotonic()
@@ -136,19 +137,23 @@ class Delivery:
     def _run(self) -> None:
         pause_seconds: float | None = None
         is_last = False
-        looks_at = 0.0
         with quiet_logging():
             while not is_last:
                 is_last = self._wait(pause_seconds)
-                self._error = self._session.deliver_pending(self._is_out_of_time, self._is_closing)
+                self._error = self._session.deliver_pending(self._look_up_from_work, self._is_closing)
                 if self._error is None:
                     pause_seconds = None
                 else:
                     pause_seconds = min(2 * (pause_seconds or _FIRST_PAUSE_SECONDS / 2), _LONGEST_PAUSE_SECONDS)
-                if not is_last and time.monotonic() >= looks_at:
-                    self.was_stopped = self._session.was_stopped()
-                    looks_at = time.monotonic() + _STOP_SECONDS
+                self._look_up_from_work()
             self._session.close()
+
+    def _look_up_from_work(self) -> bool:
+        """Between two facts: ask now and then whether the run was stopped; whether the time is over."""
+        if not self._is_closing() and time.monotonic() >= self._looks_at:
+            self.was_stopped = self._session.was_stopped()
+            self._looks_at = time.monotonic() + _STOP_SECONDS
+        return self._is_out_of_time()
 
     def _wait(self, pause_seconds: float | None) -> bool:
         """Wait for news, or until it is time to ask whether the run was stopped; after an error for the end of the
