@@ -50,6 +50,9 @@ def _importances(study: ReportedStudy) -> Section:
     )
     if n_complete < 50:
         note += " So few tell a tendency, not a number."
+    if study.without_importance:
+        names = ", ".join(study.without_importance)
+        note += f" Of {names} it says nothing, whatever the bar: no trial of the best tenth has such a layer."
     figure = optuna_figures.param_importances(study.trials, study.objective)
     height = 90 + 28 * len(study.importances)
     return Section("importances", "Parameter importances", note, "", [Figure("Importance", figure, height)])

@@ -96,7 +96,11 @@ def report_text(study: ReportedStudy) -> str:
 
 
 def _importances(study: ReportedStudy) -> str:
-    rows = [(name, f"{share:.2f}", "█" * round(30 * share)) for name, share in study.importances.items()]
+    absent = dict.fromkeys(study.without_importance, "no trial of the best tenth has it")
+    rows = [
+        (name, "-" if name in absent else f"{share:.2f}", absent.get(name, "█" * round(30 * share)))
+        for name, share in study.importances.items()
+    ]
     return aligned([("hyperparameter", "importance", ""), *rows])
 
 

@@ -12,7 +12,7 @@ from experiments.outbox import Outbox
 from experiments.report.figures import state_of
 from sweeps.results.status import find_study, state_now
 from sweeps.results.trial_table import trial_table
-from sweeps.search.importances import importances
+from sweeps.search.importances import importances, without_importance
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.stored_trial import StoredTrial
@@ -34,6 +34,7 @@ class ReportedStudy:
         outbox: The study's facts; None where it was run in another folder.
         started, finished: Its first and last fact, if there are any.
         importances: PED-ANOVA of its complete trials; empty where they are too few.
+        without_importance: Hyperparameters that no trial of the best tenth has.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ReportedStudy:
     started: SweepStarted | None
     finished: SweepFinished | None
     importances: dict[str, float]
+    without_importance: list[str]
 
     @property
     def ranked(self) -> "pd.DataFrame":
@@ -97,6 +99,7 @@ def reported_study(
         started=None if outbox is None else outbox.started(),
         finished=finished or (outbox.last_finish() if outbox is not None else None),
         importances=importances(trials, objective),
+        without_importance=without_importance(trials, objective),
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import IntDistribution
+from optuna.trial import TrialState, create_trial
 
-from engine.objectives import COST
+from engine.objectives import COST, Objective
 from experiments.errors import InputError
 from experiments.facts import CorrectedCost, Score, from_json, to_json
 from experiments.outbox import Outbox
@@ -21,7 +22,7 @@ from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, optimization_history, sample
 from sweeps.report.report import report, write_page_of_folder
 from sweeps.report.reported_study import read_study
-from sweeps.search.importances import importances, snapshot
+from sweeps.search.importances import importances, snapshot, without_importance
 from sweeps.storage.workspace import Workspace
 from tests.sweeps.support.command_line import CommandLine
 from tests.sweeps.support.report_page import EVIL, SECTIONS
@@ -190,6 +191,19 @@ def test_a_sample_holds_the_best_and_is_spread_over_the_sweep(study):
     assert {trial.number for trial in best} <= {trial.number for trial in chosen}
     assert max(np.diff([trial.number for trial in chosen])) < 12
     assert sample(trials, 1000, COST) == trials
+
+
+def test_a_layer_that_the_best_do_without_is_named_whatever_importance_optuna_gives_it():
+    width, generator = IntDistribution(1, 100), np.random.default_rng(0)
+    trials = []
+    for number in range(40):
+        names = ["hidden_units_1", "hidden_units_2"][: 1 if number % 4 == 0 else 2]
+        params = {name: int(generator.integers(1, 101)) for name in names}
+        value = 0.1 * generator.random() if len(names) == 1 else 1 + 1 / params["hidden_units_2"]
+        trials.append(create_trial(params=params, distributions=dict.fromkeys(names, width), value=value))
+    assert "hidden_units_2" in importances(trials, COST)
+    assert without_importance(trials, COST) == ["hidden_units_2"]
+    assert without_importance(trials, Objective("roc_auc")) == []  # the largest are the best
 
 
 def test_few_or_equal_trials_have_no_importances_and_no_warning(study):
