@@ -46,9 +46,9 @@ def main() -> None:
         print("\n" + json.dumps(marks), flush=True)
         os._exit(0)  # the sweep is not ended: workers see that nobody is at the other end of their pipes
 
-    cli, data = import_module("sweeps.cli"), import_module("sweeps.data")
-    data.load_dataset = marked(data.load_dataset, "read", marks)
-    data.prepare = marked(data.prepare, "prepared", marks)
+    cli, data = import_module("sweeps.cli"), vars(import_module("sweeps.data"))
+    data["load_dataset"] = marked(data["load_dataset"], "read", marks)
+    data["prepare"] = marked(data["prepare"], "prepared", marks)
     if command == "run":
         import_module("sweeps.run").Schedule.run = end
     try:

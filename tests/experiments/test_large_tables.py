@@ -1,5 +1,6 @@
 """Tables that are read and prepared without a copy of their text or of their numbers: what comes of it is the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def number(row: int) -> str:
     return repr(float(rng.normal()))
 
 
-CELLS = {
+CELLS: dict[str, Callable[[int], str]] = {
     "numbers": number,
     "padded": lambda row: f" {number(row)} ",
     "with plus": lambda row: f"+{number(row)}",
@@ -76,6 +77,8 @@ def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
     assert by_columns == as_text
     if dataset is not None:
         assert other is not None
+        assert isinstance(dataset.X_train, pd.DataFrame)
+        assert isinstance(other.X_train, pd.DataFrame)
         pd.testing.assert_frame_equal(dataset.X_train, other.X_train)
 
 
@@ -89,7 +92,7 @@ def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str
         (tmp_path / name).write_text(lines)
     dataset = load_dataset(name, target="y", directory=tmp_path)
     assert isinstance(dataset.X_train, pd.DataFrame)
-    assert dataset.X_train.dtypes.eq(np.float64).all()
+    assert [dtype.kind for dtype in dataset.X_train.dtypes] == ["f", "f"]
     assert dataset.n_train + dataset.n_test == 60
 
 
