@@ -20,8 +20,9 @@ class Hyperparameters:
         minibatch_size: Examples that each network trains on in one iteration; 0, or as many as there are, is all.
         weight_decay: lambda; each update also takes alpha lambda W from W[l].
         label_smoothing: Share of each target that goes to all classes alike, in training only; not for regressions.
+        dropout: Share of the hidden units that each iteration leaves out, in training only (`engine.dropout`).
         is_averaged: Whether what is validated and returned is a mean of the iterates (`engine.descent`).
-        seed: Decides the order of the minibatches.
+        seed: Decides the order of the minibatches, and which units are left out.
     """
 
     architecture: Architecture
@@ -30,6 +31,7 @@ class Hyperparameters:
     minibatch_size: int = 0
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    dropout: float = 0.0
     is_averaged: bool = False
     seed: tuple[int, ...] = ()
 
@@ -51,6 +53,8 @@ class Hyperparameters:
             raise EngineError(
                 f"label_smoothing = {self.label_smoothing}. 0 <= label_smoothing < 1 must hold; 0 is none."
             )
+        if not 0 <= self.dropout < 1:
+            raise EngineError(f"dropout = {self.dropout}. 0 <= dropout < 1 must hold; 0 is none.")
 
     @property
     def is_textbook(self) -> bool:

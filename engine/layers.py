@@ -40,6 +40,7 @@ class Columns:
         scale: What it needs of the step sizes: alpha / m_f, (F, 1, m), and 0 where network f does not train on the
             column. They are multiplied into dZ[L], the smallest array of the backward pass, so that the result is the
             step alpha dJ/dtheta itself. None if there is no backward pass.
+        masks: Of dropout, (n[l], m) for each hidden layer, shared by all networks; none without.
     """
 
     inputs: FloatArray
@@ -47,6 +48,7 @@ class Columns:
     Y: FloatArray
     goal: FloatArray | None = None
     scale: FloatArray | None = None
+    masks: tuple[FloatArray, ...] = ()
 
     def at(self, networks: slice, columns: slice) -> "Columns":
         """Views of the given columns of the given networks."""
@@ -54,7 +56,8 @@ class Columns:
         offset = None if self.offset is None else self.offset[here]
         goal = None if self.goal is None else self.goal[here]
         scale = None if self.scale is None else self.scale[here]
-        return Columns(self.inputs[here], offset, self.Y[here], goal, scale)
+        masks = tuple(mask[:, columns] for mask in self.masks)
+        return Columns(self.inputs[here], offset, self.Y[here], goal, scale, masks)
 
 
 class Layers:
@@ -73,6 +76,7 @@ class Layers:
         self.dZ: list[FloatArray] = [empty((n_networks, n, m), dtype) for n in sizes]
         self.A_and_ones: list[FloatArray] = [full((n_networks, n + 1, m), 1, dtype) for n in sizes[:-1]]
         self.A = [A_and_ones[:, :-1, :] for A_and_ones in self.A_and_ones]
+        self.masked_and_ones: list[FloatArray] = []  # the same where units are left out, see `_passed_on`
         self.activations = [ACTIVATIONS[architecture.activation](A.shape, dtype) for A in self.A]
         self.head = HEADS[architecture.head]
 
@@ -83,16 +87,19 @@ class Layers:
             theta: theta[l] (F, n[l], n[l-1] + 1) for l = 1..L; for a reduced first layer C (F, n[1], m_t).
             columns: Inputs of the same F networks, in the same order.
         """
-        steps = []
+        steps, passed_on = [], self._passed_on(columns)
         for layer, Z in enumerate(self.Z):
             if layer == 0:
                 steps += product(theta[0], columns.inputs, out=Z)
                 if columns.offset is not None:
                     steps.append(step(np.add, Z, columns.offset, out=Z))
             else:
-                steps += product(theta[layer], self.A_and_ones[layer - 1], out=Z)
+                steps += product(theta[layer], passed_on[layer - 1], out=Z)
             if layer < self.L - 1:
                 steps += self.activations[layer].forward(Z, self.A[layer])
+                if columns.masks:
+                    masked = passed_on[layer][:, :-1, :]
+                    steps.append(step(np.multiply, self.A[layer], columns.masks[layer], out=masked))
         return steps
 
     def backward(self, theta: list[FloatArray], columns: Columns, dtheta: list[FloatArray]) -> list[Step]:
@@ -106,15 +113,25 @@ class Layers:
         """
         assert columns.goal is not None
         assert columns.scale is not None
-        dZ = self.dZ
+        dZ, passed_on = self.dZ, self._passed_on(columns)
         steps = self.head.backward(self.Z[-1], columns.goal, columns.scale, dZ[-1])
         for layer in range(self.L - 1, 0, -1):
             W = theta[layer][:, :, :-1]
-            steps += product_over_examples(dZ[layer], self.A_and_ones[layer - 1], out=dtheta[layer])
+            steps += product_over_examples(dZ[layer], passed_on[layer - 1], out=dtheta[layer])
             steps += product(W.mT, dZ[layer], out=dZ[layer - 1])
+            if columns.masks:
+                steps.append(step(np.multiply, dZ[layer - 1], columns.masks[layer - 1], out=dZ[layer - 1]))
             steps += self.activations[layer - 1].backward(dZ[layer - 1], self.A[layer - 1])
         if columns.offset is None:
             steps += product_over_examples(dZ[0], columns.inputs, out=dtheta[0])
         else:
             steps.append(copy(dZ[0], out=dtheta[0]))
         return steps
+
+    def _passed_on(self, columns: Columns) -> list[FloatArray]:
+        """What hidden layers pass on: [A[l]; 1], or [A[l] times its mask; 1], (F, n[l] + 1, m)."""
+        if not columns.masks:
+            return self.A_and_ones
+        if not self.masked_and_ones:
+            self.masked_and_ones = [full(A.shape, 1, A.dtype) for A in self.A_and_ones]
+        return self.masked_and_ones

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.data import IndexArray, TrainingData
+from engine.dropout import Dropout
 from engine.heads import HEADS
 from engine.layers import Columns, Layers
 from engine.memory import empty
@@ -92,7 +93,8 @@ class Stack:
         evaluated: Parameters that the held-out columns are passed through, as theta; None is theta itself.
         label_smoothing: Share of a target that goes to all classes alike, in training only.
         minibatch_size: Examples a network trains on in one iteration; None is all.
-        seed: Decides the order of minibatches.
+        dropout: Share of hidden units that an iteration leaves out, in training only.
+        seed: Decides the order of minibatches, and which units are left out.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Stack:
         evaluated: FloatArray | None = None,
         label_smoothing: float = 0.0,
         minibatch_size: int | None = None,
+        dropout: float = 0.0,
         seed: tuple[int, ...] = (),
     ) -> None:
         self.architecture, self.data, self.learning_rate = architecture, data, learning_rate
@@ -122,6 +125,10 @@ class Stack:
         weights = np.ones((2, data.n_examples)) if data.weights is None else data.weights
         n_examples = np.stack([~data.held_out @ weights[0], data.validated @ weights[1]])
         self.minibatches: Minibatches | None = None
+        self.dropout: Dropout | None = None
+        if dropout > 0:
+            m = data.training_columns.shape[1] if minibatch_size is None else minibatch_size
+            self.dropout = Dropout(dropout, architecture.layer_sizes[1:-1], m, theta.dtype, seed)
         if minibatch_size is None:
             self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
         else:
@@ -141,9 +148,11 @@ class Stack:
         return self._parts(data.validation_inputs, data.validation_columns, data.validated, is_trained=False)
 
     def load(self, iteration: int) -> None:
-        """Bring the examples that the next iteration trains on to where `training` expects them."""
+        """Bring what the next iteration trains on to where `training` expects it: examples, and masks of dropout."""
         if self.minibatches is not None:
             self.minibatches.load(iteration)
+        if self.dropout is not None:
+            self.dropout.load(iteration)
 
     @cached_property
     def _terms(self) -> list[FloatArray]:
@@ -200,11 +209,13 @@ class Stack:
             return self._divided(Columns(inputs, offset, Y), is_own, weights)
         step_size = self._step_size(is_own if weights is None else is_own * weights)
         goal = self._head.goal(self._head.smoothed(Y, self._label_smoothing), step_size)
-        return self._divided(Columns(inputs, offset, Y, goal, self._head.scale(step_size)), is_own, weights)
+        return self._divided(
+            Columns(inputs, offset, Y, goal, self._head.scale(step_size), self._masks), is_own, weights
+        )
 
     def _parts_of_minibatch(self, minibatches: Minibatches) -> list[Part]:
         """The parts of all networks on the columns that `load` brings."""
-        columns = Columns(minibatches.inputs, None, minibatches.Y, minibatches.goal, minibatches.scale)
+        columns = Columns(minibatches.inputs, None, minibatches.Y, minibatches.goal, minibatches.scale, self._masks)
         is_own = np.ones((self.data.n_networks, minibatches.size), np.bool_)
         return self._divided(columns, is_own, minibatches.weights)
 
@@ -225,6 +236,11 @@ class Stack:
             count = None if weights is None else weights[networks, where]
             parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], count, steps, steps_back))
         return parts
+
+    @property
+    def _masks(self) -> tuple[FloatArray, ...]:
+        """Of dropout, for all columns of an iteration."""
+        return () if self.dropout is None else self.dropout.masks
 
     def _step_size(self, counts: BoolArray | Float64Array) -> FloatArray:
         """alpha times each column's share of what its network trains on, (F, 1, m'); `counts` is (F, m')."""

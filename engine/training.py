@@ -147,6 +147,7 @@ def advance(
             evaluated=average,
             label_smoothing=hyperparameters.label_smoothing,
             minibatch_size=hyperparameters.minibatch_of(data),
+            dropout=hyperparameters.dropout,
             seed=hyperparameters.seed,
         )
         descent = Descent(hyperparameters, theta, stack.flat_dtheta, stack.is_weight, state.moments, average)

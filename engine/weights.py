@@ -2,18 +2,19 @@
 
 Version 1 holds one network:
 
-/            attributes: format, format_version, dtype, n_features, hidden_units, n_outputs, activation, head
+/            attributes: format, format_version, checksum, dtype, n_features, hidden_units, n_outputs, activation, head
 /W1 /b1 ...  W[l] (n[l], n[l-1]) and b[l] (n[l], 1)
 /notes/*     texts (UTF-8), such as the scaling of the inputs and the names of the classes
 
 Version 2 holds several, whose outputs are averaged (`ensemble.py`); releases from before refuse it:
 
-/                    attributes: format, format_version
+/                    attributes: format, format_version, checksum
 /members/1 /2 ...    attributes: dtype, ..., head as above, and weight; the weights sum to 1
 /members/1/W1 /b1    W[l] (F, n[l], n[l-1]) and b[l] (F, n[l], 1) of a stack of F networks
 /notes/*             as above
 
-The file ends in a checksum (`checksum.py`); files from before 2026-11-28 have none.
+The file ends in a checksum (`checksum.py`), and its attribute `checksum` says so: without one at its end it is damaged.
+Files from before 2026-11-28 have neither; until 2026-11-29 they had no attribute. Earlier releases read over it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,6 +68,7 @@ def _file_image(weights: Weights) -> memoryview:
     image = BytesIO()
     with h5py.File(image, "w") as file:
         file.attrs["format"] = FORMAT
+        file.attrs["checksum"] = "sha256"
         if is_single(weights.members):
             file.attrs["format_version"] = FORMAT_VERSION
             (member,) = weights.members
@@ -106,15 +108,16 @@ def load_weights(path: Path) -> Weights:
     if not path.exists():
         raise WeightsFileError(f"{path}: no such file. A model file ends in .h5; check the path.")
     try:
-        if checksum_of_file(path) is Checksum.DIFFERS:
-            raise WeightsFileError(
-                f"{path}: damaged, its checksum does not fit. Each byte must be as sweeps wrote it; "
-                "copy it again or export it again."
-            )
-        with h5py.File(path) as file:
+        checksum = checksum_of_file(path)
+        if checksum is Checksum.DIFFERS:
+            raise _damaged(path, "does not fit")
+        with h5py.File(path, locking=False) as file:  # it is whole since it has its name
             members = _read_members(file, _version(path, file))
             notes = {name: note.asstr()[()] for name, note in file["notes"].items()}
+            is_checksum_gone = checksum is Checksum.MISSING and "checksum" in file.attrs
         check_members(members)
+        if is_checksum_gone:
+            raise _damaged(path, "is gone")
     except WeightsFileError:
         raise
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # all that h5py raises
@@ -123,6 +126,12 @@ def load_weights(path: Path) -> Weights:
             "copy it again or export it again."
         ) from error
     return Weights(members, notes)
+
+
+def _damaged(path: Path, how: str) -> WeightsFileError:
+    return WeightsFileError(
+        f"{path}: damaged, its checksum {how}. Each byte must be as sweeps wrote it; copy it again or export it again."
+    )
 
 
 def _read_members(file: h5py.File, version: int) -> tuple[Member, ...]:

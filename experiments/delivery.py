@@ -5,10 +5,12 @@ daemon thread that does the rest. After an error the thread starts over with a f
 pauses (1, 2, 4, ... 60 seconds). What could not be delivered stays in the outbox for the next run or `sweeps sync`.
 """
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from filelock import FileLock, Timeout
 
@@ -17,9 +19,14 @@ from experiments.facts import Fact, SweepStarted, TrialFinished, VerdictReached
 from experiments.mlflow_connection import prepare_environment, quiet_logging
 from experiments.mlflow_record import ArtifactsPending, MlflowRecord
 from experiments.outbox import Outbox
+from experiments.together import N_AT_ONCE, make_together
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
+_STOP_SECONDS = 2.0
+"""How often MLflow is asked whether somebody has stopped the run there."""
+_LOOK_SECONDS = 0.2
+"""How often whoever waits for a delivery looks how far it is, and a delivery whether another one has ended."""
 _CREDENTIALS = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and run again."
 
 
@@ -47,25 +54,31 @@ def deliver(outbox: Outbox, tracking_uri: str) -> DeliveryResult:
     session = _Session(outbox, tracking_uri)
     try:
         with quiet_logging():
-            error = session.deliver_pending(is_out_of_time=lambda: False)
+            error = session.deliver_pending(lambda: False, waits_for_others=lambda: False)
     finally:
         session.close()
-    damage = outbox.damage
-    return DeliveryResult(
-        outbox.n_pending, error, session.experiment_id, session.run_id, None if damage is None else str(damage)
-    )
+    return DeliveryResult(outbox.n_pending, error, session.experiment_id, session.run_id, _damage_of(outbox))
 
 
 class Delivery:
-    """A background thread that delivers an outbox's facts as they come."""
+    """A background thread that delivers an outbox's facts as they come.
 
-    __slots__ = ("_closes_at", "_condition", "_error", "_has_news", "_outbox", "_session", "_thread", "_tracking_uri")
+    Attributes:
+        was_stopped: Whether somebody has set the study's run to KILLED meanwhile: the sweep is to end.
+    """
+
+    __slots__ = (
+        "_closes_at", "_condition", "_error", "_has_news", "_looks_at", "_outbox", "_session", "_thread",
+        "_tracking_uri", "was_stopped",
+    )  # fmt: skip
 
     def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
         self._outbox = outbox
         self._tracking_uri = tracking_uri
         self._session = _Session(outbox, tracking_uri)
         self._error: str | None = None
+        self.was_stopped = False
+        self._looks_at = 0.0  # time.monotonic()
         self._condition = threading.Condition()
         self._has_news = True
         self._closes_at: float | None = None  # time.monotonic()
@@ -87,18 +100,39 @@ class Delivery:
             self._has_news = True
             self._condition.notify()
 
-    def close(self, timeout_seconds: float) -> DeliveryResult:
-        """Deliver what is left and stop, within the given time. What just failed is tried only once more."""
+    def close(self, timeout_seconds: float, watch: Callable[[int], None] = lambda n_pending: None) -> DeliveryResult:
+        """Deliver what is left and stop, within the given time. What just failed is tried only once more.
+
+        Whatever `watch` raises ends the waiting, and with the process the delivery, as a kill would.
+
+        Args:
+            timeout_seconds: inf is no limit.
+            watch: Told again and again how many facts are pending.
+        """
         with self._condition:
-            self._closes_at = time.monotonic() + timeout_seconds
+            closes_at = self._closes_at = time.monotonic() + timeout_seconds
             self._condition.notify()
-        self._thread.join(timeout_seconds)
+        while self._thread.is_alive() and not self._is_out_of_time():
+            self._thread.join(max(0.0, min(_LOOK_SECONDS, closes_at - time.monotonic())))
+            watch(self._outbox.n_pending)
         n_pending, error = self._outbox.n_pending, self._error
         if n_pending and error is None:
             error = f"{mask_password(self._tracking_uri)}: did not take everything within {timeout_seconds:g} s."
         return DeliveryResult(
-            n_pending, error if n_pending else None, self._session.experiment_id, self._session.run_id
+            n_pending,
+            error if n_pending else None,
+            self._session.experiment_id,
+            self._session.run_id,
+            _damage_of(self._outbox),
         )
+
+    def run_once(
+        self, timeout_seconds: float = math.inf, watch: Callable[[int], None] = lambda n_pending: None
+    ) -> DeliveryResult:
+        """Start and close: one attempt, which can be watched and given up; see `close`."""
+        self._closes_at = time.monotonic() + timeout_seconds
+        self.start()
+        return self.close(timeout_seconds, watch)
 
     def _run(self) -> None:
         pause_seconds: float | None = None
@@ -106,26 +140,41 @@ class Delivery:
         with quiet_logging():
             while not is_last:
                 is_last = self._wait(pause_seconds)
-                self._error = self._session.deliver_pending(self._is_out_of_time)
+                self._error = self._session.deliver_pending(self._look_up_from_work, self._is_closing)
                 if self._error is None:
                     pause_seconds = None
                 else:
                     pause_seconds = min(2 * (pause_seconds or _FIRST_PAUSE_SECONDS / 2), _LONGEST_PAUSE_SECONDS)
+                self._look_up_from_work()
             self._session.close()
 
+    def _look_up_from_work(self) -> bool:
+        """Between two facts: ask now and then whether the run was stopped; whether the time is over."""
+        if not self._is_closing() and time.monotonic() >= self._looks_at:
+            self.was_stopped = self._session.was_stopped()
+            self._looks_at = time.monotonic() + _STOP_SECONDS
+        return self._is_out_of_time()
+
     def _wait(self, pause_seconds: float | None) -> bool:
-        """Wait for news, or after an error for the end of the pause (news must not hammer a server that is down).
+        """Wait for news, or until it is time to ask whether the run was stopped; after an error for the end of the
+        pause (news must not hammer a server that is down).
 
         Returns:
             True when closing: no more waiting.
         """
         with self._condition:
             if pause_seconds is None:
-                self._condition.wait_for(lambda: self._has_news or self._closes_at is not None)
+                self._condition.wait_for(
+                    lambda: self._has_news or self._closes_at is not None,
+                    timeout=None if self.was_stopped else _STOP_SECONDS,
+                )
             else:
                 self._condition.wait_for(lambda: self._closes_at is not None, timeout=pause_seconds)
             self._has_news = False
             return self._closes_at is not None
+
+    def _is_closing(self) -> bool:
+        return self._closes_at is not None
 
     def _is_out_of_time(self) -> bool:
         return self._closes_at is not None and time.monotonic() > self._closes_at
@@ -137,24 +186,35 @@ class _Session:
     After any error both are dropped, and the next attempt looks again at what MLflow has.
     """
 
-    __slots__ = ("_lock", "_outbox", "_record", "_tracking_uri", "experiment_id", "run_id")
+    __slots__ = (
+        "_has_run", "_lock", "_outbox", "_record", "_tracking_uri", "_was_stopped", "experiment_id", "run_id",
+    )  # fmt: skip
 
     def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
         self._outbox = outbox
         self._tracking_uri = tracking_uri
         self._lock = FileLock(outbox.path.with_name(outbox.path.name + ".lock"), timeout=0, mode=0o600)
         self._record: MlflowRecord | None = None
+        self._has_run = False  # our parent run, as far as we know
+        self._was_stopped = False
         self.experiment_id: str | None = None
         self.run_id: str | None = None
 
-    def deliver_pending(self, is_out_of_time: Callable[[], bool]) -> str | None:
-        """Deliver all pending facts. Returns the error as one line, None when there was none."""
+    def deliver_pending(self, is_out_of_time: Callable[[], bool], waits_for_others: Callable[[], bool]) -> str | None:
+        """Deliver all pending facts. Returns the error as one line, None when there was none.
+
+        Args:
+            is_out_of_time: True ends the delivery where it is.
+            waits_for_others: Whether to wait for another process that is delivering, as long as there is time.
+        """
         if self._outbox.n_pending == 0:
             return None
         try:
+            if self._record is None:
+                self._acquire(lambda: waits_for_others() and not is_out_of_time())
             error = self._deliver(self._record or self._open(), is_out_of_time)
         except Timeout:
-            return f"{self._outbox.path}: another process is delivering it. Nothing to do; it will say how it went."
+            return f"{self._outbox.path}: another process is delivering it. What it leaves, `sync` or a run delivers."
         except Exception as failure:  # MLflow, SQLAlchemy, requests, the disk: all of them mean "later"
             error = failure
         if error is None:
@@ -162,14 +222,39 @@ class _Session:
         self.close()
         return _one_line(error, self._tracking_uri)
 
+    def was_stopped(self) -> bool:
+        """Whether somebody has set the parent run to KILLED since we saw it RUNNING; asks MLflow, if it answers."""
+        record = self._record
+        if record is not None and not self._was_stopped:
+            self._has_run = self._has_run or record.is_running
+            try:
+                self._was_stopped = record.was_stopped()
+            except Exception:  # the next fact will say why
+                return False
+        return self._was_stopped
+
     def close(self) -> None:
         """Let another process deliver."""
         self._record = None
         self._lock.release()
 
-    def _open(self) -> MlflowRecord:
-        self._lock.acquire()
+    def _acquire(self, waits_for_others: Callable[[], bool]) -> None:
+        """Be the only one that delivers.
+
+        Raises:
+            Timeout: Another process does, and is not waited for any more.
+        """
+        while True:
+            try:
+                self._lock.acquire()
+                break
+            except Timeout:
+                if not waits_for_others():
+                    raise
+                time.sleep(_LOOK_SECONDS)
         self._outbox.reload_delivered()
+
+    def _open(self) -> MlflowRecord:
         started = self._outbox.started()
         if started is None:
             raise ValueError(
@@ -179,6 +264,7 @@ class _Session:
         record = MlflowRecord(self._tracking_uri, started, self._outbox.run_id)
         self._outbox.keep_run_id(record.run_id)  # before anything is written into it
         self.experiment_id, self.run_id = record.experiment_id, record.run_id
+        self._was_stopped = self._was_stopped or (self._has_run and record.is_killed)
         if not record.is_new:
             pending = (fact for _, fact in self._outbox.pending())
             record.find_trials(since=min((f.started_at for f in pending if isinstance(f, TrialFinished)), default=None))
@@ -191,18 +277,32 @@ class _Session:
         Raises errors that concern all facts.
         """
         refusal: Exception | None = None
-        for position, fact in self._outbox.pending():
+        for facts in _together(self._outbox.pending(), N_AT_ONCE if record.is_at_server else 1):
             if is_out_of_time():
                 break
+            errors = self._write_together(record, facts)
+            for position, _ in facts:  # first: what was taken need not be told again
+                if position not in errors:
+                    self._outbox.mark_delivered(position)
+            for error in errors.values():
+                if not _is_refusal(error):
+                    raise error
+                refusal = refusal or error
+        return refusal
+
+    def _write_together(self, record: MlflowRecord, facts: Sequence[tuple[int, Fact]]) -> dict[int, Exception]:
+        """Write facts that do not depend on each other; position to error of those that were not taken."""
+        if len(facts) == 1:
+            ((position, fact),) = facts
             try:
                 self._write(record, position, fact)
             except Exception as error:
-                if not _is_refusal(error):
-                    raise
-                refusal = refusal or error
-            else:
-                self._outbox.mark_delivered(position)
-        return refusal
+                return {position: error}
+            return {}
+        if facts[-1][0] > self._outbox.position_of_last_finish():
+            record.reopen()  # once for all of them
+        errors = make_together([partial(self._write, record, *fact) for fact in facts])
+        return {position: error for (position, _), error in zip(facts, errors, strict=True) if error is not None}
 
     def _write(self, record: MlflowRecord, position: int, fact: Fact) -> None:
         if isinstance(fact, SweepStarted):
@@ -213,6 +313,26 @@ class _Session:
             record.write_verdict(fact, self._outbox.path.parent)
         elif position == self._outbox.position_of_last_finish():  # an earlier end is history
             record.write_finished(fact, self._outbox.path.parent)
+
+
+def _together(facts: Iterable[tuple[int, Fact]], n_at_once: int) -> Iterator[list[tuple[int, Fact]]]:
+    """The facts in order, trials so many at a time: they do not depend on each other, and all else does."""
+    trials: list[tuple[int, Fact]] = []
+    for position, fact in facts:
+        if isinstance(fact, TrialFinished):
+            trials.append((position, fact))
+        if trials and (len(trials) == n_at_once or not isinstance(fact, TrialFinished)):
+            yield trials
+            trials = []
+        if not isinstance(fact, TrialFinished):
+            yield [(position, fact)]
+    if trials:
+        yield trials
+
+
+def _damage_of(outbox: Outbox) -> str | None:
+    damage = outbox.damage
+    return None if damage is None else str(damage)
 
 
 def _is_refusal(error: Exception) -> bool:

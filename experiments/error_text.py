@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 
-_AFTER_USER = re.compile(r"(?P<user>://[^/?#\s:@]*):(?P<rest>(?:(?![^\w\s+.-][\w+.-]+://)\S)*)")
+_AFTER_USER = re.compile(r"(?P<user>:/{1,2}[^/?#\s:@]*):(?P<rest>(?:(?![^\w\s+.-][\w+.-]+://)\S)*)")
 """What follows `://user:` up to a space or the next URI. It matches without an @ too: searching for one would take
 quadratic time, and the texts come from servers."""
 
 _SECRET_PARAMETER = re.compile(
     r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|key|sig|signature)=)[^&\s'\"]+"
 )
+_SECRET = re.compile(r"(?i)(?<![\w-])((?:password|passwd|pwd|secret|token|api[_-]?key)=)[^&\s'\",;]+")
 _LENGTH = 250  # characters
 
 
@@ -18,7 +19,7 @@ def mask_password(uri: str) -> str:
 
     A password ends at the last @, so that an @ or a / in it that should have been quoted is masked too.
     """
-    return _SECRET_PARAMETER.sub(r"\1***", _AFTER_USER.sub(_without_password, uri))
+    return _SECRET.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", _AFTER_USER.sub(_without_password, uri)))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from experiments.error_text import mask_password
+
+_LONGEST_WORD = 200
 _LONGEST = 2_000
-"""Characters of what is wrong that are told: its value may be a megabyte long."""
+"""Characters of each part that are told: a value in it may be a megabyte long."""
 
 
 class InputError(ValueError):
@@ -17,7 +20,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, what: str, allowed: str, fix: str) -> None:
-        what = what if len(what) <= _LONGEST else f"{what[: _LONGEST // 2]} [...] {what[-_LONGEST // 4 :]}"
+        what, allowed, fix = (_shown(part) for part in (what, allowed, fix))
         super().__init__(what, allowed, fix)  # all three in args, so that the error survives pickling
         self.what = what
         self.allowed = allowed
@@ -27,8 +30,14 @@ class InputError(ValueError):
         return f"{self.what} {self.allowed} {self.fix}"
 
 
+def _shown(text: str) -> str:
+    text = mask_password(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 4 :]}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A phrase to append to a message: " Did you mean 'price'?", or "" when nothing known is near."""
+    word = word[:_LONGEST_WORD]
     by_lower_case = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), by_lower_case, n=1)
     return f" Did you mean '{by_lower_case[matches[0]]}'?" if matches else ""

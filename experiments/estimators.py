@@ -49,6 +49,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         minibatch_size: int = 0,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        dropout: float = 0.0,
         learning_rate_schedule: Schedule = "constant",
         scaling: InputScaling = "standardize",
         dtype: Literal["float32", "float64"] = "float32",
@@ -62,6 +63,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.minibatch_size = minibatch_size
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
+        self.dropout = dropout
         self.learning_rate_schedule = learning_rate_schedule
         self.scaling = scaling
         self.dtype = dtype
@@ -88,6 +90,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             minibatch_size=operator.index(self.minibatch_size),
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
+            dropout=self.dropout,
             is_averaged=self.learning_rate_schedule == "averaged",
             seed=(seed, 1),
         )
@@ -167,7 +170,7 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         is_whole = isinstance(self.n_iterations, Integral) and not isinstance(self.n_iterations, bool)
         if not is_whole or self.n_iterations < 1:
             raise _not_allowed("n_iterations", self.n_iterations, "a whole number of 1 or more", "500")
-        for name in ("weight_decay", "label_smoothing"):
+        for name in ("weight_decay", "label_smoothing", "dropout"):
             value = getattr(self, name)
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise _not_allowed(name, value, "a number, 0 or more", "0.0")
@@ -209,6 +212,8 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
         Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
     label_smoothing : float, default=0.0
         Share of each target that goes to all classes alike in training; a regression has none.
+    dropout : float, default=0.0
+        Share of the hidden units that each iteration leaves out at random, below 1.
     learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
     scaling : {"standardize", "robust", "quantile", "none"}, default="standardize"
@@ -302,6 +307,8 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         Each update also takes learning_rate * weight_decay of every weight from it; biases do not decay.
     label_smoothing : float, default=0.0
         Share of each target that goes to all classes alike in training; a regression has none.
+    dropout : float, default=0.0
+        Share of the hidden units that each iteration leaves out at random, below 1.
     learning_rate_schedule : {"constant", "averaged"}, default="constant"
         "averaged": the rate is constant, and the network is a mean of the iterates that gives late ones more weight.
     scaling : {"standardize", "robust", "quantile", "none"}, default="standardize"
@@ -352,6 +359,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
         minibatch_size: int = 0,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        dropout: float = 0.0,
         learning_rate_schedule: Schedule = "constant",
         scaling: InputScaling = "standardize",
         nonnegative_target: bool = False,
@@ -367,6 +375,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
             minibatch_size,
             weight_decay,
             label_smoothing,
+            dropout,
             learning_rate_schedule,
             scaling,
             dtype,

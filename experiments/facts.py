@@ -166,6 +166,8 @@ class SweepFinished:
         ensemble_steps: The trial that each step of its selection added, and the out-of-fold cost after it.
         corrected: The winner's out-of-fold cost on new examples; None where it is not known.
         baselines_out_of_fold: Name of a simple model to its cost as a trial's value is; those that are known.
+        order: As `ended_at`, but later than the end of each study before it in the folder, though the clock was set
+            back; 0 in facts from before 2026-11-29.
     """
 
     study: str
@@ -185,6 +187,7 @@ class SweepFinished:
     ensemble_steps: list[tuple[int, float]] = field(default_factory=list)
     corrected: CorrectedCost | None = None
     baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
+    order: float = 0.0
 
     @property
     def ensemble_out_of_fold(self) -> float | None:

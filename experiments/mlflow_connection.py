@@ -5,7 +5,6 @@ Importing this file is light; MLflow is imported by `connect`, which takes secon
 
 import logging
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from filelock import FileLock
+
+from experiments.artifact_places import follow, place_beside
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +33,7 @@ ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",  # a uv.lock in the working directory is not our model's
 }
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # otherwise MLflow's pages speak of GenAI
+_NO_HOME = "/nonexistent"  # Debian's name for the home of those who have none; nobody finds or writes anything there
 _SQLITE = "sqlite:///"
 _CHATTY_LOGGERS = ("mlflow", "sqlalchemy.engine", "alembic", "urllib3.connectionpool")
 _quiet = threading.local()
@@ -41,6 +43,10 @@ def prepare_environment() -> None:
     """Set MLflow's environment variables to what we prefer, where the user has set nothing."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    try:
+        Path.home()
+    except RuntimeError:  # no HOME and no passwd entry, as in a container: MLflow 3.17 would end at its import
+        os.environ["HOME"] = _NO_HOME
 
 
 @contextmanager
@@ -49,11 +55,12 @@ def quiet_logging() -> Iterator[None]:
 
     They log a traceback for every failed attempt; our caller reports the failure itself, in one line.
     """
+    before = getattr(_quiet, "is_on", False)
     _quiet.is_on = True
     try:
         yield
     finally:
-        _quiet.is_on = False
+        _quiet.is_on = before
 
 
 def connect(tracking_uri: str) -> "MlflowClient":
@@ -66,14 +73,20 @@ def connect(tracking_uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     _install_quiet_filter()
-    if not _is_database(tracking_uri):
-        return MlflowClient(tracking_uri=tracking_uri)
+    if not is_database(tracking_uri):
+        return MlflowClient(tracking_uri, _registry_of(tracking_uri))
     _check_database(tracking_uri)
     # Two processes that create the schema of one empty database at the same time break each other's migration.
     with FileLock(lock_file(tracking_uri), mode=0o600):
         if tracking_uri.startswith(_SQLITE):
             _create_database(_database_path(tracking_uri))
-        return MlflowClient(tracking_uri=tracking_uri)
+            follow(_database_path(tracking_uri))
+        return MlflowClient(tracking_uri, _registry_of(tracking_uri))
+
+
+def _registry_of(tracking_uri: str) -> str | None:
+    """Models are registered where their runs are, whatever MLFLOW_REGISTRY_URI says; Databricks has two registries."""
+    return None if tracking_uri.startswith("databricks") else tracking_uri
 
 
 def find_or_create_experiment(client: "MlflowClient", tracking_uri: str, name: str) -> str:
@@ -104,9 +117,7 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     """
     if not tracking_uri.startswith(_SQLITE):
         return None
-    database = _database_path(tracking_uri).resolve()
-    folder = re.sub(r"[^\w.-]+", "_", experiment)[:100].strip(".") or "_"
-    return (database.parent / "mlruns" / folder).as_uri()
+    return place_beside(_database_path(tracking_uri), experiment)
 
 
 def sqlite_uri(path: Path) -> str:
@@ -122,7 +133,8 @@ def sqlite_file(tracking_uri: str) -> Path | None:
     return _database_path(tracking_uri) if tracking_uri.startswith(_SQLITE) else None
 
 
-def _is_database(tracking_uri: str) -> bool:
+def is_database(tracking_uri: str) -> bool:
+    """Whether MLflow opens the store itself; others are servers, which are asked for everything."""
     return tracking_uri.partition(":")[0].partition("+")[0] in {"sqlite", "postgresql", "mysql", "mssql"}
 
 

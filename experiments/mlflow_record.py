@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.facts import SweepFinished, SweepStarted, TrialFinished, VerdictReached, metric_of_baseline
-from experiments.mlflow_connection import connect, find_or_create_experiment
+from experiments.mlflow_connection import connect, find_or_create_experiment, is_database
 from experiments.promotion.champion import deliver_verdict
 from experiments.registry import publish_models
 from experiments.study_runs import StudyRuns, time_to_settle
@@ -46,6 +46,7 @@ class MlflowRecord:
         experiment_id: MLflow's id of the experiment.
         run_id: MLflow's id of the parent run.
         is_new: Whether the parent run was created just now, so that there are no trials to find.
+        is_killed: Whether the parent run was found as KILLED.
 
     Raises (from everything here):
         MlflowException and others: MLflow could not be reached or refused; nothing is lost, try again later.
@@ -61,6 +62,7 @@ class MlflowRecord:
         "_tracking_uri",
         "_trials",
         "experiment_id",
+        "is_killed",
         "is_new",
         "run_id",
     )
@@ -86,6 +88,7 @@ class MlflowRecord:
         parent = found or self._create_parent()
         self.run_id: str = self._active(parent)
         self._is_parent_running = parent.info.status == "RUNNING"
+        self.is_killed = parent.info.status == "KILLED"
 
     def find_trials(self, since: float | None) -> None:
         """Learn which trials already have a run, deleted runs included, so that none gets a second one.
@@ -95,6 +98,20 @@ class MlflowRecord:
         """
         if since is not None:
             self._trials = self._runs.trials(self.run_id, f"attributes.start_time >= {_milliseconds(since)}")
+
+    @property
+    def is_at_server(self) -> bool:
+        """Whether each call waits for a server's answer."""
+        return not is_database(self._tracking_uri)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the parent run was RUNNING when we last saw it or wrote it."""
+        return bool(self._is_parent_running)
+
+    def was_stopped(self) -> bool:
+        """Whether somebody has set the parent run, which we left RUNNING, to KILLED: asks MLflow."""
+        return self.is_running and bool(self._client.get_run(self.run_id).info.status == "KILLED")
 
     def write_started(self, started: SweepStarted) -> None:
         """Write the study's configuration and data set.
@@ -120,7 +137,7 @@ class MlflowRecord:
         if run is not None and run.info.status != "RUNNING":
             return  # complete: the status is written last
         if is_sweep_running:
-            self._reopen_parent()
+            self.reopen()
         if run is None:
             run = self._runs.create(_milliseconds(trial.started_at), self._trial_tags(trial), trial.key)
             self._trials[trial.number] = run
@@ -197,7 +214,7 @@ class MlflowRecord:
             self._client.restore_run(run_id)
         return run_id
 
-    def _reopen_parent(self) -> None:
+    def reopen(self) -> None:
         """A continued study is RUNNING again, whatever its first end said."""
         if not self._is_parent_running:
             with time_to_settle():  # otherwise it may take effect after the end

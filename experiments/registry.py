@@ -19,12 +19,15 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.facts import Score, SweepFinished
+from experiments.mlflow_connection import is_database
 from experiments.pyfunc import save_pyfunc
+from experiments.together import N_AT_ONCE, make_together
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,7 +39,7 @@ DIGEST = "sweeps.model_digest"
 """Tag of a logged model and of a version: of its file. Of a run: of all its models, the recommended one first."""
 
 _VERSION = "sweeps.model_version"
-_ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds
+_ENDED_AT = "sweeps.ended_at"  # Unix time, milliseconds; `SweepFinished.order`
 STUDY = "sweeps.study"
 """Tag of a logged model and of a version: the study that made it."""
 
@@ -115,7 +118,8 @@ def _models_of(finished: SweepFinished, folder: Path) -> tuple[_StudyModel, _Stu
 
     def model(name: str, kind: str, file: str, scores: Sequence[Score], scored_at: int) -> _StudyModel:
         digest = sha256((folder / file).read_bytes()).hexdigest()
-        tags = {STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(ended_at)}
+        order = round((finished.order or finished.ended_at) * 1000)
+        tags = {STUDY: finished.study, DIGEST: digest, _ENDED_AT: str(order)}
         return _StudyModel(name, kind, folder / file, scores, scored_at, tags)
 
     assert finished.model_file is not None, "a study that finished has a winner"
@@ -164,10 +168,29 @@ def _fill(client: MlflowClient, run: Run, logged: LoggedModel, model: _StudyMode
     shutil.rmtree(folder, ignore_errors=True)  # left by a delivery that was killed
     try:
         save_pyfunc(model.file, folder, described)
-        client.log_model_artifacts(model_id, str(folder))
+        if is_database(client.tracking_uri):
+            client.log_model_artifacts(model_id, str(folder))
+        else:
+            _upload(folder, logged.artifact_location, client.tracking_uri)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     client.finalize_logged_model(model_id, "READY")
+
+
+def _upload(folder: Path, location: str, tracking_uri: str) -> None:
+    """As MLflow's `log_model_artifacts`, which sends some fifty files one after the other."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    repository = get_artifact_repository(location, tracking_uri=tracking_uri)
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    for begin in range(0, len(files), N_AT_ONCE):
+        calls = []
+        for file in files[begin : begin + N_AT_ONCE]:
+            place = file.parent.relative_to(folder).as_posix()
+            calls.append(partial(repository.log_artifact, str(file), None if place == "." else place))
+        for error in make_together(calls):
+            if error is not None:
+                raise error
 
 
 def _registered_version(client: MlflowClient, name: str, logged: LoggedModel, model: _StudyModel) -> str:

@@ -64,6 +64,15 @@ class KeptStudies:
                 reasons.setdefault(study, f"its model, version {version}, {why}")
         return reasons
 
+    def run_of(self, experiment: str, study: str) -> str | None:
+        """The id of a study's run, where its outbox cannot say it any more; None where there is none."""
+        found = self._client.get_experiment_by_name(experiment)
+        if found is None:
+            return None
+        condition = f"tags.`sweeps.kind` = 'study' and tags.`{STUDY}` = '{study}'"
+        runs = self._client.search_runs([found.experiment_id], condition, max_results=1)
+        return runs[0].info.run_id if runs else None
+
     def look(self, run_id: str) -> InMlflow:
         """What there is of a study, by its run."""
         return self._counted(*self._parts(run_id))

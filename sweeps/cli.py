@@ -1,6 +1,7 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ def run(
         str | None, typer.Option(help="Whether the model may become champion: auto (if it is better), never or force.")
     ] = None,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress; what must be read is still said.")] = False,
     log_format: Annotated[str, typer.Option(help="text, or json: one line an event on stderr.")] = "text",
     metrics_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="How it ended, for Prometheus' node_exporter.")
@@ -111,28 +112,60 @@ def status(study: StatusArgument = None, as_json: JsonOption = False) -> None:
         from sweeps.results.text_tables import status_table
         from sweeps.storage.workspace import Workspace
 
-        statuses = study_statuses(Workspace(Path.cwd()), study)
-        typer.echo(json.dumps({"studies": [s.to_dict() for s in statuses]}) if as_json else status_table(statuses))
+        statuses, unreadable = study_statuses(Workspace(Path.cwd()), study)
+        document = {"studies": [status.to_dict() for status in statuses], "unreadable": list(map(str, unreadable))}
+        typer.echo(json.dumps(document) if as_json else status_table(statuses))
+        for error in unreadable:
+            say(str(error))
+        raise typer.Exit(ExitCode.INPUT if unreadable else ExitCode.FINISHED)
 
 
 @app.command()
 def leaderboard(
-    study: StudyArgument = None,
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STUDY]...", help="Studies, or sweeps for their newest [default: the newest here]."),
+    ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
 ) -> None:
-    """All trials of a study, best first."""
+    """All trials of a study, or of several together, best first."""
     with reported_errors():
+        from sweeps.results.leaderboards import together
         from sweeps.results.status import find_study
         from sweeps.results.text_tables import leaderboard_csv, leaderboard_table
         from sweeps.storage.workspace import Workspace
 
-        stored = find_study(Workspace(Path.cwd()), study)
+        workspace = Workspace(Path.cwd())
+        if studies and len(studies) > 1:
+            leaderboards = together([find_study(workspace, name) for name in studies])
+            typer.echo(
+                json.dumps(leaderboards.to_dict()) if as_json else leaderboards.to_text(as_csv=as_csv), nl=not as_csv
+            )
+            return
+        stored = find_study(workspace, studies[0] if studies else None)
         trials = stored.leaderboard()
         if as_json:
             typer.echo(json.dumps({"study": stored.name, "trials": [trial.to_dict() for trial in trials]}))
         else:
             typer.echo(leaderboard_csv(trials) if as_csv else leaderboard_table(trials), nl=not as_csv)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A study, or a sweep for its newest.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="One page with a figure.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Two studies side by side: what they reached, what differs, and what both have tried."""
+    with reported_errors():
+        from sweeps.report.comparison import compare as compare_studies
+        from sweeps.storage.workspace import Workspace
+
+        text = compare_studies(Workspace(Path.cwd()), a, b, html=html, as_json=as_json)
+        if text:
+            typer.echo(text)
 
 
 @app.command()
@@ -177,16 +210,17 @@ def sync(
         str | None,
         typer.Option(metavar="URI", help="Another MLflow, for the studies that are not completely delivered."),
     ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds after which it ends; the rest stays pending.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
         from sweeps.configuration.config import check_tracking_uri
-        from sweeps.results.status import sync_all
+        from sweeps.results.sync import sync_all
         from sweeps.storage.workspace import Workspace
 
         uri = None if tracking_uri is None else check_tracking_uri(tracking_uri)
-        deliveries = sync_all(Workspace(Path.cwd()), uri)
+        deliveries = sync_all(Workspace(Path.cwd()), uri, math.inf if timeout is None else timeout, say)
         n_pending = sum(delivery.n_pending for _, delivery in deliveries)
         if as_json:
             typer.echo(json.dumps({"n_pending": n_pending, "studies": {name: d.n_pending for name, d in deliveries}}))
@@ -266,6 +300,22 @@ def prune(
         retention = None if is_study else retention_of(keep, older_than)
         pruned = prune_studies(Workspace(Path.cwd()), name, retention, is_dry=dry_run)
         typer.echo(json.dumps(pruned.to_dict()) if as_json else pruned.in_words())
+
+
+@app.command("delete")
+def delete_study(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="As status lists it: <sweep>/<time>.")],
+    with_runs: Annotated[bool, typer.Option("--mlflow", help="Its runs and models in MLflow, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete one study: its folder, its trials and, with --mlflow, its runs. Never one whose model is in use."""
+    with reported_errors():
+        from sweeps.retention.deletion import delete
+        from sweeps.storage.workspace import Workspace
+
+        deleted = delete(Workspace(Path.cwd()), study, with_runs=with_runs, is_dry=dry_run)
+        typer.echo(json.dumps(deleted.to_dict()) if as_json else deleted.in_words())
 
 
 @app.command()

@@ -13,12 +13,12 @@ class InterruptedSweepError(Exception):
     """The sweep was told to stop; everything applied so far is stored.
 
     Attributes:
-        signal_number: SIGINT or SIGTERM.
+        signal_number: SIGINT or SIGTERM; what stops it otherwise counts as the first.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        name = signal.Signals(signal_number).name
-        super().__init__(f"Interrupted by {name}. Everything so far is on record; type the same command to continue.")
+    def __init__(self, signal_number: int, reason: str = "") -> None:
+        reason = reason or f"Interrupted by {signal.Signals(signal_number).name}."
+        super().__init__(f"{reason} Everything so far is on record; type the same command to continue.")
         self.signal_number = signal_number
 
     @property
@@ -33,7 +33,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._received: int | None = None
         self._previous: dict[int, signal._HANDLER] = {}
-        self._others: list[Callable[[], None]] = []
+        self._others: list[Callable[[], str | None]] = []
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
@@ -48,14 +48,19 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def also(self, check: Callable[[], None]) -> None:
-        """From now on `check` makes this check first, which may raise too."""
+    def also(self, check: Callable[[], str | None]) -> None:
+        """From now on `check` makes this check first, which may raise too, or say why the sweep is to stop."""
         self._others.append(check)
 
+    def has_come(self) -> bool:
+        """Whether a signal has come."""
+        return self._received is not None
+
     def check(self) -> None:
-        """Raise InterruptedSweepError if a signal has come."""
+        """Raise InterruptedSweepError if a signal has come, or another check says so."""
         for check in self._others:
-            check()
+            if reason := check():
+                raise InterruptedSweepError(signal.SIGINT, reason)
         if self._received is not None:
             raise InterruptedSweepError(self._received)
 

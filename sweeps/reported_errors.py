@@ -43,6 +43,14 @@ def reported_errors(tell: Callable[[str], None] = say) -> Iterator[None]:
                 "change the permissions or the folder.",
                 ExitCode.INPUT,
             )
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+            _leave(
+                tell,
+                f"{error.filename or Path.cwd()}: this file system has no locks ({error.strerror}). Sweeps keep runs "
+                "apart by them, and so does SQLite; change to a folder on a local disk, or have it mounted with locks "
+                "(NFS: lockd, not nolock).",
+                ExitCode.INPUT,
+            )
         raise
     except Exception as error:
         exit_code = _exit_code_of(error)

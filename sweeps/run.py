@@ -34,7 +34,7 @@ from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
 from sweeps.retention.pruning import prune_at_the_end
 from sweeps.retention.rule import Retention
-from sweeps.search.flight import trials_in_flight
+from sweeps.search.flight import trials_in_flight, trials_in_flight_known
 from sweeps.search.live_study import LiveStudy
 from sweeps.search.samplers import check_package, notes_on
 from sweeps.search.schedule import Hooks, Plan, Schedule
@@ -73,7 +73,7 @@ def run_sweep(
     Raises:
         InputError: The data, the storage or the folder are not as they must be.
         LeaseHeldError: Another run of this sweep is alive here, and `[sweep] overlap` is "refuse" or could not be done.
-        InterruptedSweepError: SIGINT or SIGTERM came; the same call continues.
+        InterruptedSweepError: SIGINT or SIGTERM came, or the run was stopped in MLflow; the same call continues.
     """
     began_at, progress = time.monotonic(), progress or SilentProgress()
     workspace = Workspace(directory or Path.cwd())
@@ -83,7 +83,8 @@ def run_sweep(
     with ExitStack() as run:  # what is entered here stays open when the workers are gone
         run.enter_context(progress)
         patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
-        with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
+        most = trials_in_flight_known(config)
+        with Workers(config.execution.executor, config.execution.workers, most) as workers:  # they import meanwhile
             prepared = load_data(config)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
@@ -156,14 +157,17 @@ def _begun(
         workspace.lease(config.sweep.name, patience),
         Interrupts() as interrupts,
         one_blas_thread(),
-        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, say=progress.say) as stored,
+        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, progress=progress) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
-        for note in (*notes_on_data(prepared), *notes_on(config), *notes_on_memory):
+        task, *notes = notes_on_data(prepared)
+        for note in (task, *notes_on(config), *notes_on_memory):
+            progress.tell(note)
+        for note in notes:
             progress.say(note)
         folder = workspace.study_folder(stored.name)
-        with Record(config, stored.name, prepared, workspace, progress.say) as record:
-            interrupts.also(record.look)  # says, once, that MLflow refuses the record
+        with Record(config, stored.name, prepared, workspace, progress.say, interrupts.has_come) as record:
+            interrupts.also(record.look)  # says, once, that MLflow refuses the record; stops when its run is stopped
             ended = stored.ended_trials()
             kept = KeptTrials(folder.kept_trials, ended, problem.objective)
             yield _Sweep(

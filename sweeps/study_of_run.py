@@ -13,6 +13,7 @@ from sweeps.configuration.config_file import expand_uri
 from sweeps.configuration.search_space import EnqueuedConfiguration
 from sweeps.interrupts import Interrupts
 from sweeps.recording.record import close_record
+from sweeps.results.progress import Progress
 from sweeps.search.schedule import TIME_IS_OVER
 from sweeps.storage.database import answering
 from sweeps.storage.stored_study import StoredStudy
@@ -25,6 +26,9 @@ from sweeps.trials.memory import remembered
 N_STUDIES_REMEMBERED = 10
 """The newest so many; the optimum of long ago says little."""
 
+LEAST_HOURS_TOLD = 0.1
+"""By so much a clock must have been set back for it to be told."""
+
 
 @contextmanager
 def open_study(
@@ -34,7 +38,7 @@ def open_study(
     *,
     is_new: bool,
     interrupts: Interrupts,
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> Iterator[StoredStudy]:
     """The study of this run, for as long as it is ours alone. Its folder's lease must be held.
 
@@ -44,28 +48,28 @@ def open_study(
         data_digest: Fingerprint of the content of the data.
         is_new: Leave any interrupted study alone.
         interrupts: Where the lease in a database is checked from now on.
-        say: Told what a person should know.
+        progress: Told what a person should know.
     Raises:
         InputError: The storage cannot be opened, or a database stops answering.
         LeaseHeldError: The study is in a database, and a run on another machine has it.
     """
     url = config.study.storage and expand_uri(config.study.storage, "[study] storage")
     with answering(url), ExitStack() as lease:
-        stored = find_or_create(config, workspace, url, data_digest, is_new, say)
+        stored = find_or_create(config, workspace, url, data_digest, is_new, progress)
         if url is not None:
             interrupts.also(lease.enter_context(StudyLease(stored, place_of(workspace))).check)
         yield stored
 
 
 def find_or_create(
-    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, say: Callable[[str], None]
+    config: Config, workspace: Workspace, url: str | None, data_digest: str, is_new: bool, progress: Progress
 ) -> StoredStudy:
     """The interrupted study of this configuration and data, or the finished one, or a new one.
 
     Args:
         url: The storage's; None is our own.
     """
-    storage = workspace.open_storage(config.sweep.name, url, say)
+    storage = workspace.open_storage(config.sweep.name, url, progress.say)
     fingerprint = config.fingerprint(data_digest)
     earlier = list(reversed(StoredStudy.all_of(storage, config.sweep.name)))
     for stored in earlier:
@@ -74,11 +78,13 @@ def find_or_create(
             continue
         if is_new or attributes.fingerprint != fingerprint:
             if not is_new:
-                say(f"{stored.name} was interrupted with another configuration or other data; it is left as it is.")
+                progress.say(
+                    f"{stored.name} was interrupted with another configuration or other data; it is left as it is."
+                )
             close_record(workspace, stored.name)
             continue
-        _say_what_has_changed(stored, say)
-        say(f"Continuing {stored.name}.")
+        _say_what_has_changed(stored, progress.say)
+        progress.tell(f"Continuing {stored.name}.")
         n_trials = max(n_trials_of(config), len(stored.trials))  # what has begun is brought to its end
         stored.set_attribute("n_trials", n_trials)
         workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
@@ -86,7 +92,7 @@ def find_or_create(
     ended = [stored for stored in earlier if stored.has_ended]
     for stored in ended:
         if not is_new and stored.attributes.fingerprint == fingerprint and _can_go_on(stored, workspace):
-            _go_on(stored, config, say)
+            _go_on(stored, config, progress)
             return stored
     for stored in ended:
         workspace.study_folder(stored.name).remove_kept_trials()  # only the newest goes on
@@ -109,7 +115,12 @@ def find_or_create(
         ),
     )
     workspace.study_folder(stored.name).keep_storage_url(config.study.storage)
-    say(f"Starting {stored.name}.")
+    progress.tell(f"Starting {stored.name}.")
+    if (hours := workspace.seconds_ahead(stored.name) / 3600) > LEAST_HOURS_TOLD:
+        progress.say(
+            f"The clock is {hours:.1f} h behind that of the last study here. Names and the alias `candidate` keep the "
+            "order in which studies began; compare the clock with `date -u`."
+        )
     return stored
 
 
@@ -120,19 +131,21 @@ def _can_go_on(stored: StoredStudy, workspace: Workspace) -> bool:
     return then.state == "FINISHED" and is_same and workspace.study_folder(stored.name).kept_trials.exists()
 
 
-def _go_on(stored: StoredStudy, config: Config, say: Callable[[str], None]) -> None:
+def _go_on(stored: StoredStudy, config: Config, progress: Progress) -> None:
     """Open a finished study again; its trials are recalled, and only what is missing is trained."""
     attributes, n_trials = stored.attributes, n_trials_of(config)
     n_on_record = len(stored.trials)
     ended_by_time = attributes.early_end is not None and attributes.early_end.reason == TIME_IS_OVER
     if n_trials <= n_on_record or (attributes.early_end is not None and not ended_by_time):
-        say(
+        progress.say(
             f"{stored.name} has all of its {n_on_record} trials on these data: nothing new is trained. "
             "For more: --trials, other data, another seed, or --new."
         )
-    else:
-        say(f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained.")
-        stored.set_attribute("n_trials", n_trials)
+        return  # it stays FINISHED, whatever becomes of this run
+    progress.tell(
+        f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained."
+    )
+    stored.set_attribute("n_trials", n_trials)
     if ended_by_time:  # trials that the clock ended are over for good now, and not trained again
         stored.set_attribute("early_end", None)
     stored.set_attribute("state", "RUNNING")

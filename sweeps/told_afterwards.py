@@ -66,10 +66,12 @@ class ToldAfterwards:
 
     def progress(self, *, is_quiet: bool) -> "Progress":
         """What the sweep tells how it gets on."""
-        from sweeps.results.progress import LineProgress, LiveProgress, SilentProgress
+        from sweeps.results.progress import LineProgress, LiveProgress, QuietProgress, SilentProgress
 
-        if is_quiet or sys.stderr is None:
+        if sys.stderr is None:
             return SilentProgress()
+        if is_quiet:
+            return QuietProgress(self.say)
         if self._json is not None:
             return self._json
         return LiveProgress() if sys.stderr.isatty() else LineProgress()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +37,7 @@ def take_from_hdf5(path: Path, place: str, take: Take[T], *, follow_links: bool 
             and `follow_links` is not set.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(path, place) as file:
 
             def read(key: str) -> StoredArray:
                 check_link(file, key, f"{place}: '{key}'", follow_links=follow_links)
@@ -66,3 +67,23 @@ def take_from_hdf5(path: Path, place: str, take: Take[T], *, follow_links: bool 
             "All of it must be readable.",
             "Copy or export the file again.",
         ) from error
+
+
+def _opened(path: Path, place: str) -> h5py.File:
+    """Open under HDF5's lock, where there are locks: it keeps away from what is just being written.
+
+    Raises:
+        InputError: Another program has the file open for writing.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if "unable to lock file" not in str(error):
+            raise
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
+            raise InputError(
+                f"{place}: another program has the file open for writing.",
+                "It must not change while it is read.",
+                "Close it there; where no program has it open, type: export HDF5_USE_FILE_LOCKING=FALSE",
+            ) from error
+        return h5py.File(path, "r", locking=False)  # a file system without locks, or one that is mounted read-only

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
+from experiments.readers.declared_size import check_declared_size
 from experiments.readers.stored_array import StoredArray
 
 NETCDF_FILL = {"i1": -127, "i2": -32767, "i4": -2147483647, "i8": -9223372036854775806, "f4": 9.969209968386869e36}
@@ -28,9 +29,11 @@ def stored_array(dataset: h5py.Dataset, place: str) -> StoredArray:
         place: How messages name it.
 
     Raises:
-        InputError: It needs a filter that is not there.
+        InputError: It needs a filter that is not there, or hardly any of its values were written.
     """
     _check_filters(dataset, place)
+    if not dataset.is_virtual and not dataset.external:
+        check_declared_size(place, dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size())
     levels = h5py.check_enum_dtype(dataset.dtype)
     if levels is not None:
         return _enumerated(np.asarray(dataset[()]), levels)

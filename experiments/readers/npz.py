@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_contents
+from experiments.readers.declared_size import check_declared_size
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.options import ReadOptions
 from experiments.readers.stored_array import StoredArray
@@ -40,6 +41,8 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
 
             def read(key: str) -> StoredArray:
+                member = next(info for info in archive.zip.infolist() if info.filename.removesuffix(".npy") == key)
+                check_declared_size(f"{place}: '{key}'", member.file_size, member.compress_size)
                 try:
                     return StoredArray(np.asarray(archive[key]))
                 except ValueError as error:

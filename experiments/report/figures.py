@@ -223,6 +223,24 @@ def winner_beside_baselines(score: Score, title: str) -> go.Figure:
     return labelled(figure, title, "", y={"range": [-0.6, len(score.baselines) + 0.6]})
 
 
+def best_so_far(studies: Mapping[str, Sequence[tuple[int, float]]], y_title: str) -> go.Figure:
+    """Steps of the best value, one line a study: (number of the trial, value) where it got better, and at the end."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for (name, points), color in zip(studies.items(), (STATE_COLORS["complete"], BEST_COLOR), strict=False):
+        figure.add_scatter(
+            x=[number for number, _ in points],
+            y=[value for _, value in points],
+            mode="lines+markers",
+            name=name,
+            line={"color": color, "width": 2, "shape": "hv"},
+            hovertemplate="trial %{x}: %{y:.4g}<extra></extra>",
+        )
+    y = scaled(value for points in studies.values() for _, value in points)
+    return labelled(figure, "trial", y_title, {"tickformat": ",d"}, y)
+
+
 def value_of_steps(steps: Sequence[tuple[int, float]], name: str) -> go.Figure:
     """Out-of-fold value of an ensemble after each step of its selection; by each point the trial that was added."""
     import plotly.graph_objects as go

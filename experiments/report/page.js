@@ -15,5 +15,10 @@ const observer = new IntersectionObserver(
   (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
   { root: document, rootMargin: "800px 0px" }, // the page's own window, also where MLflow shows it inside another
 );
-pending.forEach((figure) => observer.observe(figure));
-addEventListener("beforeprint", () => pending.forEach(draw));
+if (typeof Plotly === "undefined") {
+  pending.forEach((figure) => figure.remove());
+  document.querySelector(".no-figures").hidden = pending.size === 0;
+} else {
+  pending.forEach((figure) => observer.observe(figure));
+  addEventListener("beforeprint", () => pending.forEach(draw));
+}

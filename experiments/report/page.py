@@ -1,6 +1,7 @@
-"""One self-contained HTML page: headings, tables and plotly figures, with plotly.js inside.
+"""One HTML page: headings, tables and plotly figures, with plotly.js inside or in a file that pages share.
 
-It needs a browser and nothing else: its content security policy lets it load nothing, from anywhere. All text passed in
+It needs a browser and no network: its content security policy lets it load nothing, from anywhere, but for that one
+file beside it. Without the file it has its tables, and says where the figures are. All text passed in
 is escaped here, except `Section.html`, which `tables.py` escapes, and `Section.anchor`, which is a name of our own.
 """
 
@@ -8,8 +9,11 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+from experiments.whole_file import whole_file
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -65,10 +69,15 @@ class Page:
     sections: Sequence[Section]
     remark: str = ""
 
-    def to_html(self) -> str:
-        """The page as text, about 5 MB, nearly all of it plotly.js."""
+    def to_html(self, plotly_js: str | None = None) -> str:
+        """The page as text.
+
+        Args:
+            plotly_js: Where plotly.js is, a relative path without special characters; None puts its 5 MB into the page.
+        """
         from plotly.offline import get_plotlyjs
 
+        is_shared = plotly_js is not None
         return Template(_resource("page.html")).substitute(
             title=html.escape(self.title),
             subtitle=html.escape(self.subtitle),
@@ -78,9 +87,21 @@ class Page:
             links="".join(f'<a href="#{s.anchor}">{html.escape(s.title)}</a>' for s in self.sections),
             sections="\n".join(_section(section) for section in self.sections),
             template=_json_for_script(_look()),
-            plotly_js=get_plotlyjs(),
+            scripts="'unsafe-inline' 'self' file:" if is_shared else "'unsafe-inline'",
+            plotly_js=f'<script src="{plotly_js}"></script>' if is_shared else f"<script>{get_plotlyjs()}</script>",
             js=_resource("page.js"),
         )
+
+
+def share_plotly_js(folder: Path) -> Path:
+    """Where plotly.js is, for pages that share it: written into the folder unless this version of it is there."""
+    from plotly.offline import get_plotlyjs, get_plotlyjs_version
+
+    file = folder / f"plotly-{get_plotlyjs_version()}.min.js"
+    if not file.exists():
+        with whole_file(file) as script:
+            script.write(get_plotlyjs())
+    return file
 
 
 def _tile(tile: Tile) -> str:

@@ -396,7 +396,7 @@ class Config(Section):
         decisive: dict[str, object] = {
             "sweep": {"name": self.sweep.name, "seed": self.sweep.seed, "patience": self.sweep.patience},
             "data": {**self.data.model_dump(exclude=_IN_THE_DIGEST), "digest": data_digest},
-            "search": self.space.model_dump(),
+            "search": {key: value for key, value in self.space.model_dump().items() if (key, value) != ("dropout", 0)},
             "study": self.study.model_dump(
                 exclude={"storage", "ensemble", "decision", "objective", "memory", "seeds_per_trial"}
             ),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
 from sweeps.configuration.config import Config
+from sweeps.configuration.limited_toml import parse_toml
 from sweeps.configuration.search_space import EnqueuedConfiguration
 
 DEFAULT_CONFIG = "breast_cancer"
@@ -44,15 +45,7 @@ def load_config(source: str | Path | None = None, **sections: Mapping[str, Any])
         directory = Path.cwd()
     else:
         text, directory = _read(Path(source).expanduser()), path.parent
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(
-            f"{source}: not valid TOML: {error}.",
-            "Tables are [sweep], text stands in double quotes.",
-            "Correct that line.",
-        ) from error
-    config = parse_config(values, source=source, directory=directory, text=text)
+    config = parse_config(parse_toml(text, source), source=source, directory=directory, text=text)
     return _replaced(config, sections, "load_config") if sections else config
 
 

@@ -18,8 +18,11 @@ ActivationName = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 OptimizerName = Literal["gradient_descent", "momentum", "adamw"]
 ScheduleName = Literal["constant", "averaged"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
-NaturalInt = Annotated[int, Field(ge=0, strict=True)]
+PositiveInt = Annotated[
+    int, Field(ge=1, le=1_000_000_000, strict=True)
+]  # iterations and widths, far beyond any machine
+NaturalInt = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
+MAX_CHOICES = 100
 Depth = Annotated[int, Field(ge=0, le=1000, strict=True)]  # beyond it building a network takes longer than training
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
 NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -62,6 +65,13 @@ class FloatRange(Range):
     high: PositiveFloat
 
 
+class ShareRange(FloatRange):
+    """A range of shares: 0 or more, below 1."""
+
+    low: Share
+    high: Share
+
+
 class IntRange(Range):
     """A range of positive integers."""
 
@@ -89,11 +99,15 @@ SearchedDecay = Annotated[
     Annotated[FloatRange, Tag("range")] | Annotated[NonnegativeFloat, Tag("value")], Discriminator(_value_or_range)
 ]
 SearchedShare = Annotated[
-    Annotated[FloatRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
+    Annotated[ShareRange, Tag("range")] | Annotated[Share, Tag("value")], Discriminator(_value_or_range)
 ]
-Optimizers = Annotated[tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1)]
-MinibatchSizes = Annotated[tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Optimizers = Annotated[
+    tuple[OptimizerName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+]
+Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)]
+MinibatchSizes = Annotated[
+    tuple[NaturalInt, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+]
 
 
 class SearchSection(Section):
@@ -103,7 +117,9 @@ class SearchSection(Section):
     n_iterations: SearchedInt = IntRange(low=100, high=3000, log=True)
     depth: SearchedDepth = DepthRange(low=0, high=4)
     hidden_units: SearchedInt = IntRange(low=4, high=64, log=True)
-    activation: Annotated[tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1)] = (
+    activation: Annotated[
+        tuple[ActivationName, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=MAX_CHOICES)
+    ] = (
         "relu",
         "leaky_relu",
         "tanh",
@@ -138,6 +154,7 @@ class TrainingSection(Section):
     minibatch_size: MinibatchSizes | None = None
     weight_decay: SearchedDecay | None = None
     label_smoothing: SearchedShare | None = None
+    dropout: SearchedShare | None = None
     learning_rate_schedule: Schedules | None = None
 
     @property
@@ -161,6 +178,7 @@ class SearchSpace(SearchSection):
     minibatch_size: MinibatchSizes = (0,)
     weight_decay: SearchedDecay = 0.0
     label_smoothing: SearchedShare = 0.0
+    dropout: SearchedShare = 0.0
     learning_rate_schedule: Schedules = ("constant",)
 
 
@@ -176,6 +194,7 @@ class EnqueuedConfiguration(Section):
     minibatch_size: NaturalInt | None = None
     weight_decay: NonnegativeFloat | None = None
     label_smoothing: Share | None = None
+    dropout: Share | None = None
     learning_rate_schedule: ScheduleName | None = None
 
     @model_validator(mode="after")

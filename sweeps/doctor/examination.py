@@ -15,7 +15,7 @@ def examine(workspace: Workspace, *, has_to_mend: bool) -> list[Finding]:
         has_to_mend: Do what is safe, each sweep under its lease.
     """
     findings: list[Finding] = []
-    for sweep_name in sorted({folder.sweep_name for folder in workspace.study_folders()}):
+    for sweep_name in workspace.sweep_names():
         if workspace.is_leased(sweep_name):
             findings.append(_alive(sweep_name))
         elif not has_to_mend:

@@ -1,6 +1,5 @@
 """The machine: room on the disk, the clock, how many processors there really are, BLAS and its threads."""
 
-import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from engine.threads import machine_kind
 from sweeps.doctor.finding import Finding, Verdict
-from sweeps.execution.contract import n_cores
+from sweeps.execution.cores import cpu_quota, n_cores, n_cores_seen
 from sweeps.storage.workspace import Workspace
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -16,8 +15,6 @@ LEAST_FREE_BYTES = 1_000_000_000
 
 SECONDS_AHEAD = 300.0
 """Of a file beyond the clock: more than machines that share a file system differ by."""
-
-CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def about_machine(workspace: Workspace) -> Iterator[Finding]:
@@ -37,24 +34,11 @@ def about_machine(workspace: Workspace) -> Iterator[Finding]:
             Verdict.PERSON,
             "Compare it with `date -u`, and type: timedatectl set-ntp true",
         )
-    cores, quota = n_cores(), cpu_quota()
-    if quota is not None and quota < cores:
-        yield Finding(
-            "processors",
-            f"{cores} can be seen, and the container may use {quota:g}: as many workers would wait for each other.",
-            Verdict.NOTE,
-            f"Set [execution] workers = {max(1, math.floor(quota))}.",
-        )
+    cores, seen, quota = n_cores(), n_cores_seen(), cpu_quota()
+    if cores < seen:
+        what = f"{seen} can be seen, and the container may use {quota:g}: {cores} workers are started."
+        yield Finding("processors", what, Verdict.NOTE)
     yield Finding("machine", f"{machine_kind()}; {cores} cores, a worker each, with one BLAS thread.", Verdict.NOTE)
-
-
-def cpu_quota() -> float | None:
-    """Processors that the control group of this process may use, as Linux has it (cgroup v2); None is no limit."""
-    try:
-        limit, period = CPU_MAX.read_text().split()
-    except (OSError, ValueError):
-        return None
-    return None if limit == "max" else int(limit) / int(period)
 
 
 def _from_the_future(workspace: Workspace) -> Path | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from experiments.artifact_places import follow, moved_from
 from experiments.delivery import deliver
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_file
@@ -32,6 +33,11 @@ def about_mlflow(workspace: Workspace, *, has_to_mend: bool) -> Iterator[Finding
         what = f"was made by a newer MLflow (schema {schema.found}, which MLflow {schema.mlflow} does not know)."
         yield Finding(str(file), what, Verdict.PERSON, "Type: pip install --upgrade mlflow")
         return
+    if folders := moved_from(file):
+        what = f"says that files beside it are still in {', '.join(folders)}, from where they were moved or copied."
+        yield mendable(str(file), what, is_mended=has_to_mend and bool(follow(file)))
+        if not has_to_mend:
+            return  # whoever asks MLflow lets them follow
     for study, n_runs in sorted(studies_shown_as_running(uri).items()):
         yield from _about_running(workspace, study, n_runs, has_to_mend=has_to_mend)
 

@@ -40,6 +40,7 @@ def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> 
     except InputError as error:  # of a database
         yield for_a_person(sweep_name, error)
         return
+    yield from _about_trials_without_folder(workspace, sweep_name)
     folders = workspace.study_folders(sweep_name)
     for folder in folders:
         study = studies.get(folder.study_name)
@@ -51,6 +52,14 @@ def about_sweep(workspace: Workspace, sweep_name: str, *, has_to_mend: bool) -> 
             yield from _about_study(folder, study, is_newest=folder == folders[-1], has_to_mend=has_to_mend)
         yield from _about_record(workspace, folder, has_to_mend=has_to_mend)
         yield from _about_models(folder)
+
+
+def _about_trials_without_folder(workspace: Workspace, sweep_name: str) -> Iterator[Finding]:
+    for journal in workspace.journals(sweep_name):
+        for study in StoredStudy.all_of(journal, sweep_name):
+            if not workspace.study_folder(study.name).path.exists():
+                what = f"its folder was removed, and its {len(study.trials)} trials are still in the journal."
+                yield Finding(study.name, f"{what} To remove them: python -m sweeps delete {study.name}", Verdict.NOTE)
 
 
 def _about_study(folder: StudyFolder, study: StoredStudy, *, is_newest: bool, has_to_mend: bool) -> Iterator[Finding]:

@@ -135,6 +135,7 @@ def _params(candidate: Candidate) -> dict[str, Hyperparameter]:
         "minibatch_size": str(candidate.minibatch_size or "all"),
         "weight_decay": candidate.weight_decay,
         "label_smoothing": candidate.label_smoothing,
+        "dropout": candidate.dropout,
         "learning_rate_schedule": candidate.learning_rate_schedule,
     }
 

@@ -1,6 +1,5 @@
 """What a schedule and an executor have agreed on: the interface, its errors, and what all executors share."""
 
-import os
 from concurrent.futures import Executor, Future
 
 from engine.worker import RungResult
@@ -30,10 +29,3 @@ class RungExecutor(Executor):
 
     def abandon(self, future: "Future[RungResult]") -> None:
         """Take a rung away from a worker that does not answer and give it to another, as if the worker had died."""
-
-
-def n_cores() -> int:
-    """Cores that this process may use: taskset, Slurm or a container may leave it fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -11,7 +11,8 @@ from typing import Self
 
 from engine import TrainingData
 from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker
-from sweeps.execution.contract import WORKER_DATA_PREFIX, RungExecutor, n_cores
+from sweeps.execution.contract import WORKER_DATA_PREFIX, RungExecutor
+from sweeps.execution.cores import n_cores
 from sweeps.execution.processes import WorkerProcesses
 from sweeps.execution.serial import SerialExecutor
 
@@ -26,11 +27,13 @@ class Workers:
     Args:
         name: serial, processes or dask.
         n_workers: How many on this machine; 0 is one per core.
+        n_at_most: More than that can never be busy, and are not started: a worker takes 50 MB. None is no limit.
     """
 
-    def __init__(self, name: str, n_workers: int) -> None:
+    def __init__(self, name: str, n_workers: int, n_at_most: int | None = None) -> None:
         self._name = name
-        self._n_workers = n_workers or n_cores()
+        self._n_wanted = n_workers or n_cores()
+        self._n_workers = min(self._n_wanted, n_at_most or self._n_wanted)
         self._processes: WorkerProcesses | None = None
         self._opened = ExitStack()
 
@@ -78,6 +81,8 @@ class Workers:
         if self._name == "serial":
             return SerialExecutor(), partial(run_rung, data=data)
         assert self._processes is not None, f"{self._name}: an executor that is not opened here"
+        if self._n_workers < self._n_wanted:
+            say(f"{self._n_workers} of {self._n_wanted} workers are started: no more trials are in flight.")
         if trials_in_flight is not None and 2 * self._n_workers > trials_in_flight:
             say(
                 f"{self._n_workers} workers and study.trials_in_flight = {trials_in_flight}: workers will wait for "

@@ -12,8 +12,9 @@ have something pending: each goes where its own facts go.
 import multiprocessing
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
@@ -76,6 +77,11 @@ class _ChampionIs:
 
 
 @dataclass(frozen=True, slots=True)
+class RunStopped:
+    """Somebody has set the study's run to KILLED in MLflow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """How far a delivery got by the end of a run.
 
@@ -107,13 +113,13 @@ class DeliveryProcess:
         with suppress(*_ITS_END_IS_GONE):  # then `close` says so; the fact is in the outbox
             self._pipe.send(None)
 
-    def first_error(self) -> str | None:
-        """Why the first attempt that failed did so, once; None while there is none, and ever after."""
+    def news(self) -> Iterator[str | RunStopped]:
+        """What is to be told, each once: why the first attempt that failed did so, and that the run was stopped."""
         with suppress(*_ITS_END_IS_GONE):
-            if self._pipe.poll():
+            while self._pipe.poll():
                 message = self._pipe.recv()  # or who is champion, too late
-                return message if isinstance(message, str) else None
-        return None
+                if isinstance(message, str | RunStopped):
+                    yield message
 
     def champion(
         self, sweep: str, root: Path, timeout_seconds: float, *, with_past: bool
@@ -128,15 +134,33 @@ class DeliveryProcess:
                     return message.champion, message.error
         return None, f"{mask_password(self._tracking_uri)}: no answer within {timeout_seconds:g} s"
 
-    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
-        """Deliver what is left, then what is left of others, and stop, all of it within the given time."""
+    def close(
+        self,
+        timeout_seconds: float,
+        others: Iterable[OtherOutbox] = (),
+        goes_on: Callable[[int], bool] = lambda n_pending: True,
+    ) -> Delivered:
+        """Deliver what is left, then what is left of others, and stop, all of it within the given time.
+
+        Args:
+            timeout_seconds: For all of it.
+            others: What else the folder has.
+            goes_on: Told again and again how many facts of the own study are pending; False ends the wait at once.
+        """
         ends_at = time.monotonic() + timeout_seconds + _GRACE_SECONDS
         own: DeliveryResult | None = None
         errors: dict[str, str] | None = None
+        is_given_up = False
         try:
             with suppress(*_ITS_END_IS_GONE):
                 self._pipe.send(_End(timeout_seconds, tuple(others)))
-                while errors is None and self._pipe.poll(max(0.0, ends_at - time.monotonic())):
+                while errors is None and (seconds_left := ends_at - time.monotonic()) > 0:
+                    if not self._pipe.poll(min(_LOOK_SECONDS, seconds_left)):
+                        self._outbox.reload_delivered()
+                        is_given_up = not goes_on(self._outbox.n_pending)
+                        if is_given_up:
+                            break
+                        continue
                     message = self._pipe.recv()  # or a first error, which the result knows too
                     if isinstance(message, DeliveryResult):
                         own = message
@@ -147,13 +171,14 @@ class DeliveryProcess:
             if errors is None:
                 self._process.kill()
             self._process.join()
-        return Delivered(own or self._unanswered(), errors or {})
+        return Delivered(own or self._unanswered(is_given_up), errors or {})
 
-    def _unanswered(self) -> DeliveryResult:
+    def _unanswered(self, is_given_up: bool) -> DeliveryResult:
         self._outbox.reload_delivered()
-        reason = f"{mask_password(self._tracking_uri)}: the process that delivers to it ended without an answer."
+        why = "nobody waited any longer" if is_given_up else "the process that delivers to it ended without an answer"
+        reason = f"{mask_password(self._tracking_uri)}: {why}."
         n_pending = self._outbox.n_pending
-        return DeliveryResult(n_pending, reason if n_pending else None, None, None)
+        return DeliveryResult(n_pending, reason if n_pending else None, None, self._outbox.run_id)
 
 
 def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
@@ -165,12 +190,15 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
     pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer
     delivery.start()
     with suppress(*_ITS_END_IS_GONE):
-        has_said_error = False
+        has_said_error = has_said_stop = False
         while True:
             if delivery.error is not None and not has_said_error:
                 pipe.send(delivery.error)
                 has_said_error = True
-            if not pipe.poll(None if has_said_error else _LOOK_SECONDS):
+            if delivery.was_stopped and not has_said_stop:
+                pipe.send(RunStopped())
+                has_said_stop = True
+            if not pipe.poll(_LOOK_SECONDS):
                 continue
             message = pipe.recv()
             if isinstance(message, _End):
@@ -181,10 +209,18 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
             outbox.refresh()
             delivery.notify()
         ends_at = time.monotonic() + message.timeout_seconds
+        threading.Thread(target=_end_with_coordinator, args=(pipe,), daemon=True).start()
         outbox.refresh()
         pipe.send(delivery.close(message.timeout_seconds))
         pipe.send(dict(_deliver_others(message.others, ends_at)))
     os._exit(0)  # perhaps in the middle of a call to MLflow, as a kill would; an orderly exit takes it a second
+
+
+def _end_with_coordinator(pipe: "Connection[Any, Any]") -> None:
+    """End when the coordinator does, who has nothing more to say: the next run must not find us delivering still."""
+    with suppress(*_ITS_END_IS_GONE):
+        pipe.poll(None)
+    os._exit(0)
 
 
 def _look_up(tracking_uri: str, asked: _WhoIsChampion) -> _ChampionIs:
@@ -210,9 +246,7 @@ def _deliver_others(others: Sequence[OtherOutbox], ends_at: float) -> Iterator[t
         if seconds_left <= 0:
             yield other.study, "there was no time left for it."
             continue
-        delivery = Delivery(outbox, other.tracking_uri)
-        delivery.start()
-        error_or_none = delivery.close(seconds_left).error
+        error_or_none = Delivery(outbox, other.tracking_uri).run_once(seconds_left).error
         if error_or_none is not None:
             yield other.study, error_or_none
 

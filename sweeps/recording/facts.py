@@ -16,6 +16,7 @@ from sweeps.configuration.config_file import as_toml
 from sweeps.recording.description import searched
 from sweeps.recording.provenance import provenance
 from sweeps.search.winner import Winner
+from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial
 from sweeps.trials.trial import TrialResult
 
@@ -80,21 +81,26 @@ def sweep_finished(
     winner: Winner | None,
     sequence: int,
     *,
+    after: float = 0.0,
     description: str = "",
     artifacts: Mapping[str, str] | None = None,
 ) -> SweepFinished:
-    """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted)."""
+    """The fact that a study stopped: FINISHED, FAILED (no trial succeeded) or KILLED (interrupted).
+
+    `after` is the order of the end before it in the folder.
+    """
+    ended_at = time.time()
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     ensemble = None if winner is None else winner.ensemble
     estimate = None if winner is None else winner.estimate
     if winner is not None:
-        metrics = _value_of(winner.trial)
-        tags = {"sweeps.best_trial": str(winner.trial.number)}
+        metrics = _value_of(winner.trial) | _numbers_of(winner.trial.candidate)
+        tags = {"sweeps.best_trial": str(winner.trial.number)} | _texts_of(winner.trial.candidate)
     return SweepFinished(
         study=study_name,
         state=state,  # type: ignore[arg-type]  # one of the three, see the docstring
-        ended_at=time.time(),
+        ended_at=ended_at,
         metrics=metrics,
         tags=tags,
         description=description,
@@ -109,6 +115,7 @@ def sweep_finished(
         ensemble_steps=[] if ensemble is None else list(ensemble.steps),
         corrected=None if estimate is None else CorrectedCost(estimate.value, *estimate.interval),
         baselines_out_of_fold={} if winner is None else winner.baselines_out_of_fold,
+        order=max(ended_at, after + 0.001),
     )
 
 
@@ -134,6 +141,19 @@ def _value_of(trial: StoredTrial) -> dict[str, float]:
     if trial.value is None or trial.best_iteration is None:
         return {}
     return {"value": trial.value, "best_iteration": float(trial.best_iteration)}
+
+
+def _numbers_of(candidate: Candidate) -> dict[str, float]:
+    """The winner's hyperparameters as metrics that MLflow draws over studies: those that every trial has."""
+    searched = {name: value for name, value in candidate.params.items() if not name.startswith("hidden_units_")}
+    numbers = searched | {"hidden_units": sum(candidate.hidden_units)}
+    return {f"winner/{name}": float(value) for name, value in numbers.items() if not isinstance(value, str)}
+
+
+def _texts_of(candidate: Candidate) -> dict[str, str]:
+    """The winner's choices and widths as tags: a param could not change when a study goes on to another winner."""
+    choices = {name: value for name, value in candidate.params.items() if isinstance(value, str)}
+    return {f"sweeps.winner.{name}": value for name, value in (choices | {"hidden_units": candidate.widths}).items()}
 
 
 def _masked(value: Scalar) -> Scalar:

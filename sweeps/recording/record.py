@@ -1,17 +1,20 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-from experiments.facts import VerdictReached
+from experiments.facts import VerdictReached, to_json
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
 from experiments.promotion.champion import Champion
 from sweeps.configuration.config import Config
-from sweeps.recording.delivery_process import Delivered, DeliveryProcess, OtherOutbox
+from sweeps.recording.delivery_process import Delivered, DeliveryProcess, OtherOutbox, RunStopped
 from sweeps.recording.facts import sweep_finished, sweep_started, trial_finished
 from sweeps.search.winner import Winner
 from sweeps.storage.workspace import Workspace
@@ -21,6 +24,9 @@ SECONDS_TO_DELIVER = 30.0
 """How long the end of a sweep waits for MLflow; the rest is delivered by the folder's next run or by `sync`."""
 
 SECONDS_TO_DELIVER_INTERRUPTED = 5.0
+
+SECONDS_BETWEEN_LINES = 5.0
+"""How often the end of a sweep that waits for MLflow says how far it is."""
 
 SECONDS_TO_FIND_CHAMPION = 30.0
 """How long the end of a sweep waits to be told who is champion; a server that does not answer is given up after ten."""
@@ -35,6 +41,7 @@ class Record:
         prepared: The data that the study trains on.
         workspace: Where the study's folder is; the sweep's lease must be held.
         say: Told what a person should know.
+        is_interrupted: Whether somebody does not want to wait any more; asked while the finished record is delivered.
 
     Attributes:
         state: RUNNING, until `finish` says FINISHED or FAILED.
@@ -48,12 +55,14 @@ class Record:
         prepared: PreparedData,
         workspace: Workspace,
         say: Callable[[str], None],
+        is_interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._study_name = study_name
         self._prepared = prepared
         self._objective = config.study.objective
         self._workspace = workspace
         self._say = say
+        self._is_interrupted = is_interrupted
         self._folder = workspace.study_folder(study_name)
         self._folder.create()
         self._outbox = Outbox(self._folder.outbox)
@@ -63,6 +72,8 @@ class Record:
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(self._folder)
+        if (note := not_asked(config.tracking.uri, self._tracking_uri)) is not None:
+            say(note)
         self.state = "RUNNING"
         self.delivered: Delivered | None = None
 
@@ -70,11 +81,17 @@ class Record:
         self._delivery = DeliveryProcess(self._outbox, self._tracking_uri)
         return self
 
-    def look(self) -> None:
-        """Say why MLflow has nothing yet, the first time that it is so: the end of the run may be hours away."""
-        error = self._delivery.first_error()
-        if error is not None:
-            self._say(f"MLflow does not accept the record now: {error} The sweep continues and keeps what is pending.")
+    def look(self) -> str | None:
+        """Say why MLflow has nothing yet, the first time that it is so: the end of the run may be hours away.
+
+        Returns:
+            Why the sweep is to stop: somebody has stopped its run in MLflow. None where it is not.
+        """
+        for news in self._delivery.news():
+            if isinstance(news, RunStopped):
+                return f"Stopped in MLflow, where the run of {self._study_name} was set to KILLED."
+            self._say(f"MLflow does not accept the record now: {news} The sweep continues and keeps what is pending.")
+        return None
 
     def trial_ended(self, result: TrialResult) -> None:
         """Write a trial down."""
@@ -112,9 +129,26 @@ class Record:
                 )
                 self._stop("KILLED", None)
         finally:  # on a full disk too: a process that is left behind would keep the program from ending
-            self.delivered = self._delivery.close(
-                SECONDS_TO_DELIVER_INTERRUPTED if self.state == "RUNNING" else SECONDS_TO_DELIVER, self._others()
-            )
+            if self.state == "RUNNING":
+                self.delivered = self._delivery.close(SECONDS_TO_DELIVER_INTERRUPTED, self._others())
+            else:
+                self.delivered = self._delivery.close(SECONDS_TO_DELIVER, self._others(), self._waiting())
+
+    def _waiting(self) -> Callable[[int], bool]:
+        """What is said while MLflow is slow, and whether anybody still waits for it."""
+        says_at = time.monotonic() + SECONDS_BETWEEN_LINES
+        n_facts = self._outbox.n_facts
+
+        def goes_on(n_pending: int) -> bool:
+            nonlocal says_at
+            if self._is_interrupted():
+                return False
+            if time.monotonic() >= says_at:
+                self._say(f"MLflow has {n_facts - n_pending} of {n_facts} facts; Ctrl-C leaves the rest for later.")
+                says_at = time.monotonic() + SECONDS_BETWEEN_LINES
+            return True
+
+        return goes_on
 
     def _keep_tracking_uri(self, uri: str | None) -> None:
         """Where facts go from now on. Another server than before is told everything, not only what comes."""
@@ -145,10 +179,41 @@ class Record:
         self, state: str, winner: Winner | None, description: str = "", artifacts: Mapping[str, str] | None = None
     ) -> None:
         sequence = self._outbox.n_finished + 1
-        self._outbox.append(
-            sweep_finished(self._study_name, state, winner, sequence, description=description, artifacts=artifacts)
+        after = self._end_before()
+        end = sweep_finished(
+            self._study_name, state, winner, sequence, after=after, description=description, artifacts=artifacts
         )
+        before = None if self._outbox.is_open else self._outbox.last_finish()
+        if before is not None:
+            before = replace(before, ended_at=end.ended_at, order=end.order, sequence=sequence)
+        # The same end again is that of a run that was killed later, or of one that had nothing new to do.
+        if before is None or to_json(before) != to_json(end):
+            self._outbox.append(end)
         self._delivery.notify()
+
+    def _end_before(self) -> float:
+        """When the study before this one ended, by its order; 0 where there is none."""
+        folders = self._workspace.study_folders(self._folder.sweep_name)
+        earlier = [folder for folder in folders if folder.study_name < self._study_name and folder.outbox.exists()]
+        end = Outbox(earlier[-1].outbox).last_finish() if earlier else None
+        return 0.0 if end is None else end.order or end.ended_at
+
+
+def not_asked(configured_uri: str | None, tracking_uri: str) -> str | None:
+    """What to tell of MLflow's own variables where they name another store than the record's; None where they do not.
+
+    They decide nothing: the next night, `predict` and `sync` in another shell must find the same record.
+    """
+    uris = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    others = {name: uri for name, uri in uris.items() if uri and uri != tracking_uri}
+    if not others:
+        return None
+    named = " and ".join(f"{name} = {mask_password(uri)}" for name, uri in others.items())
+    why = "which is this folder's own" if configured_uri is None else "as [tracking] uri says"
+    return (
+        f"Record and models go to {mask_password(tracking_uri)}, {why}; {named} in the environment "
+        f'{"is" if len(others) == 1 else "are"} not asked. To go there: [tracking] uri = "${{{next(iter(others))}}}".'
+    )
 
 
 def close_record(workspace: Workspace, study_name: str) -> None:

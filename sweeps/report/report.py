@@ -1,11 +1,14 @@
 """A study's report: a summary for the terminal, the table of all trials (CSV), the page (HTML)."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from experiments.errors import InputError
+from experiments.mlflow_connection import sqlite_file
+from experiments.report import share_plotly_js
 from experiments.whole_file import whole_file
 from sweeps.recording.facts import sweep_finished
 from sweeps.report.reported_study import ReportedStudy, read_study, reported_study
@@ -55,9 +58,8 @@ def report_at_the_end(
         return {}
     page = workspace.study_folder(stored.name).report
     try:
-        with whole_file(page) as file:
-            finished = sweep_finished(stored.name, "FINISHED", winner, sequence=1)
-            _write_page(reported_study(stored, workspace, "FINISHED", finished), file, workspace)
+        finished = sweep_finished(stored.name, "FINISHED", winner, sequence=1)
+        write_page_of_folder(reported_study(stored, workspace, "FINISHED", finished), workspace)
     except Exception as error:
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         say(
@@ -66,6 +68,19 @@ def report_at_the_end(
         )
         return {}
     return {page.name: page.name}
+
+
+def write_page_of_folder(study: ReportedStudy, workspace: Workspace) -> None:
+    """Write the page into the study's folder, which is also MLflow's copy.
+
+    The pages of a folder whose record is a database on this machine share plotly.js; whoever sees a server's copy
+    cannot get at that file, so there the page has all in itself.
+    """
+    folder = workspace.study_folder(study.name)
+    is_local = sqlite_file(workspace.tracking_uri(folder)) is not None
+    with whole_file(folder.report) as file:
+        shared = os.path.relpath(share_plotly_js(workspace.root), folder.path) if is_local else None
+        _write_page(study, file, workspace, shared and shared.replace(os.sep, "/"))
 
 
 def report_text(study: ReportedStudy) -> str:
@@ -94,10 +109,10 @@ def _time_spent(study: ReportedStudy) -> str:
     return aligned([("state", "trials", "seconds", "share"), *rows])
 
 
-def _write_page(study: ReportedStudy, file: IO[str], workspace: Workspace) -> None:
+def _write_page(study: ReportedStudy, file: IO[str], workspace: Workspace, plotly_js: str | None = None) -> None:
     from sweeps.report.page import page_of
 
-    file.write(page_of(study, _story(study, workspace)).to_html())
+    file.write(page_of(study, _story(study, workspace)).to_html(plotly_js))
 
 
 def _story(study: ReportedStudy, workspace: Workspace) -> "Story | None":

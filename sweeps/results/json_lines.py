@@ -22,6 +22,10 @@ class JsonProgress(SilentProgress):
         """`note`: a sentence for a person."""
         self.write("note", text=text)
 
+    def tell(self, text: str) -> None:
+        """The same."""
+        self.say(text)
+
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """`began`: how many trials there are to be, how many had ended before, and what they are judged by."""
         self._study = study

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
@@ -25,7 +25,10 @@ class Progress(Protocol):
     ) -> None: ...
 
     def say(self, text: str) -> None:
-        """A line for the person."""
+        """A line that must be read: a warning, a loss."""
+
+    def tell(self, text: str) -> None:
+        """A line that may be missed."""
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """The trials of a study begin; some have ended in an earlier process."""
@@ -35,7 +38,7 @@ class Progress(Protocol):
 
 
 class SilentProgress:
-    """Says nothing: for `--quiet` and for use as a library."""
+    """Says nothing: for use as a library."""
 
     def __enter__(self) -> Self:
         return self
@@ -48,11 +51,25 @@ class SilentProgress:
     def say(self, text: str) -> None:
         """Nothing."""
 
+    def tell(self, text: str) -> None:
+        """Nothing."""
+
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Nothing."""
 
     def trial_ended(self, trial: StoredTrial) -> None:
         """Nothing."""
+
+
+class QuietProgress(SilentProgress):
+    """What must be read, and no progress: for `--quiet`. Losses and warnings are said, whatever the flag."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def say(self, text: str) -> None:
+        """Say it."""
+        self._say(text)
 
 
 class Tally:
@@ -110,6 +127,10 @@ class LineProgress(SilentProgress):
         """One line on stderr, if anybody reads it still: a sweep is not over when its terminal is."""
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
+
+    def tell(self, text: str) -> None:
+        """The same."""
+        self.say(text)
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Start counting."""

@@ -1,14 +1,10 @@
-"""Studies of a working directory, seen from outside: which there are, how far they are, what MLflow lacks of them."""
+"""Studies of a working directory, seen from outside: which there are, how far they are."""
 
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from optuna.storages import JournalStorage
-
-from experiments.delivery import DeliveryResult, deliver
 from experiments.errors import InputError, nearest
-from experiments.outbox import Outbox
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.stored_trial import best_trial
@@ -31,14 +27,17 @@ class StudyStatus:
 
 
 def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
-    """All studies of the folder (of one sweep), by the time they began; a database may hold others too."""
+    """All studies of the folder (of one sweep), in the order of their names.
+
+    A database may hold others too, and a journal those whose folder somebody deleted.
+    """
     studies = [
         study
         for storage in workspace.storages(sweep_name)
-        for study in StoredStudy.all_of(storage)
-        if isinstance(storage, JournalStorage) or workspace.study_folder(study.name).path.exists()
+        for study in StoredStudy.all_of(storage, sweep_name)
+        if workspace.study_folder(study.name).path.exists()
     ]
-    return sorted(studies, key=lambda study: study.attributes.started_at)
+    return sorted(studies, key=lambda study: (study.name.rpartition("/")[2], study.attributes.started_at))
 
 
 def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
@@ -63,10 +62,23 @@ def find_study(workspace: Workspace, name: str | None) -> StoredStudy:
     )
 
 
-def study_statuses(workspace: Workspace, name: str | None) -> list[StudyStatus]:
-    """Status of one study, or of all of the folder."""
-    studies = [find_study(workspace, name)] if name is not None else all_studies(workspace)
-    return [_status(workspace, study) for study in studies]
+def study_statuses(workspace: Workspace, name: str | None) -> tuple[list[StudyStatus], list[InputError]]:
+    """Status of one study, or of all of the folder by the time they began; and what keeps others from being read.
+
+    Raises:
+        InputError: There is no study of this name, or it cannot be read.
+    """
+    if name is not None:
+        return [_status(workspace, find_study(workspace, name))], []
+    studies: list[StoredStudy] = []
+    unreadable: dict[str, InputError] = {}  # sweeps may share a database that does not answer
+    for sweep_name in workspace.sweep_names():
+        try:
+            studies += all_studies(workspace, sweep_name)
+        except InputError as error:
+            unreadable[str(error)] = error
+    studies.sort(key=lambda study: study.attributes.started_at)
+    return [_status(workspace, study) for study in studies], list(unreadable.values())
 
 
 def state_now(workspace: Workspace, study: StoredStudy) -> str:
@@ -87,29 +99,3 @@ def _status(workspace: Workspace, study: StoredStudy) -> StudyStatus:
         n_trials=attributes.n_trials,
         best_value=None if best is None else best.value,
     )
-
-
-def sync_all(workspace: Workspace, tracking_uri: str | None = None) -> list[tuple[str, DeliveryResult]]:
-    """Deliver every outbox of the folder that has something pending; what is wrong with one keeps no other back.
-
-    Args:
-        workspace: The folder.
-        tracking_uri: Where those studies are recorded from now on, all of each; None is where each was to go.
-    """
-    deliveries = []
-    for folder in workspace.study_folders():
-        if not folder.outbox.exists():
-            continue
-        outbox = Outbox(folder.outbox)
-        n_pending, damage = outbox.n_pending, outbox.damage
-        try:
-            if n_pending and tracking_uri is not None:
-                outbox.forget_delivered()
-                folder.keep_tracking_uri(tracking_uri)
-            if n_pending:
-                deliveries.append((folder.study_name, deliver(outbox, workspace.tracking_uri(folder))))
-            elif damage is not None:
-                deliveries.append((folder.study_name, DeliveryResult(0, None, None, None, str(damage))))
-        except InputError as error:
-            deliveries.append((folder.study_name, DeliveryResult(n_pending, str(error), None, None)))
-    return deliveries

@@ -43,6 +43,7 @@ def trial_table(trials: Iterable[StoredTrial], facts: Iterable[TrialFinished]) -
         "minibatch_size": "int64",
         "weight_decay": "float64",
         "label_smoothing": "float64",
+        "dropout": "float64",
         "learning_rate_schedule": "str",
         "training_seconds": "float64",
         "started_at": "float64",

@@ -178,7 +178,9 @@ def _remove(workspace: Workspace, sweep_name: str, studies: Iterable[_Ended], si
                 pruned.removed.append(_removed(study, there))
                 going.append(study)
     if going and not is_dry:
-        pruned.n_bytes_of_journal += _forget_in_storage(workspace, sweep_name, going)
+        pruned.n_bytes_of_journal += forget_in_storage(
+            workspace, sweep_name, [s.stored for s in going if s.stored is not None]
+        )
         for study in going:
             study.folder.remove()
     return pruned
@@ -192,16 +194,17 @@ def _removed(study: _Ended, there: InMlflow) -> Removed:
     )
 
 
-def _forget_in_storage(workspace: Workspace, sweep_name: str, studies: Iterable[_Ended]) -> int:
-    """Take studies out of the journal and out of databases; by how many bytes the journal became shorter."""
+def forget_in_storage(workspace: Workspace, sweep_name: str, studies: Iterable[StoredStudy]) -> int:
+    """Take studies out of the journal and out of databases; by how many bytes the journal became shorter.
+
+    The sweep's lease must be held.
+    """
     in_journal = set()
     for study in studies:
-        if study.stored is None:
-            continue
-        if isinstance(study.stored.storage, JournalStorage):
-            in_journal.add(study.stored.name)
+        if isinstance(study.storage, JournalStorage):
+            in_journal.add(study.name)
         else:
-            study.stored.storage.delete_study(study.stored.study_id)
+            study.storage.delete_study(study.study_id)
     journal = workspace.journal(sweep_name)
     if not in_journal:
         return 0

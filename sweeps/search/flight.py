@@ -9,7 +9,7 @@ number it began with.
 from engine import Hyperparameters
 from sweeps.configuration.config import Config
 from sweeps.configuration.search_space import DepthRange, IntRange
-from sweeps.execution.contract import n_cores
+from sweeps.execution.cores import n_cores
 from sweeps.trials.problem import Problem, imagined_seconds
 from sweeps.trials.space import Candidate
 
@@ -25,14 +25,19 @@ def trials_in_flight(config: Config, problem: Problem) -> int:
         config: With its recipe's choice.
         problem: Decides what an iteration costs.
     """
-    if config.study.trials_in_flight is not None:
-        return config.study.trials_in_flight
-    if config.sweep.timeout_seconds is None:
-        return MOST
+    if (known := trials_in_flight_known(config)) is not None:
+        return known
+    assert config.sweep.timeout_seconds is not None, "otherwise it is known"
     n_workers = config.execution.workers or n_cores()
     longest = imagined_seconds(_largest(config, problem), problem, config.search.max_iterations)
     n_to_the_end = int(config.sweep.timeout_seconds * n_workers / longest)
     return max(TRIALS_OF_A_WORKER * n_workers, min(MOST, n_to_the_end))
+
+
+def trials_in_flight_known(config: Config) -> int | None:
+    """As far as a configuration tells before its data are read; None where the time that there is decides."""
+    has_no_limit = config.sweep.timeout_seconds is None
+    return config.study.trials_in_flight or (MOST if has_no_limit else None)
 
 
 def _largest(config: Config, problem: Problem) -> Hyperparameters:

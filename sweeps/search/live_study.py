@@ -163,7 +163,8 @@ class LiveStudy:
         should_prune = trial.should_prune()  # asked even when the answer is known: the pruner remembers rungs
         outcome = self.outcome(number)
         if outcome is not None:
-            return outcome.state == TrialState.PRUNED and step == self._in_storage[number].last_step
+            was_pruned = outcome.state == TrialState.PRUNED and not outcome.notes.is_interrupted  # cut in a later rung
+            return was_pruned and step == self._in_storage[number].last_step
         stored = self._in_storage[number]
         if not stored.state.is_finished() and stored.intermediate_values.get(step) != value:
             self._stored.storage.set_trial_intermediate_value(self._trial_id(number), step, value)

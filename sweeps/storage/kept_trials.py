@@ -101,7 +101,7 @@ def _read(path: Path, trial: StoredTrial, say: Callable[[str], None]) -> KeptTri
     try:
         if checksum_of_file(path) is not Checksum.FITS:
             raise KeyError("checksum")
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             names = sorted(name for name in file if name.startswith("rung-end-"))
             return KeptTrial(trial, read_best(file), tuple(file[name][()] for name in names))
     except (OSError, KeyError):

@@ -77,10 +77,13 @@ class StoredStudy:
         return ranked((StoredTrial.read(trial, space) for trial in self.trials), Objective(attributes.objective))
 
     def ended_trials(self, space: SearchSpace | None = None) -> list[StoredTrial]:
-        """Those that are over for good, best first. What the end of the sweep ended is run again, unless it goes on."""
-        goes_on = self.attributes.early_end is None
+        """Those that are over for good, best first.
+
+        What an early end cut is run again up to there where a kill came before the winner, and else never.
+        """
+        is_cut_over = self.attributes.early_end is None or self.has_ended
         trials = self.leaderboard(space)
-        return [trial for trial in trials if trial.has_ended or (goes_on and trial.state.is_finished())]
+        return [trial for trial in trials if trial.has_ended or (is_cut_over and trial.state.is_finished())]
 
     @property
     def has_ended(self) -> bool:

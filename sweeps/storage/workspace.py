@@ -7,13 +7,14 @@
 mlflow.db, mlruns/             MLflow's database and files, where a bare `mlflow ui` looks for it
 """
 
+import calendar
 import glob
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal, read_journal
 from sweeps.storage.study_folder import REMOVED, StudyFolder
+
+_UTC = "%Y%m%d-%H%M%S"
 
 PATIENCE_SECONDS = 0.5
 """How long a lease is tried for: `is_leased` may hold it for a moment."""
@@ -143,6 +146,10 @@ class Workspace:
         paths = [path for path in self.root.glob(f"{_pattern(sweep_name)}/[!.]*") if path.is_dir()]
         return [StudyFolder(path) for path in sorted(paths, key=lambda path: (path.name, path.parent.name))]
 
+    def sweep_names(self) -> list[str]:
+        """Names of the sweeps that were run here, sorted."""
+        return sorted({path.parent.name for path in [*self.root.glob("*/journal.log"), *self.root.glob("*/[!.]*/")]})
+
     def tracking_uri(self, folder: StudyFolder | None = None) -> str:
         """Where a study's facts go: what was configured, expanded, or the database that a bare `mlflow ui` shows."""
         kept = None if folder is None else folder.kept_tracking_uri()
@@ -162,12 +169,18 @@ class Workspace:
         return os.environ.get("MLFLOW_TRACKING_URI") or own
 
     def new_study_name(self, sweep_name: str) -> str:
-        """`<name>/<UTC time>`, not used here before."""
-        while True:
-            name = f"{sweep_name}/{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-            if not self.study_folder(name).path.exists():
-                return name
-            time.sleep(0.1)  # two studies within one second
+        """`<name>/<UTC time>`, later than all that are here: their order outlasts a clock that is set back."""
+        now = time.time()
+        last = max((folder.path.name for folder in self.study_folders(sweep_name)), default="")
+        with suppress(ValueError):  # a folder of somebody else's
+            now = max(now, calendar.timegm(time.strptime(last, _UTC)) + 1)
+        return f"{sweep_name}/{time.strftime(_UTC, time.gmtime(now))}"
+
+    def seconds_ahead(self, study_name: str) -> float:
+        """By how much the time in a study's name is ahead of the clock; 0 where there is none in it."""
+        with suppress(ValueError):
+            return calendar.timegm(time.strptime(study_name.rpartition("/")[2], _UTC)) - time.time()
+        return 0.0
 
     def open_storage(
         self, sweep_name: str, url: str | None, say: Callable[[str], None] = lambda text: None

@@ -43,6 +43,7 @@ class Problem:
             minibatch_size=candidate.minibatch_size,
             weight_decay=candidate.weight_decay,
             label_smoothing=candidate.label_smoothing,
+            dropout=candidate.dropout,
             is_averaged=candidate.learning_rate_schedule == "averaged",
             seed=(self.seed, number, 1),  # other numbers than those of the initial weights
         )

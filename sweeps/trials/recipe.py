@@ -14,7 +14,14 @@ network that does well on most tables. A sampler that knows nothing yet draws it
 from typing import Any
 
 from sweeps.configuration.config import Config
-from sweeps.configuration.search_space import EnqueuedConfiguration, FloatRange, IntRange, SearchSection, SearchSpace
+from sweeps.configuration.search_space import (
+    EnqueuedConfiguration,
+    FloatRange,
+    IntRange,
+    SearchSection,
+    SearchSpace,
+    ShareRange,
+)
 from sweeps.trials.problem import Problem
 
 ADAMW = FloatRange(low=5e-4, high=3e-2, log=True)
@@ -47,6 +54,7 @@ def _auto(config: Config, problem: Problem) -> dict[str, Any]:
     return chosen | {
         "hidden_units": IntRange(low=8, high=128, log=True),
         "minibatch_size": (32, 128, 512),
+        "dropout": ShareRange(low=0.0, high=0.3),
         "learning_rate_schedule": ("averaged",),
     }
 
@@ -56,6 +64,12 @@ def _first(space: SearchSpace, problem: Problem) -> tuple[EnqueuedConfiguration,
     tables: list[dict[str, Any]] = [{"hidden_units": ()}]
     if not problem.is_wide:
         tables.append({"hidden_units": (128, 64)})
-    common = {"learning_rate": 0.005, "n_iterations": space.max_iterations, "minibatch_size": 128, "activation": "relu"}
+    common = {
+        "learning_rate": 0.005,
+        "n_iterations": space.max_iterations,
+        "minibatch_size": 128,
+        "dropout": 0.1,
+        "activation": "relu",
+    }
     wanted = (EnqueuedConfiguration.model_validate(common | table) for table in tables)
     return tuple(dict.fromkeys(table.within(space) for table in wanted))

@@ -28,6 +28,7 @@ class Candidate:
     minibatch_size: int = 0
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    dropout: float = 0.0
     learning_rate_schedule: str = "constant"
 
     @property
@@ -43,6 +44,7 @@ class Candidate:
             "minibatch_size": self.minibatch_size,
             "weight_decay": self.weight_decay,
             "label_smoothing": self.label_smoothing,
+            "dropout": self.dropout,
             "learning_rate_schedule": self.learning_rate_schedule,
         }
 
@@ -70,6 +72,7 @@ def suggest(trial: BaseTrial, space: SearchSpace) -> Candidate:
         minibatch_size=_suggest_one(trial, "minibatch_size", space.minibatch_size),
         weight_decay=_suggest_float(trial, "weight_decay", space.weight_decay),
         label_smoothing=_suggest_float(trial, "label_smoothing", space.label_smoothing),
+        dropout=_suggest_float(trial, "dropout", space.dropout),
         learning_rate_schedule=_suggest_one(trial, "learning_rate_schedule", space.learning_rate_schedule),
     )
 

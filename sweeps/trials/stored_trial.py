@@ -93,6 +93,7 @@ class StoredTrial:
             "minibatch_size": self.candidate.minibatch_size,
             "weight_decay": self.candidate.weight_decay,
             "label_smoothing": self.candidate.label_smoothing,
+            "dropout": self.candidate.dropout,
             "learning_rate_schedule": self.candidate.learning_rate_schedule,
         }
 

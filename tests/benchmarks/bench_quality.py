@@ -35,7 +35,7 @@ from tests.benchmarks import results
 from tests.benchmarks.peer_tuned import MODELS, NEEDS
 from tests.benchmarks.quality_data import SETS, AbsentError, DataSet, load, write
 from tests.benchmarks.quality_record import Outcome
-from tests.benchmarks.quality_report import report
+from tests.benchmarks.quality_report import report, shortest_limits
 from tests.benchmarks.quality_scores import FloatArray, losses, scores
 from tests.benchmarks.timing import OtherLoad
 
@@ -71,7 +71,8 @@ def ours(checkout: Path, n_trials: int | None, data: DataSet, seconds: float, se
     if data.task == "regression":
         variance = data.y_train.var()  # a trial's value is the mean squared error of standardized targets
         curve = [(second, cost * variance) for second, cost in said["curve"]]
-        said |= {"curve": curve, "validation": said["validation"] * variance}
+        ensemble = None if said["ensemble"] is None else said["ensemble"] * variance
+        said |= {"curve": curve, "validation": said["validation"] * variance, "ensemble": ensemble}
         return said, table["prediction"].to_numpy(dtype=np.float64)
     probabilities = table[[f"probability_{code}" for code in range(data.n_classes)]].to_numpy(dtype=np.float64)
     return said, probabilities / probabilities.sum(axis=1, keepdims=True)  # float32 rounds a sum to 1 - 1e-7
@@ -116,6 +117,7 @@ def measure(data: DataSet, contender: str, run: Callable[..., Answer], seconds: 
     return replace(
         outcome,
         **known,
+        ensemble=said.get("ensemble"),
         curve=tuple(map(tuple, said["curve"])),
         process_seconds=time.perf_counter() - began_at,
         processor_seconds=_processor_seconds() - processor_before,
@@ -156,7 +158,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="at most, of ours; default: the product's")
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"), help="outcomes are appended; read first")
     parser.add_argument("--report", type=Path, metavar="FILE", help="only print the tables of a file")
-    parser.add_argument("--time-to", action="store_true", help="also: seconds until the validation value of mlp")
+    parser.add_argument(
+        "--time-to",
+        action="store_true",
+        help="also: how soon ours has the values of others",
+    )
     parser.add_argument("--append", action="store_true", help="add the tables to RESULTS.md")
     options = parser.parse_args()
 
@@ -180,6 +186,8 @@ def main() -> None:
     outcomes = [outcome for outcome in record.read(path) if outcome.limit == options.seconds]
     other_cores = float(np.mean([outcome.other_cores for outcome in record.scored(outcomes)] or [np.nan]))
     text, paragraph = report(outcomes, with_time_to=options.time_to), results.conditions(other_cores)
+    if options.time_to:
+        text += f"\n\n{shortest_limits(record.read(path))}"
     print(f"\n{paragraph}\n\n{text}")
     if options.append:
         results.append(f"bench_quality, {options.seconds:g} s a contender and set", paragraph, text)

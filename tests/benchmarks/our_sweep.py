@@ -35,6 +35,7 @@ def main() -> None:
         "n_complete": len(complete),
         "n_failed": sum(row.state.name == "FAIL" for row in result.rows),
         "validation": None if best is None else best.value,
+        "ensemble": None if getattr(result, "ensemble", None) is None else result.ensemble.out_of_fold,
         "curve": curve,
         "params": None if best is None else best.params,
         "model": result.model_name,

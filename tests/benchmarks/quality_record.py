@@ -22,6 +22,7 @@ class Outcome:
         other_cores: How much of the machine others used meanwhile.
         validation: The winner's, mean over the folds: log-loss, or squared error in the target's units. None where no
             trial is complete.
+        ensemble: The same of what is registered, out of fold; None where there is no ensemble.
         curve: Seconds and the best validation cost by then.
         test: Scores by name; the first is what contenders are compared by.
         losses: Of each test example, for paired intervals.
@@ -42,6 +43,7 @@ class Outcome:
     n_complete: int = 0
     n_failed: int = 0
     validation: float | None = None
+    ensemble: float | None = None
     curve: tuple[tuple[float, float], ...] = ()
     params: Any = None
     test: dict[str, float] | None = None

@@ -215,3 +215,37 @@ def _time_to(board: Scoreboard) -> str:
     means = [f"{_number(geometric_mean(speedups[name]))} x" for name in names]
     rows.append(["limit by these seconds, geometric mean", "", "", *means])
     return results.table(["data", "validation of mlp", "mlp, seconds", *(f"{name}, seconds" for name in names)], rows)
+
+
+def shortest_limits(outcomes: Sequence[Outcome]) -> str:
+    """The shortest limits, of those that were run, within which ours came to the values that others ended with.
+
+    Ours is the better of the winner's and the ensemble's value: what a sweep of so many seconds hands over.
+    """
+    longest = max((outcome.limit for outcome in outcomes), default=0.0)
+    goals = [
+        o for o in outcomes if o.limit == longest and o.contender in ("mlp", "before") and o.validation is not None
+    ]
+    runs = sorted((o for o in outcomes if o.contender == "ours" and o.validation is not None), key=lambda o: o.limit)
+    rows, speedups = [], defaultdict(list)
+    for goal in goals:
+        ours = [run for run in runs if (run.data, run.seed) == (goal.data, goal.seed)]
+        reached = next((run for run in ours if _handed_over(run) <= (goal.validation or 0.0)), None)
+        speedups[goal.contender].append(longest / reached.limit if reached else 1.0)
+        said = ", ".join(f"{run.limit:g} s: {_number(_handed_over(run))}" for run in ours)
+        rows.append(
+            [
+                f"{goal.data}, seed {goal.seed}",
+                goal.contender,
+                _number(goal.validation or math.nan),
+                f"{reached.limit:g} s" if reached else "not reached",
+                said,
+            ]
+        )
+    for contender, factors in speedups.items():
+        rows.append(["geometric mean", contender, "", f"{_number(geometric_mean(factors))} x sooner", ""])
+    return results.table(["data", "whose value", f"after {longest:g} s", "ours has it in", "ours"], rows)
+
+
+def _handed_over(run: Outcome) -> float:
+    return min(value for value in (run.validation, run.ensemble) if value is not None)

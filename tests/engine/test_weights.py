@@ -84,24 +84,40 @@ def test_more_than_nine_members_come_back_in_their_order(tmp_path):
     assert_same_bits(load_weights(tmp_path / "ensemble.h5"), Weights(members))
 
 
+@pytest.mark.parametrize("fill", [b"\0", b" "])
+def test_a_file_whose_checksum_was_wiped_is_damaged_and_one_from_before_there_were_any_is_read(model, fill):
+    whole = model.read_bytes()
+    mark = whole.rindex(b"\nsha256 ")
+    for damaged in (whole[:mark] + fill * (len(whole) - mark), whole[:mark]):
+        model.write_bytes(damaged)
+        with pytest.raises(WeightsFileError, match="damaged, its checksum is gone"):
+            load_weights(model)
+    with h5py.File(model, "r+") as file:
+        del file.attrs["checksum"]
+    assert load_weights(model).notes == NOTES
+
+
 def test_one_network_is_a_file_of_version_1_and_a_checksum_which_earlier_releases_ignore(tmp_path):
     """That version's layout, written out."""
     W, b = [np.full((2, 3), 0.5, np.float32), np.ones((1, 2), np.float32)], [np.zeros((2, 1), np.float32)] * 2
     b[1] = np.full((1, 1), -1, np.float32)
-    image = BytesIO()
-    with h5py.File(image, "w") as file:
-        file.attrs["format"] = "sweeps-weights"
-        file.attrs["format_version"] = 1
-        file.attrs["dtype"] = "float32"
-        file.attrs["n_features"] = 3
-        file.attrs["hidden_units"] = np.array([2])
-        file.attrs["n_outputs"] = 1
-        file.attrs["activation"] = "relu"
-        file.attrs["head"] = "binary"
-        file["W1"], file["b1"], file["W2"], file["b2"] = W[0], b[0], W[1], b[1]
-        file.create_group("notes")["model"] = "{}"
+    images = {}
+    for mark in ({}, {"checksum": "sha256"}):  # files of earlier releases do not say that they end in one
+        images[bool(mark)] = BytesIO()
+        with h5py.File(images[bool(mark)], "w") as file:
+            file.attrs["format"] = "sweeps-weights"
+            file.attrs.update(mark)
+            file.attrs["format_version"] = 1
+            file.attrs["dtype"] = "float32"
+            file.attrs["n_features"] = 3
+            file.attrs["hidden_units"] = np.array([2])
+            file.attrs["n_outputs"] = 1
+            file.attrs["activation"] = "relu"
+            file.attrs["head"] = "binary"
+            file["W1"], file["b1"], file["W2"], file["b2"] = W[0], b[0], W[1], b[1]
+            file.create_group("notes")["model"] = "{}"
     old = tmp_path / "old.h5"
-    old.write_bytes(image.getvalue())
+    old.write_bytes(images[False].getvalue())
 
     loaded = load_weights(old)
     X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
@@ -109,7 +125,7 @@ def test_one_network_is_a_file_of_version_1_and_a_checksum_which_earlier_release
     np.testing.assert_allclose(mean_outputs(loaded.members, X), by_hand, rtol=1e-6)
     save_weights(tmp_path / "new.h5", loaded)
     content, mark, digest = (tmp_path / "new.h5").read_bytes().rpartition(b"\nsha256 ")
-    assert content == old.read_bytes()
+    assert content == images[True].getvalue()
     assert (mark, digest.decode()) == (b"\nsha256 ", hashlib.sha256(content).hexdigest() + "\n")
 
 

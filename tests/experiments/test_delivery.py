@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from experiments.delivery import Delivery, deliver
 from experiments.facts import CorrectedCost
-from experiments.mlflow_connection import prepare_environment, sqlite_uri
+from experiments.mlflow_connection import connect, prepare_environment, sqlite_uri
 from experiments.outbox import Outbox
 from tests.experiments.support.delivery import Killed, tags_of
 from tests.experiments.support.study_facts import STUDY, T0, accuracy, finished, started, trial
@@ -421,6 +422,18 @@ def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(
     assert "hunter2" not in (result.error or "")
 
 
+def test_the_end_waits_for_another_process_that_is_delivering(uri: str, outbox: Outbox):
+    fill(outbox, 1)
+    lock = FileLock(outbox.path.with_name(outbox.path.name + ".lock"), thread_local=False)
+    lock.acquire()
+    threading.Timer(1.0, lock.release).start()
+    result = Delivery(outbox, uri).run_once(30)
+    assert (result.n_pending, result.error) == (0, None)
+    outbox.append(trial(1))
+    with lock:
+        assert "another process is delivering it" in (Delivery(outbox, uri).run_once(0.5).error or "")
+
+
 def test_a_server_that_is_not_there_is_named_with_the_systems_own_words(outbox: Outbox):
     fill(outbox, 1)
     result = deliver(outbox, f"http://127.0.0.1:{free_port()}")
@@ -477,10 +490,28 @@ def test_a_bare_mlflow_ui_in_the_folder_shows_runs_and_artifacts(tmp_path: Path,
             assert response.read() == b'name = "cats"\n'
 
 
+def test_models_are_registered_where_the_runs_are_whatever_the_environment_says(uri: str, tmp_path: Path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{tmp_path}/another.db")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/third.db")
+        connect(uri).create_registered_model("cats")
+    assert query(uri, "SELECT name FROM registered_models") == [("cats",)]
+    assert not list(tmp_path.glob("[at]*.db"))
+
+
 def test_what_the_user_set_in_the_environment_stays(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     prepare_environment()
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+
+
+def test_a_user_without_home_and_passwd_entry_has_one_that_does_not_exist(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(RuntimeError, match="home directory"):
+        Path.home()
+    prepare_environment()
+    assert Path.home() == Path("/nonexistent")
 
 
 def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the_next_run(tmp_path: Path) -> None:

@@ -342,6 +342,15 @@ def test_the_candidate_is_of_the_newest_study_even_if_an_older_one_is_delivered_
     assert len(client.search_model_versions("name = 'cats'")) == 2
 
 
+def test_the_candidate_is_of_the_study_that_came_later_though_the_clock_was_set_back(folder, client, run_id):
+    publish_models(client, run_id, "cats", won(2), folder)
+    experiment = client.get_run(run_id).info.experiment_id
+    later = client.create_run(experiment, run_name="later").info.run_id
+    behind, after = T0 - 7200, T0 + 2000.001  # what the clock said, and the order that the folder gave
+    publish_models(client, later, "cats", won(1, "other.h5", ended_at=behind, order=after), folder)
+    assert aliases(client) == {"candidate": 2, "winner": 2}
+
+
 def test_a_candidate_that_somebody_else_registered_gives_way_to_the_newest_winner(folder, client, run_id):
     client.create_registered_model("cats")
     client.create_model_version("cats", (folder / "elsewhere").as_uri())

@@ -5,10 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support.waiting import wait_for
 
@@ -74,3 +79,46 @@ def _is_answered(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+@contextmanager
+def slow_proxy(address: str, seconds: float) -> Iterator[tuple[str, list[str]]]:
+    """A server that hands every request on and its answer back so much later; its address, and what was asked."""
+    asked: list[str] = []
+
+    class Slow(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one(self) -> None:
+            asked.append(f"{self.command} {urlsplit(self.path).path}")
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(seconds)
+            host, port = address.removeprefix("http://").split(":")
+            connection = HTTPConnection(host, int(port))
+            with closing(connection):
+                connection.request(self.command, self.path, body, {**self.headers, "Host": f"{host}:{port}"})
+                answer = connection.getresponse()
+                content = answer.read()
+            with suppress(OSError):  # whoever asked does not wait any more
+                self.send_response(answer.status)
+                for name in ("Content-Type", "Content-Disposition"):
+                    if value := answer.getheader(name):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,6 +1,7 @@
 """The command line as a person or cron meets it: real processes, real files, real signals."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -351,6 +352,17 @@ def test_of_the_engines_errors_only_a_bad_file_is_the_users(error, exit_code):
     with pytest.raises((typer.Exit, ShapeError), match=r"^(2|0|a bug of ours|)$") as caught, reported_errors():
         raise error
     assert getattr(caught.value, "exit_code", None) == exit_code
+
+
+def test_a_file_system_without_locks_is_named_and_what_to_do(capsys, tmp_path, monkeypatch):
+    def no_lock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_lock)
+    Workspace(tmp_path).create()
+    with pytest.raises(typer.Exit), reported_errors(), Workspace(tmp_path).lease("flowers"):
+        raise AssertionError("nobody may have it")
+    assert re.search(r"has no locks .*a folder on a local disk", capsys.readouterr().err)
 
 
 def test_a_bad_option_is_the_users_input_too(bare):

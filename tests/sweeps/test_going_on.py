@@ -7,8 +7,8 @@ from optuna.trial import TrialState
 from sweeps.results.progress import SilentProgress
 from sweeps.results.status import find_study
 from sweeps.run import run_sweep
-from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.storage.workspace import Workspace
+from tests.support.sql import query
 from tests.sweeps.support.small_sweep import small_config, table
 
 
@@ -37,10 +37,19 @@ def nights(tmp_path_factory, with_store):
     first = run(directory, sweep={"n_trials": 8})
     before = table(find_study(Workspace(directory), first[0].study))
     again = run(directory, sweep={"n_trials": 8})
+    points = "SELECT key, count(*) FROM metrics JOIN runs USING (run_uuid) WHERE name = '{}' GROUP BY key"
+    points = dict(query(f"sqlite:///{directory}/mlflow.db", points.format(first[0].study)))
     more = run(directory, sweep={"n_trials": 12})
     after = table(find_study(Workspace(directory), first[0].study))
     other = run(directory, sweep={"n_trials": 10}, data={"train": "sklearn:wine"})
-    return {"first": first, "again": again, "more": more, "other": other, "tables": (before, after)}, directory
+    return {
+        "first": first,
+        "again": again,
+        "more": more,
+        "other": other,
+        "tables": (before, after),
+        "points": points,
+    }, directory
 
 
 def test_the_same_command_again_trains_nothing_and_says_so(nights):
@@ -51,6 +60,13 @@ def test_the_same_command_again_trains_nothing_and_says_so(nights):
     assert result.rows == first.rows
     assert result.winner.test_scores == first.winner.test_scores
     assert result.ensemble.shares == first.ensemble.shares
+
+
+def test_the_same_end_again_adds_nothing_to_the_run_in_mlflow(nights):
+    points = nights[0]["points"]
+    assert {"value", "test_accuracy"} <= points.keys()
+    assert set(points.values()) <= {1, 2}, "winner and ensemble may have a score of one name"
+    assert points["value"] == 1
 
 
 def test_more_trials_are_trained_in_the_same_study_and_the_old_ones_stay_as_they_were(nights):
@@ -100,20 +116,28 @@ def test_new_is_afresh_and_memory_can_be_left_out(tmp_path, with_store):
     assert find_study(Workspace(directory), other.study).attributes.remembered == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "goes_on"), [("the sweep's time was over", True), ("no better value in 2 trials", False)]
-)
-def test_a_study_that_a_clock_ended_goes_on_and_one_that_patience_ended_does_not(tmp_path, with_store, reason, goes_on):
+def test_a_study_that_a_clock_ended_goes_on(tmp_path, with_store):
     directory = with_store(tmp_path)
     result, _ = run(directory, sweep={"n_trials": 6})
     stored = find_study(Workspace(directory), result.study)
-    stored.set_attribute("early_end", {"n_applied": 10**6, "reason": reason})
+    stored.set_attribute("early_end", {"n_applied": 10**6, "reason": "the sweep's time was over"})
     again, said = run(directory, sweep={"n_trials": 8})
-    assert again.study == result.study
-    assert (len(again.rows) == 8) is goes_on
-    early_end = find_study(Workspace(directory), result.study).attributes.early_end
-    assert early_end == (None if goes_on else EarlyEnd(10**6, reason))
-    assert any(("Going on" if goes_on else "nothing new") in line for line in said.lines)
+    assert (again.study, len(again.rows)) == (result.study, 8)
+    assert find_study(Workspace(directory), result.study).attributes.early_end is None
+    assert any("Going on" in line for line in said.lines)
+
+
+def test_where_patience_ended_a_study_not_even_the_trials_that_it_cut_are_trained_again(tmp_path, with_store):
+    directory = with_store(tmp_path)
+    first, _ = run(directory, sweep={"n_trials": 12, "patience": 1})
+    assert any(row.notes.is_interrupted for row in first.rows)
+    early_end = find_study(Workspace(directory), first.study).attributes.early_end
+    again, said = run(directory, sweep={"n_trials": 14, "patience": 1})
+    assert said.n_trained == 0
+    assert (again.rows, again.study) == (first.rows, first.study)
+    assert any("nothing new is trained" in line for line in said.lines)
+    assert again.winner.test_scores == first.winner.test_scores
+    assert find_study(Workspace(directory), first.study).attributes.early_end == early_end
 
 
 def test_a_study_that_began_with_another_engine_is_left_and_remembered(tmp_path, with_store):

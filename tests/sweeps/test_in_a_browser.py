@@ -2,7 +2,8 @@
 
 import pytest
 
-from sweeps.report.report import report
+from sweeps.report.report import report, write_page_of_folder
+from sweeps.report.reported_study import read_study
 from tests.support.servers import mlflow_server
 from tests.sweeps.support.browser import chromium
 from tests.sweeps.support.command_line import CommandLine
@@ -48,6 +49,23 @@ def test_figures_are_drawn_when_they_come_into_view(browser, report_file):
         page.locator("nav a[href='#time']").click()
         page.locator("#time figure:last-child .main-svg").first.wait_for()
         assert int(page.locator("html").get_attribute("data-pending")) > 0
+
+
+def test_the_page_of_a_study_s_folder_draws_with_the_shared_script_and_says_where_its_figures_are_without_it(
+    browser, tmp_path
+):
+    workspace = WrittenStudy(tmp_path, 20).write()
+    write_page_of_folder(read_study(workspace, None), workspace)
+    page_file = workspace.study_folder(WrittenStudy.name).report
+    with browser.page(page_file.as_uri()) as page:
+        page.locator("#winner .main-svg").first.wait_for()
+        assert not page.locator(".no-figures").is_visible()
+    (script,) = workspace.root.glob("plotly-*.min.js")
+    script.unlink()
+    with browser.page(page_file.as_uri()) as page:
+        page.locator(".no-figures").wait_for()
+        assert page.locator("figure").count() == 0
+        assert page.locator("#leaderboard tr").count() > 20
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -124,8 +142,9 @@ def test_mlflow_shows_nested_trials_what_won_the_report_and_curves(browser, tmp_
             see_curves(page)
         with browser.page(f"{study}/artifacts/report.html", 1600) as page:
             inside = page.frame_locator("iframe")
-            inside.locator("#winner figure .main-svg").first.wait_for()
+            inside.get_by_text("This copy has no figures.").wait_for()
             assert inside.locator("h1").inner_text() == said["study"]
+            assert inside.locator("#leaderboard tr").count() == N_TRIALS + 1
 
 
 def see_trials_under_their_study(page, said):

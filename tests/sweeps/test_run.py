@@ -29,8 +29,9 @@ from sweeps.interrupts import InterruptedSweepError
 from sweeps.prediction.named_model import find_model
 from sweeps.recording.record import Record
 from sweeps.results.progress import SilentProgress
-from sweeps.results.status import all_studies, find_study, study_statuses, sync_all
+from sweeps.results.status import all_studies, find_study, study_statuses
 from sweeps.results.summary import summary
+from sweeps.results.sync import sync_all
 from sweeps.run import run_sweep
 from sweeps.storage.workspace import LeaseHeldError, Workspace
 from sweeps.trials.problem import Problem

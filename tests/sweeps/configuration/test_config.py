@@ -95,6 +95,10 @@ BAD = {
         {"search": {"depth": {"low": 0, "high": 3, "log": True}}},
         r"\[search\] depth: low = 0 with log = true. A logarithmic range must start above 0; raise low.",
     ),
+    "a share of all units": (
+        {"training": {"dropout": {"low": 0.0, "high": 1.0}}},
+        r"\[training\] dropout.*high: 1.0 is not allowed. It must be less than 1",
+    ),
     "an unknown activation": (
         {"search": {"activation": "rlu"}},
         r"\[search\] activation.*: 'rlu' is unknown. Did you mean 'relu'\? It must be one of relu, leaky_relu, tanh",

@@ -20,6 +20,7 @@ from sweeps.results.status import all_studies
 from sweeps.storage.journal import Journal
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_lease import place_of
+from sweeps.storage.workspace import Workspace
 from tests.support.sql import query
 from tests.sweeps.support.command_line import CommandLine
 from tests.sweeps.support.small_sweep import new_study
@@ -237,12 +238,12 @@ def test_a_lease_in_a_database_is_given_back_only_where_a_run_of_this_folder_lef
     assert stored.attributes.lease == ("" if is_ours else f"token 17 {place}")
 
 
-def test_a_full_disk_a_wrong_clock_and_a_small_container_are_told(folder, monkeypatch, tmp_path):
+def test_a_full_disk_a_wrong_clock_and_a_small_container_are_told(folder, monkeypatch):
     workspace = WrittenStudy(folder, 3, has_outbox=False).write()
     monkeypatch.setattr(machine, "LEAST_FREE_BYTES", 1e18)
-    monkeypatch.setattr(machine, "CPU_MAX", tmp_path / "cpu.max")
-    monkeypatch.setattr(machine, "n_cores", lambda: 16)
-    (tmp_path / "cpu.max").write_text("250000 100000\n")
+    monkeypatch.setattr(machine, "n_cores_seen", lambda: 16)
+    monkeypatch.setattr(machine, "n_cores", lambda: 2)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: 2.5)
     future = workspace.study_folder(NAME).path / "report.html"
     future.touch()
     os.utime(future, (time.time() + 4000,) * 2)
@@ -253,13 +254,7 @@ def test_a_full_disk_a_wrong_clock_and_a_small_container_are_told(folder, monkey
     ]
     assert exit_code == 2
     notes = [str(finding) for finding in examine(workspace, has_to_mend=False) if finding.place == "processors"]
-    assert notes == [
-        "note      processors: 16 can be seen, and the container may use 2.5: "
-        "as many workers would wait for each other. Set [execution] workers = 2."
-    ]
-    for text in ("max 100000\n", ""):
-        (tmp_path / "cpu.max").write_text(text)
-        assert machine.cpu_quota() is None
+    assert notes == ["note      processors: 16 can be seen, and the container may use 2.5: 2 workers are started."]
 
 
 def test_the_command_of_an_empty_folder_is_sound_and_writes_nothing(tmp_path):
@@ -272,3 +267,14 @@ def test_the_command_of_an_empty_folder_is_sound_and_writes_nothing(tmp_path):
     (tmp_path / ".sweeps" / "made" / "20261123-020000").mkdir()
     done = CommandLine(tmp_path).run("doctor", "--json")
     assert (done.returncode, json.loads(done.stdout)["exit_code"]) == (2, 2)
+
+
+def test_a_folder_that_was_moved_is_told_and_its_record_follows(folder):
+    workspace = WrittenStudy(folder, 3).write()
+    delivered(workspace)
+    moved = Workspace(folder.rename(folder.with_name("moved")))
+    what = f"says that files beside it are still in {folder.as_uri()}, from where they were moved or copied."
+    place = str(moved.directory / "mlflow.db")
+    assert told(moved) == ([("mendable", place, what)], 2)
+    assert told(moved, has_to_mend=True) == ([("mended", place, what)], 0)
+    assert told(moved) == ([], 0)

@@ -16,7 +16,9 @@ from optuna.storages import InMemoryStorage
 
 from engine.threads import one_blas_thread
 from engine.worker import Rung, run_rung
-from sweeps.execution.contract import MAX_ATTEMPTS, WorkerDiedError, n_cores
+from sweeps.execution.contract import MAX_ATTEMPTS, WorkerDiedError
+from sweeps.execution.cores import n_cores
+from sweeps.execution.executors import Workers
 from sweeps.execution.serial import SerialExecutor
 from sweeps.trials.space import Candidate
 from tests.conftest import REPOSITORY
@@ -364,6 +366,14 @@ def test_one_worker_per_core_counts_the_cores_that_are_ours(monkeypatch):
         os.sched_setaffinity(0, before)
     monkeypatch.delattr(os, "sched_getaffinity")
     assert n_cores() == os.cpu_count()
+
+
+def test_workers_that_could_never_be_busy_are_not_started_and_that_is_said():
+    said = []
+    with Workers("processes", 64, 2) as workers:
+        executor, _ = workers.train_on(small_problem()[1], say=said.append)
+        assert len(executor._threads) == 2
+    assert said == ["2 of 64 workers are started: no more trials are in flight."]
 
 
 @pytest.mark.parametrize(("n_workers", "trials_in_flight", "n_said"), [(1, 2, 0), (2, 4, 0), (2, 3, 1), (1, 1, 1)])

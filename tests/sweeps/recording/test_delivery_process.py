@@ -3,19 +3,23 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from experiments.delivery import deliver
-from experiments.facts import SweepStarted, TrialFinished
+from experiments.facts import SweepFinished, SweepStarted, TrialFinished
 from experiments.outbox import Outbox
-from sweeps.recording.delivery_process import DeliveryProcess, OtherOutbox
+from sweeps.recording.delivery_process import DeliveryProcess, OtherOutbox, RunStopped
+from tests.conftest import REPOSITORY
 from tests.experiments.support.study_facts import DATA
+from tests.support.sql import query
 from tests.support.waiting import wait_for
 from tests.sweeps.support.command_line import mlflow_runs
 
@@ -100,7 +104,7 @@ def test_the_first_error_is_told_at_once_and_once_however_often_it_is_notified(o
 
     def is_told():
         delivery.notify()
-        told.extend(filter(None, [delivery.first_error()]))
+        told.extend(delivery.news())
         return told
 
     wait_for(is_told, "the first error")
@@ -167,3 +171,66 @@ def test_a_server_that_hangs_holds_up_neither_the_coordinator_nor_the_end(outbox
     assert result.n_pending == 101
     assert "within 0.5 s" in result.error
     assert "hunter2" not in result.error
+
+
+def test_a_run_that_somebody_stops_in_mlflow_is_told_once_and_one_that_had_been_stopped_before_is_not(outbox, uri):
+    for number in range(2):
+        outbox.append(trial(number))
+    outbox.append(SweepFinished("cats/1", "KILLED", 1.79e9 + 9, {}, {}, "", {}, None))
+    assert deliver(outbox, uri).n_pending == 0  # it was interrupted, and is continued now
+    delivery = DeliveryProcess(outbox, uri)
+    outbox.append(trial(2))
+    delivery.notify()
+    told = []
+
+    def has_been_told():
+        told.extend(delivery.news())
+        return told
+
+    status = "SELECT status FROM runs WHERE name = 'cats/1'"
+    wait_for(lambda: query(uri, status) == [("RUNNING",)], "the run to be reopened")
+    ends_at = time.monotonic() + 3
+    wait_for(lambda: has_been_told() or time.monotonic() > ends_at)
+    assert told == []
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database, database:
+        database.execute("UPDATE runs SET status = 'KILLED' WHERE name = 'cats/1'")
+    wait_for(has_been_told, "what was done in MLflow")
+    outbox.append(trial(3))
+    delivery.notify()
+    assert delivery.close(timeout_seconds=30).own.n_pending == 0
+    assert told == [RunStopped()]
+    assert query(uri, status) == [("KILLED",)]
+
+
+COORDINATOR = """
+    import sys
+    from pathlib import Path
+    from experiments.outbox import Outbox
+    from sweeps.recording.delivery_process import DeliveryProcess
+    delivery = DeliveryProcess(Outbox(Path(sys.argv[1])), sys.argv[2])
+    print(delivery._process.pid, flush=True)
+    delivery.close(60, goes_on=lambda n_pending: print(n_pending, flush=True) is None)
+"""
+
+
+def test_a_coordinator_that_is_killed_while_it_waits_for_the_end_leaves_nobody_that_delivers(outbox, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls and answers none
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+        command = [sys.executable, "-c", textwrap.dedent(COORDINATOR), str(outbox.path), uri]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as coordinator:
+            pid = int(coordinator.stdout.readline())
+            assert coordinator.stdout.readline() == "1\n"  # it waits
+            with silent.accept()[0]:  # MLflow is asked
+                coordinator.kill()
+                wait_for(lambda: not is_alive(pid), "the end of the process that delivers", seconds=10)
+
+
+def test_the_end_is_not_waited_for_when_nobody_wants_to(outbox):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        delivery = DeliveryProcess(outbox, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        before = time.monotonic()
+        result = delivery.close(30, goes_on=lambda n_pending: False).own
+    assert time.monotonic() - before < 5
+    assert result.n_pending == 1
+    assert "nobody waited any longer" in result.error

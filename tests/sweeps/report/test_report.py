@@ -19,7 +19,7 @@ from experiments.facts import CorrectedCost, Score, from_json, to_json
 from experiments.outbox import Outbox
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, optimization_history, sample
-from sweeps.report.report import report
+from sweeps.report.report import report, write_page_of_folder
 from sweeps.report.reported_study import read_study
 from sweeps.search.importances import importances, snapshot
 from sweeps.storage.workspace import Workspace
@@ -116,6 +116,24 @@ def test_the_page_asks_for_nothing_from_anywhere(page):
     assert policy.startswith("default-src 'none';")
     assert "connect-src" not in policy
     assert sum("plotly.js v" in script[:300] for script in page.scripts) == 1
+
+
+def test_the_page_of_a_study_s_folder_has_the_same_figures_in_a_tenth_and_shares_plotly_js(study, page, tmp_path):
+    written, _ = study
+    workspace = replace(written, directory=tmp_path).write()
+    for _ in range(2):  # the second time the script is there
+        write_page_of_folder(read_study(workspace, written.name), workspace)
+    file = workspace.study_folder(written.name).report
+    slim = Reader(file.read_text())
+    (source,) = [value for name, value in slim.attributes if name == "src"]
+    script = (file.parent / source).resolve()
+    assert script.parent == workspace.root.resolve()
+    assert "plotly.js v" in script.read_text()[:300]
+    assert [figure["data"] for figure in slim.figures] == [figure["data"] for figure in page.figures]
+    assert file.stat().st_size < 500_000
+    workspace.study_folder(written.name).keep_tracking_uri("http://127.0.0.1:9")  # whose readers have no such file
+    write_page_of_folder(read_study(workspace, written.name), workspace)
+    assert not [value for name, value in Reader(file.read_text()).attributes if name == "src"]
 
 
 def test_the_parts_of_a_page_agree_with_optuna(study, page):

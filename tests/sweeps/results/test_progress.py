@@ -5,7 +5,7 @@ import sys
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from sweeps.results.progress import LineProgress, Tally
+from sweeps.results.progress import LineProgress, QuietProgress, Tally
 from tests.sweeps.support.small_sweep import new_study, run_schedule
 
 
@@ -40,3 +40,13 @@ def test_nobody_who_reads_is_no_reason_to_stop(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Gone())
     LineProgress().say("12 of 50 trials")
+
+
+def test_quiet_progress_says_what_must_be_read_and_nothing_else():
+    said: list[str] = []
+    progress = QuietProgress(said.append)
+    with progress:
+        progress.tell("Starting a/1.")
+        progress.begin("a/1", 3, [])
+        progress.say("No report was made.")
+    assert said == ["No report was made."]

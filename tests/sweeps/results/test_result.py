@@ -126,6 +126,7 @@ def test_every_column_has_its_type_and_what_is_absent_is_missing():
             "minibatch_size": [0] * 3,
             "weight_decay": [0.0] * 3,
             "label_smoothing": [0.0] * 3,
+            "dropout": [0.0] * 3,
             "learning_rate_schedule": ["constant"] * 3,
             "training_seconds": [2.5, np.nan, np.nan],
             "started_at": pd.to_datetime(["2001-09-09 01:46:40Z", "2001-09-09 01:46:41Z", None]).as_unit("us"),
@@ -165,6 +166,7 @@ def test_the_best_trial_says_how_to_build_its_network(widths, best_iteration, ex
         "minibatch_size": 0,
         "weight_decay": 0.0,
         "label_smoothing": 0.0,
+        "dropout": 0.0,
         "learning_rate_schedule": "constant",
     }
 

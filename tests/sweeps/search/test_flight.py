@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweeps.search.flight import MOST, trials_in_flight
+from sweeps.search.flight import MOST, trials_in_flight, trials_in_flight_known
 from sweeps.trials.problem import Problem
 from sweeps.trials.recipe import with_recipe
 from tests.sweeps.support.small_sweep import small_config
@@ -41,3 +41,11 @@ def test_every_worker_has_two_however_little_time_there_is():
 @pytest.mark.parametrize("timeout_seconds", [None, 1])
 def test_what_is_configured_is_left_as_it_is(timeout_seconds):
     assert in_flight(LARGE, timeout_seconds, trials_in_flight=7) == 7
+
+
+def test_before_the_data_are_read_it_is_known_unless_time_decides():
+    def known(timeout_seconds, trials_in_flight):
+        study = {"trials_in_flight": trials_in_flight}
+        return trials_in_flight_known(small_config(sweep={"timeout_seconds": timeout_seconds}, study=study))
+
+    assert [known(None, None), known(None, 7), known(60, 7), known(60, None)] == [MOST, 7, 7, None]

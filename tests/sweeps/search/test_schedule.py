@@ -11,6 +11,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from engine.worker import run_rung
+from sweeps.results.progress import SilentProgress
 from sweeps.storage.journal import JournalFile
 from sweeps.storage.workspace import Workspace
 from sweeps.study_of_run import find_or_create
@@ -572,7 +573,7 @@ def run_in(workspace, facts):
     """What `run_sweep` does with a study, without data and MLflow."""
     workspace.create()
     with workspace.lease("small"):
-        stored = find_or_create(SHORT, workspace, None, "digest", False, nothing)
+        stored = find_or_create(SHORT, workspace, None, "digest", False, SilentProgress())
         run_schedule(stored, SHORT, on_trial_end=lambda result: facts.setdefault(result.trial.number, result))
         stored.set_attribute("state", "FINISHED")
     return stored

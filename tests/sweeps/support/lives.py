@@ -148,13 +148,13 @@ class _Nowhere:
             for position, _ in list(self._outbox.pending()):
                 self._outbox.mark_delivered(position)
 
-    def first_error(self) -> None:
-        return None
+    def news(self) -> tuple[str, ...]:
+        return ()
 
     def champion(self, sweep: str, root: Path, timeout_seconds: float, *, with_past: bool) -> tuple[Champion, str]:
         return Champion(None), ""
 
-    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = (), goes_on: object = None) -> Delivered:
         self.notify()
         return Delivered(DeliveryResult(self._outbox.n_pending, None, None, None))
 

@@ -109,6 +109,7 @@ def write_nights(
             "minibatch_size": 0,
             "weight_decay": 0.0,
             "label_smoothing": 0.0,
+            "dropout": 0.0,
             "learning_rate_schedule": "constant",
         }
         table = {key: item for key, item in {**params, **fixed, **training}.items() if item is not None}

@@ -219,8 +219,9 @@ class InlineDelivery:
     def notify(self) -> None:
         """At the end is soon enough."""
 
-    def first_error(self) -> None:
+    def news(self) -> tuple[str, ...]:
         """The end says it."""
+        return ()
 
     def champion(
         self, sweep: str, root: Path, timeout_seconds: float, *, with_past: bool
@@ -228,7 +229,7 @@ class InlineDelivery:
         found = _look_up(self._tracking_uri, _WhoIsChampion(sweep, root, with_past))
         return found.champion, found.error
 
-    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = ()) -> Delivered:
+    def close(self, timeout_seconds: float, others: Iterable[OtherOutbox] = (), goes_on: object = None) -> Delivered:
         own = deliver(self._outbox, self._tracking_uri)
         return Delivered(own, dict(_deliver_others(list(others), time.monotonic() + timeout_seconds)))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.configuration.config_file import as_toml, override, parse_config
-from sweeps.configuration.search_space import FloatRange, SearchSpace
+from sweeps.configuration.search_space import FloatRange, SearchSpace, ShareRange
 from sweeps.trials.problem import Problem
 from sweeps.trials.recipe import with_recipe
 
@@ -32,6 +32,7 @@ def test_the_textbooks_recipe_is_the_search_space_of_studies_from_before_there_w
 
 def test_a_table_is_trained_by_adamw_on_minibatches_and_pictures_by_full_batch_gradient_descent():
     assert (space().optimizer, space().minibatch_size) == (("adamw",), (32, 128, 512))
+    assert space().dropout == ShareRange(low=0.0, high=0.3)
     assert (space(PICTURES).optimizer, space(PICTURES).minibatch_size) == (("gradient_descent",), (0,))
 
 
@@ -99,7 +100,7 @@ def test_a_linear_model_and_a_network_are_tried_first_on_tables_and_a_linear_mod
 
 def test_of_the_first_configurations_only_what_the_space_holds_is_said():
     assert first(search={"depth": 1, "activation": "tanh"}) == [
-        {"learning_rate": 0.005, "n_iterations": 3000, "minibatch_size": 128}
+        {"learning_rate": 0.005, "n_iterations": 3000, "minibatch_size": 128, "dropout": 0.1}
     ]
     narrow = first(search={"hidden_units": {"low": 2, "high": 64}, "n_iterations": {"low": 5, "high": 40}})
     assert [(table["n_iterations"], table.get("hidden_units")) for table in narrow] == [(40, ()), (40, None)]

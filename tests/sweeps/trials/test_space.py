@@ -74,6 +74,7 @@ def test_fixed_hyperparameters_are_not_asked_for_and_still_named(study):
         "minibatch_size": 0,
         "weight_decay": 0.0,
         "label_smoothing": 0.0,
+        "dropout": 0.0,
         "learning_rate_schedule": "constant",
     }
 
