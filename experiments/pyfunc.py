@@ -39,11 +39,11 @@ CODE = {
         "steps.py", "threads.py", "training.py", "weights.py",
     ),
     "experiments": (
-        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py",
-        "preprocessing.py", "scaling.py", "scores.py",
+        "__init__.py", "dataset.py", "errors.py", "example_weights.py", "mirror_images.py", "model.py",
+        "preparation.py", "preprocessing.py", "scaling.py", "scores.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
-        "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/options.py", "readers/pair.py",
-        "readers/source.py", "readers/stored_array.py",
+        "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/number_block.py",
+        "readers/options.py", "readers/pair.py", "readers/source.py", "readers/stored_array.py",
     ),
 }  # fmt: skip
 
@@ -109,12 +109,13 @@ def signature_of(model: Model) -> ModelSignature:
     Columns of a table are of type "any": MLflow would refuse a column of integers where "double" is declared, and
     truth values where "string" is; we accept both and say what is wrong in our own words. For arrays no type is
     declared, for the same reason: MLflow would refuse every other type, and over HTTP cast to it, 0.5 to the byte 0.
+    Nor are their names, where features have some: with names declared MLflow refuses arrays, which count by position.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
     from mlflow.types.schema import AnyType
 
-    names = column_names(model)
+    names = column_names(model) if isinstance(model.preprocessing.inputs, TableInputs) else ()
     inputs = Schema([ColSpec(AnyType(), name) for name in names]) if names else None  # type: ignore[no-untyped-call]
     prediction = "string" if model.class_names else "double"
     outputs: list[ColSpec | TensorSpec] = [ColSpec(prediction, "prediction")]
@@ -124,7 +125,7 @@ def signature_of(model: Model) -> ModelSignature:
 
 
 def column_names(model: Model) -> tuple[str, ...]:
-    """Names of the columns that the model takes; empty if it takes arrays."""
+    """Names of the columns that the model takes; empty if it takes arrays without names."""
     inputs = model.preprocessing.inputs
     if isinstance(inputs, TableInputs):
         return tuple(column.name for column in inputs.columns)

@@ -115,13 +115,10 @@ def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str
 def _sums(rows: FloatArray) -> FloatArray:
     """Sums over the rows, added one after the other, so that the last digits do not depend on the layout.
 
-    `np.sum` adds contiguous columns up in pairs and others row by row, which for few columns takes ten times as long.
+    `np.sum` adds contiguous columns up in pairs, as scikit-learn does with a single one, and others row by row, which
+    for few columns takes ten times as long.
     """
-    sums: FloatArray
-    if rows.shape[1] == 1:
-        sums = rows.sum(axis=0)  # in pairs, as scikit-learn's
-    else:
-        sums = np.add.accumulate(rows, axis=0)[-1]
+    sums: FloatArray = rows.sum(axis=0) if rows.shape[1] == 1 else np.add.accumulate(rows, axis=0)[-1]
     return sums
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_ONE_HOT = 2**30
-"""Bytes that the categories of all examples may take, as float64. A constant, and not what memory happens to be free: what
-one machine takes is then taken by all."""
+"""Bytes that the categories of all examples may take, as float64: the same on every machine."""
 MISSING = ""  # the category of a missing value; the readers leave no empty text
 
 
@@ -305,8 +304,8 @@ def _refuse_too_many_categories(columns: tuple[NumberColumn | TextColumn, ...], 
             f"each, the text of {n_examples:,} training examples would take {n_bytes / 2**30:.1f} GB, and training "
             "five folds five times that.",
             f"Text may take {MAX_ONE_HOT / 2**30:.0f} GB so.",
-            f'Merge rare categories, write a number in their place, or leave the column out (ignore = ["{largest.name}"] '
-            "under [data]).",
+            "Merge rare categories, write a number in their place, or leave the column out "
+            f'(ignore = ["{largest.name}"] under [data]).',
         )
 
 

@@ -36,7 +36,7 @@ def frame_of(names: Sequence[str], numbers: NDArray[np.float64], others: Mapping
             pieces.append(others[position].reset_index(drop=True).to_frame())
         start = position + 1
     frame = _beside(pieces)
-    frame.columns = pd.Index(names, dtype=object)
+    frame.columns = pd.Index(list(names))
     return frame
 
 

@@ -142,7 +142,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     frame = read_columns(path, layout, names, positions)
     if frame is None:
         return _read_csv(path, place, options)
-    frame.columns = pd.Index(form(is_sound=True).names, dtype=object)
+    frame.columns = pd.Index(list(form(is_sound=True).names))
     return frame
 
 
@@ -243,5 +243,5 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
         ) from error
     if frame.empty:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Export it again.")
-    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    frame.columns = pd.Index([str(name) for name in frame.columns])
     return frame.reset_index(drop=True)

@@ -1,10 +1,10 @@
 """One command of a checkout, measured from inside: what `bench_data` starts, with the checkout as PYTHONPATH.
 
-    python size_child.py validate|run CONFIG [TRIALS [TIMEOUT]]
+    python size_child.py validate|run CONFIG
 
-Prints one JSON object: seconds from the start of the interpreter until data were read, prepared and (run) training
-began, until the end, and peak resident memory, in MB, then and at the end. It knows nothing of the checkout beyond the
-names that all of them share.
+Prints one JSON object: processor seconds of this process and seconds by the clock until data were read, prepared and
+(run) training would begin, where it stops, and peak resident memory, in MB, by then. It knows nothing of the checkout
+beyond the names that all of them share.
 """
 
 import json
@@ -18,55 +18,44 @@ from pathlib import Path
 from typing import Any
 
 
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def seconds() -> float:
-    """Since this process was started (Linux)."""
+def note(name: str, marks: dict[str, object]) -> None:
+    """Processor seconds and peak memory so far, and seconds since this process was started (Linux)."""
     started = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+    marks.setdefault(f"{name}_s", round(time.process_time(), 2))
+    marks.setdefault(f"{name}_wall_s", round(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 2))
+    marks.setdefault(f"{name}_mb", round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
-def marked(
-    call: Callable[..., Any], name: str, marks: dict[str, object], *, is_before: bool = False
-) -> Callable[..., Any]:
-    """The same call, after which (or before which) time and peak are noted."""
-
-    def note() -> None:
-        marks.setdefault(f"{name}_s", round(seconds(), 2))
-        marks.setdefault(f"{name}_mb", round(peak_mb()))
+def marked(call: Callable[..., Any], name: str, marks: dict[str, object]) -> Callable[..., Any]:
+    """The same call, after which time and peak are noted."""
 
     def calling(*args: Any, **options: Any) -> Any:
-        if is_before:
-            note()
-        try:
-            return call(*args, **options)
-        finally:
-            if not is_before:
-                note()
+        result = call(*args, **options)
+        note(name, marks)
+        return result
 
     return calling
 
 
 def main() -> None:
-    command, config, *rest = sys.argv[1:]
-    cli, data = import_module("sweeps.cli"), import_module("sweeps.data")
+    command, config = sys.argv[1:]
+    marks: dict[str, object] = {}
 
-    marks: dict[str, object] = {"imported_s": round(seconds(), 2), "imported_mb": round(peak_mb())}
-    data.load_dataset = marked(data.load_dataset, "read", marks)
-    data.prepare = marked(data.prepare, "prepared", marks)
-    arguments = [command, config]
+    def end(*_: object) -> None:
+        note("end", marks)
+        print("\n" + json.dumps(marks), flush=True)
+        os._exit(0)  # the sweep is not ended: workers see that nobody is at the other end of their pipes
+
+    cli, data = import_module("sweeps.cli"), vars(import_module("sweeps.data"))
+    data["load_dataset"] = marked(data["load_dataset"], "read", marks)
+    data["prepare"] = marked(data["prepare"], "prepared", marks)
     if command == "run":
-        run = import_module("sweeps.run")
-        run.Schedule.run = marked(run.Schedule.run, "training", marks, is_before=True)
-        arguments += ["--quiet", "--trials", rest[0]] + (["--timeout", rest[1]] if rest[1:] else [])
+        import_module("sweeps.run").Schedule.run = end
     try:
-        cli.app(arguments, standalone_mode=False)
+        cli.app([command, config], standalone_mode=False)
     except BaseException as error:  # whatever the checkout does, it is the result
         marks["error"] = f"{type(error).__name__}: {error}"[:300]
-    marks |= {"end_s": round(seconds(), 2), "end_mb": round(peak_mb())}
-    print("\n" + json.dumps(marks))
+    end()
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ def test_a_regression_that_has_not_converged_says_so(monkeypatch: pytest.MonkeyP
 
 
 def test_a_baseline_never_trains_on_the_sealed_test_set() -> None:
-    prepared = prepare(load_dataset("sklearn:iris"))
-    shuffled = dataclasses.replace(prepared, X_test=prepared.X_test[:, ::-1].copy())
+    prepared = prepare(dataset := load_dataset("sklearn:iris"))
+    shuffled = dataclasses.replace(prepared, dataset=dataclasses.replace(dataset, X_test=dataset.X_test[::-1]))
     assert baselines(prepared, 0)[1].scores != baselines(shuffled, 0)[1].scores
 
 

@@ -73,6 +73,20 @@ def test_a_model_with_a_threshold_decides_by_it_in_mlflow_too(tmp_path):
     assert set(loaded.predict(X)["prediction"]) == {"malignant"}
 
 
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_a_model_of_named_features_takes_their_table_in_any_order_and_arrays_by_position(kind, tmp_path):
+    table, model, folder = saved(kind, tmp_path)
+    import mlflow.pyfunc
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+    loaded, expected = mlflow.pyfunc.load_model(str(folder)), model.table(table)
+    sent = infer_and_parse_data({"inputs": table.to_numpy().tolist()}, loaded.metadata.get_input_schema())
+    for X in (table[table.columns[::-1]], table.to_numpy(), table.to_numpy().tolist(), sent):
+        pd.testing.assert_frame_equal(loaded.predict(X), expected)
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"1 of \d+ feature columns are missing"):
+        loaded.predict(table.iloc[:, 1:])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.float64, np.uint8])
 def test_arrays_are_taken_in_the_type_they_were_trained_on_and_in_others(dtype, tmp_path):
     prepare_environment()

@@ -140,12 +140,11 @@ def test_a_finished_study_leaves_its_winner_in_the_registry_from_where_mlflow_lo
     X[1] = model.preprocessing.offset.ravel()
 
     load = """
-        import sys, mlflow.pyfunc, mlflow, numpy as np, pandas as pd
+        import sys, mlflow.pyfunc, mlflow, numpy as np
         mlflow.set_tracking_uri(sys.argv[1])
         for name in ("models:/cats@candidate", "models:/cats/1", "runs:/" + sys.argv[2] + "/model"):
             model = mlflow.pyfunc.load_model(name)
-            columns = model.metadata.signature.inputs.input_names()
-            X = pd.DataFrame(np.array(eval(sys.argv[3])), columns=columns)
+            X = np.array(eval(sys.argv[3]))
             print(model.predict(X, params={"proba": True}).to_numpy()[:, 1:].astype(float).tolist())
     """
     command = [sys.executable, "-c", textwrap.dedent(load), uri, str(result.run_id), str(X.tolist())]

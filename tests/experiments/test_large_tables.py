@@ -1,0 +1,170 @@
+"""Tables that are read and prepared without a copy of their text or of their numbers: what comes of it is the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from experiments.dataset import Dataset, load_dataset
+from experiments.errors import InputError
+from experiments.preparation import prepare
+from experiments.readers import csv_columns, table
+from experiments.readers.inputs import fit_inputs
+from experiments.readers.number_block import column_parts, divided, frame_of
+from experiments.readers.options import ReadOptions
+from experiments.scaling import standardization
+
+rng = np.random.default_rng(4)
+
+
+def number(row: int) -> str:
+    return repr(float(rng.normal()))
+
+
+CELLS: dict[str, Callable[[int], str]] = {
+    "numbers": number,
+    "padded": lambda row: f" {number(row)} ",
+    "with plus": lambda row: f"+{number(row)}",
+    "missing in words": lambda row: ("NA", "nan", "?", "-nan", "")[row % 5] if row % 7 == 0 else number(row),
+    "empty": lambda row: "",
+    "nan alone": lambda row: "nan",
+    "leading zeros": lambda row: f"0{row % 5}",
+    "codes": lambda row: "A3" if row == 50 else f"0{row % 5}",
+    "a word at the end": lambda row: "word" if row == 59 else str(row % 2),
+    "quoted numbers": lambda row: f'"{number(row)}"',
+    "quoted text": lambda row: f'"x, ""{row % 3}""\n"',
+    "quotes inside": lambda row: f'x"{row % 3}',
+    "a quote left open": lambda row: '"x' if row == 59 else "x",
+    "text after a quote": lambda row: '"x"z' if row == 3 else "z",
+    "infinity": lambda row: "inf" if row == 5 else number(row),
+    "a nan of its own": lambda row: "nan(x)" if row == 3 else number(row),
+    "hexadecimal": lambda row: f"0x1{row % 9}",
+    "beyond int64": lambda row: str(2**70 + row),
+    "truth": lambda row: ("true", "TRUE", "False")[row % 3],
+    "accents": lambda row: "éü"[row % 2],
+    "blanks": lambda row: " ",
+}
+
+
+def write_odd(folder: Path, cell: str, end: str = "\n", before: str = "") -> str:
+    rows = [f"{CELLS[cell](row)},{number(row)},{'ab'[row % 2]}" for row in range(60)]
+    (folder / "odd.csv").write_bytes((before + end.join(["a,b,y", *rows]) + end).encode())
+    return "odd.csv"
+
+
+def outcome(folder: Path, name: str) -> tuple[str, Dataset | None]:
+    try:
+        dataset = load_dataset(name, target="y", directory=folder)
+    except InputError as error:
+        return str(error), None
+    return dataset.digest, dataset
+
+
+@pytest.mark.parametrize("block", [512, 2**19])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
+    cell: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write_odd(tmp_path, cell)
+    monkeypatch.setattr(csv_columns, "_BLOCK", block)
+    monkeypatch.setattr(csv_columns, "_BYTES_A_VALUE", 1)
+    by_columns, dataset = outcome(tmp_path, name)
+    monkeypatch.setattr(table, "read_columns", lambda *_: None)
+    as_text, other = outcome(tmp_path, name)
+    assert by_columns == as_text
+    if dataset is not None:
+        assert other is not None
+        assert isinstance(dataset.X_train, pd.DataFrame)
+        assert isinstance(other.X_train, pd.DataFrame)
+        pd.testing.assert_frame_equal(dataset.X_train, other.X_train)
+
+
+@pytest.mark.parametrize(
+    ("end", "before"), [("\r\n", ""), ("\r", ""), ("\n", "\ufeff"), ("\n\n", "\n\n"), ("\n", '"a, ""x""","b\nc",y\n')]
+)
+def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str, tmp_path: Path) -> None:
+    name = write_odd(tmp_path, "numbers", end, before)
+    if before.startswith('"'):
+        lines = (tmp_path / name).read_text().replace("a,b,y\n", "", 1)
+        (tmp_path / name).write_text(lines)
+    dataset = load_dataset(name, target="y", directory=tmp_path)
+    assert isinstance(dataset.X_train, pd.DataFrame)
+    assert [dtype.kind for dtype in dataset.X_train.dtypes] == ["f", "f"]
+    assert dataset.n_train + dataset.n_test == 60
+
+
+def test_what_is_text_in_training_stays_text_in_a_test_file_of_numbers(tmp_path: Path) -> None:
+    train = pd.DataFrame({"code": ["01", "A3", "02"] * 20, "x": range(60), "y": ["a", "b"] * 30})
+    train.to_csv(tmp_path / "train.csv", index=False)
+    train.assign(code=["01", "02", "02"] * 20).to_csv(tmp_path / "test.csv", index=False)
+    options = ReadOptions(ignore=())
+    dataset = load_dataset("train.csv", test="test.csv", target="y", directory=tmp_path, options=options)
+    assert isinstance(dataset.X_test, pd.DataFrame)
+    assert set(dataset.X_test["code"]) == {"01", "02"}
+
+
+def test_numbers_of_a_table_change_places_in_the_memory_where_they_are() -> None:
+    numbers = rng.normal(size=(4, 9))
+    words = pd.Series(list("abcabcabc"), dtype="str")
+    frame = frame_of(["a", "b", "word", "c"], numbers, {2: words})
+    first, second = np.array([8, 0, 3]), np.array([1, 2, 4, 5, 6, 7])
+    expected = frame.copy(deep=True)
+    one, two = divided(frame, first, second)
+    for part, rows in ((one, first), (two, second)):
+        pd.testing.assert_frame_equal(part, expected.iloc[rows].reset_index(drop=True))
+        assert np.shares_memory(part["a"].to_numpy(), numbers)
+
+
+@pytest.mark.parametrize("shape", [(1000, 7), (209, 300), (50, 2), (10, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_means_and_deviations_are_scikit_learns_to_the_bit(shape: tuple[int, int], order: str) -> None:
+    X = rng.normal(3, 100, size=shape)
+    X[:, 0] = 0.1
+    scaler = StandardScaler().fit(X)
+    mean, deviation = standardization(np.array(X, order=order), ["x"] * shape[1], "X")  # type: ignore[call-overload]
+    np.testing.assert_array_equal(mean, scaler.mean_)
+    np.testing.assert_array_equal(deviation, scaler.scale_)
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(10, 1), (2**22, 7), (2**24, 3), (100, 20_000), (3, 0)])
+def test_parts_are_all_columns_in_order_and_none_is_alone(n_rows: int, n_columns: int) -> None:
+    parts = list(column_parts(n_rows, n_columns))
+    assert [j for part in parts for j in range(part.start, part.stop)] == list(range(n_columns))
+    assert n_columns < 2 or all(part.stop - part.start > 1 for part in parts)
+
+
+def test_more_categories_than_fit_are_refused_with_an_estimate_before_they_take_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("experiments.readers.inputs.MAX_ONE_HOT", 8 * 90 * 30)
+    kinds = [f"k{row % 30}" for row in range(90)]
+    fits = pd.DataFrame({"kind": pd.Series(kinds, dtype="str"), "x": np.arange(90.0)})
+    fit_inputs(fits, (), "t.csv")
+    more = fits.assign(kind=pd.Series([*kinds[:-2], "k30", "k30"], dtype="str"))
+    with pytest.raises(
+        InputError, match=r"column 'kind' has 31 categories; .* would take .* GB.*ignore = \[\"kind\"\]"
+    ):
+        fit_inputs(more, (), "t.csv")
+
+
+def test_parquet_of_many_row_groups_has_the_numbers_of_one(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"i": np.arange(60) % 7, "x": rng.normal(size=60), "y": ["a", "b"] * 30})
+    frame["missing"] = frame["x"].where(frame["x"] > 0)
+    frame["count"] = pd.array([1, None] * 30, dtype="Int64")
+    frame.to_parquet(tmp_path / "one.parquet")
+    frame.to_parquet(tmp_path / "many.parquet", row_group_size=7)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    digests = {load_dataset(n, target="y", directory=tmp_path).digest for n in ("one.parquet", "many.parquet", "t.csv")}
+    assert len(digests) == 1
+
+
+def test_a_million_values_are_prepared_without_a_second_copy_of_the_table(tmp_path: Path) -> None:
+    frame = pd.DataFrame(rng.normal(size=(500, 4)), columns=list("abcd")).assign(y=np.arange(500) % 2)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    prepared = prepare(load_dataset("t.csv", target="y", directory=tmp_path), scales_folds=True)
+    assert prepared.encoded is not None
+    assert isinstance(prepared.dataset.X_train, pd.DataFrame)
+    assert np.shares_memory(prepared.encoded, prepared.dataset.X_train.to_numpy())
