@@ -160,10 +160,10 @@ def _begun(
         open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, progress=progress) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
-        task, *notes = notes_on_data(prepared)
-        for note in (task, *notes_on(config), *notes_on_memory):
+        notes, n_routine = notes_on_data(prepared), int(config.data.task is None)  # the first says which task it is
+        for note in (*notes[:n_routine], *notes_on(config), *notes_on_memory):
             progress.tell(note)
-        for note in notes:
+        for note in notes[n_routine:]:
             progress.say(note)
         folder = workspace.study_folder(stored.name)
         with Record(config, stored.name, prepared, workspace, progress.say, interrupts.has_come) as record:

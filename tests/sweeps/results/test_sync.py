@@ -42,12 +42,11 @@ def runs_of(server, name):
 def test_trials_reach_a_slow_server_together_and_each_once(server, tmp_path):
     with slow_proxy(server[1], SECONDS) as (uri, asked):
         workspace, _ = written(tmp_path, "many", 16, uri)
-        before = time.monotonic()
         ((_, result),) = sync_all(workspace)
-        seconds = time.monotonic() - before
     assert (result.n_pending, result.error) == (0, None)
     assert len(asked) > 16 * 4
-    assert seconds < 0.7 * len(asked) * SECONDS, "one after the other they would take all of it"
+    began = "".join("c" if call.endswith("runs/create") else " " for call in asked).split()
+    assert max(map(len, began)) >= 4, "a trial that goes alone has other calls between its own and the next one's"
     assert runs_of(server, "many") == (17, 17)
 
 
