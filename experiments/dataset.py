@@ -23,7 +23,7 @@ from experiments.readers.classes import Classes
 from experiments.readers.examples import Features
 from experiments.readers.labels import Task, infer_task, regression_targets
 from experiments.readers.options import ExamplesAxis, ReadOptions
-from experiments.readers.source import SKLEARN_PREFIX
+from experiments.readers.source import SKLEARN_PREFIX, Source, name_of
 
 __all__ = ["Dataset", "Task", "load_dataset", "split_off"]
 
@@ -101,9 +101,9 @@ class Dataset:
 
 
 def load_dataset(
-    train: str,
+    train: Source,
     *,
-    test: str | None = None,
+    test: Source | None = None,
     target: str | None = None,
     task: Task | None = None,
     test_fraction: float = 0.2,
@@ -115,7 +115,8 @@ def load_dataset(
     """Read a labelled data set and check it for everything that can be wrong.
 
     Args:
-        train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, or "sklearn:<name>".
+        train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, "sklearn:<name>", or objects
+            (`readers.in_memory`).
         test: Likewise. If absent, the training file's own test set is used (test_set_x, X_test); if it has none,
             `test_fraction` of the examples is sealed away at random, stratified by class.
         target: The column to predict; for tables only.
@@ -131,6 +132,7 @@ def load_dataset(
     """
     options = replace(options or ReadOptions(), target=target, sample_weight=sample_weight)
     examples, sealed = read_pair(train, test, directory, options)
+    source = name_of(train)
     notes = examples.notes + (() if sealed is None else sealed.notes)
     if task is None:
         task, why = infer_task(examples)
@@ -147,7 +149,7 @@ def load_dataset(
         weights = (None, None) if w is None else (w[kept], w[held])
     _check_enough(y_train, y_test, task, class_names, examples.y_place)
     return Dataset(
-        name=train.removeprefix(SKLEARN_PREFIX) if train.startswith(SKLEARN_PREFIX) else Path(train).stem,
+        name=source.removeprefix(SKLEARN_PREFIX) if source.startswith(SKLEARN_PREFIX) else Path(source).stem,
         task=task,
         X_train=X_train,
         y_train=y_train,
@@ -156,7 +158,7 @@ def load_dataset(
         class_names=class_names,
         feature_names=examples.feature_names,
         image_shape=examples.image_shape,
-        source=train,
+        source=source,
         target=target,
         sample_weight=sample_weight,
         weights_train=weights[0],

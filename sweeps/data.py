@@ -10,19 +10,48 @@ from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare
+from experiments.readers.examples import InMemory
+from experiments.readers.in_memory import in_memory
 from sweeps.configuration.config import Config
 from sweeps.trials.problem import Problem
 
 
-def load_data(config: Config) -> PreparedData:
+def with_objects(config: Config, train: object | None, test: object | None) -> tuple[Config, dict[str, InMemory]]:
+    """A configuration whose examples a Python program hands over, and these, for `load_data`.
+
+    Args:
+        config: Its own train and test are then not read.
+        train, test: See `in_memory`; None are not given.
+
+    Raises:
+        InputError: They are no examples, or test is given without train.
+    """
+    if train is None:
+        if test is not None:
+            raise InputError("test is given without train.", "Both come from Python, or none.", "Give train=... too.")
+        return config, {}
+    objects = {"train": in_memory("train", train, config.data.target)}
+    target = objects["train"].target
+    if test is not None:
+        objects["test"] = in_memory("test", test, target)
+    said = {"train": objects["train"].place, "test": objects["test"].place if test is not None else None}
+    data = config.data.model_copy(update={**said, "target": target or config.data.target})
+    return config.model_copy(update={"data": data}), objects
+
+
+def load_data(config: Config, *, train: InMemory | None = None, test: InMemory | None = None) -> PreparedData:
     """Read, check, split and scale the data of a configuration.
+
+    Args:
+        config: Says where they are, and the rest.
+        train, test: Objects in place of what the configuration names, see `with_objects`.
 
     Raises:
         InputError: Something is wrong with them.
     """
     dataset = load_dataset(
-        config.data.train,
-        test=config.data.test,
+        train or config.data.train,
+        test=test or config.data.test,
         target=config.data.target,
         task=config.data.task,
         test_fraction=config.data.test_fraction,

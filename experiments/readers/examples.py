@@ -1,4 +1,4 @@
-"""What every reader returns."""
+"""What every reader returns; and examples that need no reader, because a program has them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Features: TypeAlias = "NDArray[Any] | pd.DataFrame"
+PYTHON_PREFIX = "python:"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,3 +54,20 @@ class Contents:
 
     train: Examples | None
     test: Examples | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InMemory:
+    """Examples as a Python program handed them over; `in_memory.py` takes and reads them.
+
+    Attributes:
+        place: How messages and the record name them: "python:train".
+        X: A table that holds the target, or an array of features.
+        y: The labels of an array; None for a table.
+        target: The table's column to predict, if that is known.
+    """
+
+    place: str
+    X: Features
+    y: NDArray[Any] | None = None
+    target: str | None = None

@@ -9,10 +9,12 @@ import numpy as np
 from experiments.errors import InputError, listed
 from experiments.readers.examples import Examples
 from experiments.readers.options import ReadOptions
-from experiments.readers.source import SKLEARN_PREFIX, read_source, resolve
+from experiments.readers.source import SKLEARN_PREFIX, Source, name_of, read_source, resolve
 
 
-def read_pair(train: str, test: str | None, directory: Path, options: ReadOptions) -> tuple[Examples, Examples | None]:
+def read_pair(
+    train: Source, test: Source | None, directory: Path, options: ReadOptions
+) -> tuple[Examples, Examples | None]:
     """Read the training examples, and the test examples if the user or the training file has any.
 
     Args:
@@ -31,7 +33,7 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
     contents = read_source(train, directory, options)
     if contents.train is None:
         raise InputError(
-            f"{train}: holds a test set only, no training examples.",
+            f"{name_of(train)}: holds a test set only, no training examples.",
             "train needs train_set_x with train_set_y, or X with y.",
             "Exchange train and test, or name another file.",
         )
@@ -39,7 +41,7 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
     if test is not None:
         if sealed is None and _is_same(train, test, directory):
             raise InputError(
-                f"{test}: test is the training file itself.",
+                f"{name_of(test)}: test is the training file itself.",
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
@@ -48,7 +50,9 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 
 
-def _is_same(train: str, test: str, directory: Path) -> bool:
+def _is_same(train: Source, test: Source, directory: Path) -> bool:
+    if not isinstance(train, str) or not isinstance(test, str):
+        return not isinstance(train, str) and not isinstance(test, str) and train.X is test.X
     if train.startswith(SKLEARN_PREFIX) or test.startswith(SKLEARN_PREFIX):
         return train == test
     return resolve(train, directory).resolve() == resolve(test, directory).resolve()

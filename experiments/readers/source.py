@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import TypeAlias
 
 from experiments.errors import InputError
-from experiments.readers.examples import Contents, Examples
+from experiments.readers.examples import PYTHON_PREFIX, Contents, Examples, InMemory
 from experiments.readers.options import ReadOptions
+
+Source: TypeAlias = str | InMemory
 
 SKLEARN_PREFIX = "sklearn:"
 _ALLOWED = (
@@ -25,15 +28,15 @@ _SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet", b"
 
 
 def read_source(
-    source: str,
+    source: Source,
     directory: Path,
     options: ReadOptions,
     train: Examples | None = None,
 ) -> Contents:
-    """Read the labelled examples of a file, or of a set inside scikit-learn.
+    """Read the labelled examples of a file, of a set inside scikit-learn, or of a Python program.
 
     Args:
-        source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
+        source: A path (relative to `directory`, absolute, or starting with ~), "sklearn:<name>", or objects.
         directory: Where relative paths start.
         options: What the user says of it; what is for tables is refused for everything else, and the other way round.
         train: The training examples, if the source holds test examples; see `read_table`.
@@ -41,6 +44,16 @@ def read_source(
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
     """
+    if not isinstance(source, str):
+        from experiments.readers.in_memory import read_in_memory
+
+        return read_in_memory(source, options, train)
+    if source.startswith(PYTHON_PREFIX):
+        raise InputError(
+            f"{source}: these examples were handed over by a Python program, and no file holds them.",
+            _ALLOWED,
+            "Call run_sweep(config, train=...) with them again, or name a file.",
+        )
     if source.startswith(SKLEARN_PREFIX):
         from experiments.readers.sklearn_sets import read_sklearn_set
 
@@ -66,6 +79,11 @@ def read_source(
     from experiments.readers.npz import read_npz
 
     return read_npz(path, source, options, train)
+
+
+def name_of(source: Source) -> str:
+    """How messages and the record name a source."""
+    return source if isinstance(source, str) else source.place
 
 
 def resolve(source: str, directory: Path) -> Path:

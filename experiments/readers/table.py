@@ -40,7 +40,11 @@ def read_table(
         InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
             other than those of `train`.
     """
-    frame = read_frame(path, place, file_format, options)
+    return examples_of(read_frame(path, place, file_format, options), place, options, train)
+
+
+def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
+    """As `read_table`, from the table as it is in the file."""
     target, sample_weight = options.target, options.sample_weight
     names = [str(name) for name in frame.columns]
     if target is None:
