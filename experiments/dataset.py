@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from experiments.errors import InputError
 from experiments.readers import Examples, read_pair
 from experiments.readers.classes import Classes
-from experiments.readers.examples import Features
+from experiments.readers.examples import Advance, Features
 from experiments.readers.labels import Task, infer_task, regression_targets
 from experiments.readers.options import ExamplesAxis, ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX, Source, name_of
@@ -111,12 +111,13 @@ def load_dataset(
     seed: int = 0,
     directory: Path = Path("."),
     options: ReadOptions | None = None,
+    advance: Advance | None = None,
 ) -> Dataset:
     """Read a labelled data set and check it for everything that can be wrong.
 
     Args:
-        train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, "sklearn:<name>", or objects
-            (`readers.in_memory`).
+        train: A file (HDF5, NPZ, CSV, Parquet) or a folder of pictures, relative to `directory`; "sklearn:<name>"; or
+            objects (`readers.in_memory`).
         test: Likewise. If absent, the training file's own test set is used (test_set_x, X_test); if it has none,
             `test_fraction` of the examples is sealed away at random, stratified by class.
         target: The column to predict; for tables only.
@@ -126,12 +127,13 @@ def load_dataset(
         seed: Decides which examples are sealed away.
         directory: Where relative paths start.
         options: What else the user says of the files; its target and weights are taken from the arguments above.
+        advance: Told how far it is, where there are many files to read.
 
     Raises:
         InputError: Something is wrong with the user's files or options.
     """
     options = replace(options or ReadOptions(), target=target, sample_weight=sample_weight)
-    examples, sealed = read_pair(train, test, directory, options)
+    examples, sealed = read_pair(train, test, directory, options, advance)
     source = name_of(train)
     notes = examples.notes + (() if sealed is None else sealed.notes)
     if task is None:

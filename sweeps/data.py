@@ -10,7 +10,7 @@ from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare
-from experiments.readers.examples import InMemory
+from experiments.readers.examples import Advance, InMemory
 from experiments.readers.in_memory import in_memory
 from sweeps.configuration.config import Config
 from sweeps.trials.problem import Problem
@@ -39,12 +39,15 @@ def with_objects(config: Config, train: object | None, test: object | None) -> t
     return config.model_copy(update={"data": data}), objects
 
 
-def load_data(config: Config, *, train: InMemory | None = None, test: InMemory | None = None) -> PreparedData:
+def load_data(
+    config: Config, *, train: InMemory | None = None, test: InMemory | None = None, advance: Advance | None = None
+) -> PreparedData:
     """Read, check, split and scale the data of a configuration.
 
     Args:
         config: Says where they are, and the rest.
         train, test: Objects in place of what the configuration names, see `with_objects`.
+        advance: Told how far reading is, where there are many files.
 
     Raises:
         InputError: Something is wrong with them.
@@ -59,6 +62,7 @@ def load_data(config: Config, *, train: InMemory | None = None, test: InMemory |
         seed=config.sweep.seed,
         directory=config.directory,
         options=config.data.read_options,
+        advance=advance,
     )
     return prepare(
         dataset,

@@ -93,7 +93,7 @@ def run_sweep(
         run.enter_context(progress)
         patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
         with Workers(config.execution.executor, config.execution.workers) as workers:  # they import meanwhile
-            prepared = load_data(config, **objects)
+            prepared = load_data(config, **objects, advance=progress.reading)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)

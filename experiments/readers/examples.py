@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Features: TypeAlias = "NDArray[Any] | pd.DataFrame"
 PYTHON_PREFIX = "python:"
+Advance: TypeAlias = Callable[[str, int, int], None]
+"""Told, while many files are read, of which source they are, how many are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,7 @@ class ReadOptions:
         examples: Which axis of an array counts the examples: the first ("rows") or the last ("columns"); None leaves it
             to the number of labels.
         follow_links: Whether an HDF5 file may take its values from other files.
+        image_size: Of a folder of pictures: the height and width of all, or (height, width).
     """
 
     target: str | None = None
@@ -38,6 +39,27 @@ class ReadOptions:
     names: tuple[str, ...] = ()
     examples: ExamplesAxis | None = None
     follow_links: bool = False
+    image_size: int | tuple[int, int] | None = None
+
+    @property
+    def height_and_width(self) -> tuple[int, int] | None:
+        """`image_size` as two numbers."""
+        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else self.image_size
+
+    def for_pictures(self, source: str) -> ReadOptions:
+        """The same, if none of it is for tables or for arrays.
+
+        Raises:
+            InputError: Something is.
+        """
+        self._refuse_keys_of_tables(source)
+        if self.examples is not None:
+            raise InputError(
+                f"{source}: examples = '{self.examples}' is given, but this is a folder of pictures.",
+                "Only arrays can lie the other way round.",
+                "Remove examples.",
+            )
+        return self
 
     def for_arrays(self, source: str) -> ReadOptions:
         """The same, if none of it is for tables.
@@ -45,6 +67,11 @@ class ReadOptions:
         Raises:
             InputError: Something is.
         """
+        self._refuse_keys_of_tables(source)
+        self._refuse_image_size(source)
+        return self
+
+    def _refuse_keys_of_tables(self, source: str) -> None:
         for key in ("target", "sample_weight", "ignore", "only", "header", "names"):
             value = getattr(self, key)
             if value not in (None, ()):
@@ -54,7 +81,14 @@ class ReadOptions:
                     "Only CSV and Parquet have named columns.",
                     f"Remove {key}.",
                 )
-        return self
+
+    def _refuse_image_size(self, source: str) -> None:
+        if self.image_size is not None:
+            raise InputError(
+                f"{source}: image_size is given, but this is no folder of pictures.",
+                "Only pictures that are read from their own files are brought to one size.",
+                "Remove image_size.",
+            )
 
     def for_table(self, source: str) -> ReadOptions:
         """The same, if none of it is for arrays.
@@ -68,6 +102,7 @@ class ReadOptions:
                 "The rows of a table are its examples; only arrays can lie the other way round.",
                 "Remove examples.",
             )
+        self._refuse_image_size(source)
         return self
 
     def ignored(self, names: Sequence[str], place: str, *, is_training: bool) -> tuple[str, ...]:

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from experiments.errors import InputError, listed
-from experiments.readers.examples import Examples
+from experiments.readers.examples import Advance, Examples
 from experiments.readers.options import ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX, Source, name_of, read_source, resolve
 
 
 def read_pair(
-    train: Source, test: Source | None, directory: Path, options: ReadOptions
+    train: Source,
+    test: Source | None,
+    directory: Path,
+    options: ReadOptions,
+    advance: Advance | None = None,
 ) -> tuple[Examples, Examples | None]:
     """Read the training examples, and the test examples if the user or the training file has any.
 
@@ -23,6 +27,7 @@ def read_pair(
             training file.
         directory: Where relative paths start.
         options: What the user says of both.
+        advance: Told how far it is, where there are many files to read.
 
     Returns:
         Training and test examples; a test table has the training table's columns, in their order and kinds.
@@ -30,7 +35,7 @@ def read_pair(
     Raises:
         InputError: One of them cannot be read, or they do not have the same features and classes.
     """
-    contents = read_source(train, directory, options)
+    contents = read_source(train, directory, options, advance=advance)
     if contents.train is None:
         raise InputError(
             f"{name_of(train)}: holds a test set only, no training examples.",
@@ -45,7 +50,7 @@ def read_pair(
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
-        tested = read_source(test, directory, options, contents.train)
+        tested = read_source(test, directory, options, contents.train, advance)
         sealed = tested.test or tested.train
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 

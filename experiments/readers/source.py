@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from experiments.errors import InputError
-from experiments.readers.examples import PYTHON_PREFIX, Contents, Examples, InMemory
+from experiments.readers.examples import PYTHON_PREFIX, Advance, Contents, Examples, InMemory
 from experiments.readers.options import ReadOptions
 
 Source: TypeAlias = str | InMemory
 
 SKLEARN_PREFIX = "sklearn:"
 _ALLOWED = (
-    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet), a "
+    "folder of pictures for each class, or sklearn:<name>."
 )
 _ZIP = b"PK\x03\x04"
 _EXTENSIONS = {
@@ -32,6 +33,7 @@ def read_source(
     directory: Path,
     options: ReadOptions,
     train: Examples | None = None,
+    advance: Advance | None = None,
 ) -> Contents:
     """Read the labelled examples of a file, of a set inside scikit-learn, or of a Python program.
 
@@ -40,6 +42,7 @@ def read_source(
         directory: Where relative paths start.
         options: What the user says of it; what is for tables is refused for everything else, and the other way round.
         train: The training examples, if the source holds test examples; see `read_table`.
+        advance: Told how far it is, where there are many files to read.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
@@ -61,6 +64,10 @@ def read_source(
         return read_sklearn_set(source.removeprefix(SKLEARN_PREFIX))
 
     path = resolve(source, directory)
+    if os.path.isdir(path):
+        from experiments.readers.picture_folder import read_picture_folder
+
+        return read_picture_folder(path, source, options, train, advance)
     file_format = recognise(path, source)
     if file_format in ("CSV", "Parquet"):
         from experiments.readers.table import read_table

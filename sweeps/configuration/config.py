@@ -91,6 +91,7 @@ class DataSection(Section):
     names: tuple[str, ...] | None = None
     examples: ExamplesAxis | None = None
     follow_links: bool = False
+    image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
 
     @property
     def read_options(self) -> ReadOptions:

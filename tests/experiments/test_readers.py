@@ -269,7 +269,7 @@ def test_a_missing_test_file(tmp_path: Path) -> None:
 
 def test_a_directory_for_a_file(tmp_path: Path) -> None:
     (tmp_path / "d.h5").mkdir()
-    refused(tmp_path, r"d\.h5: this is a directory", "d.h5")
+    refused(tmp_path, r"d\.h5: holds nothing, and no folder of a class", "d.h5")
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
