@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ class TrainingData:
             its own X, as one whose scaling is fitted to the columns that it trains on.
         targets: Y, (n[L], m); (F, n[L], m) where each network has its own.
         held_out: (F, m); True where network f is validated on the example instead of trained on it.
+        unused: (F, m); True where it is neither, as what comes later than the examples it holds out. None is nowhere.
         gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
             of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
         columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first;
@@ -68,6 +69,7 @@ class TrainingData:
     weights: Float64Array | None = None
     units: Float64Array | None = None
     unreduced: "TrainingData | None" = None
+    unused: BoolArray | None = None
 
     @classmethod
     def of(
@@ -77,6 +79,7 @@ class TrainingData:
         held_out: BoolArray,
         dtype: npt.DTypeLike = np.float64,
         *,
+        unused: BoolArray | None = None,
         reduce: bool | None = None,
         leaves_span: bool = True,
     ) -> "TrainingData":
@@ -87,6 +90,7 @@ class TrainingData:
             Y: (n[L], m).
             held_out: (F, m).
             dtype: float32 or float64, in which networks are trained. The Gram matrix is summed in float64 either way.
+            unused: (F, m), see the class; nothing is both held out and unused.
             reduce: Whether to train the first layer in the span of the examples; None: if that is faster.
             leaves_span: Whether a training may leave that span (`Hyperparameters.leaves_span`). False saves the time
                 and the memory of `unreduced`; such a training is then refused.
@@ -94,8 +98,8 @@ class TrainingData:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
         _check(X, Y, held_out)
-        _check_trains(held_out)
-        return cls._prepared(X, Y, held_out.astype(np.bool_), _Sizes.of(held_out), dtype, reduce, leaves_span)
+        sizes, masks = _Sizes.of(held_out, unused), _Masks(held_out.astype(np.bool_), unused)
+        return cls._prepared(X, Y, masks, sizes, dtype, reduce, leaves_span)
 
     @classmethod
     def of_networks(
@@ -104,6 +108,7 @@ class TrainingData:
         held_out: BoolArray,
         dtype: npt.DTypeLike = np.float64,
         *,
+        unused: BoolArray | None = None,
         reduce: bool | None = None,
         leaves_span: bool = True,
     ) -> "TrainingData":
@@ -113,17 +118,17 @@ class TrainingData:
             own: X (n[0], m) and Y (n[L], m) of each of the F networks, one after the other. If Y is the same object for
                 all of them, they share the targets.
             held_out: (F, m).
-            dtype, reduce, leaves_span: As in `of`.
+            dtype, unused, reduce, leaves_span: As in `of`.
         Raises:
             ShapeError: As in `of`, or shapes differ between networks.
         """
-        _check_trains(held_out)
-        sizes = _Sizes.of(held_out)
+        sizes = _Sizes.of(held_out, unused)
         networks, targets = [], []
-        for (X, Y), of_network in zip(own, held_out, strict=True):
-            _check(X, Y, of_network[np.newaxis])
-            held = of_network[np.newaxis].astype(np.bool_)
-            networks.append(cls._prepared(X, Y, held, sizes, dtype, reduce, leaves_span))
+        for number, ((X, Y), _) in enumerate(zip(own, held_out, strict=True)):
+            one = slice(number, number + 1)
+            _check(X, Y, held_out[one])
+            masks = _Masks(held_out[one].astype(np.bool_), None if unused is None else unused[one])
+            networks.append(cls._prepared(X, Y, masks, sizes, dtype, reduce, leaves_span))
             targets.append(Y)
         return cls._together(networks, shares_targets=all(Y is targets[0] for Y in targets))
 
@@ -132,7 +137,7 @@ class TrainingData:
         cls,
         X: FloatArray,
         Y: FloatArray,
-        held_out: BoolArray,
+        masks: "_Masks",
         sizes: "_Sizes",
         dtype: npt.DTypeLike,
         reduce: bool | None,
@@ -143,14 +148,14 @@ class TrainingData:
         is_reduced = sizes.n_training <= MAX_REDUCED * X.shape[0] if reduce is None else reduce
         gram = inputs.T @ inputs if is_reduced else None
         Y = Y.astype(dtype)
-        data = cls._divided(copied(inputs, dtype), Y, held_out, gram, sizes)
+        data = cls._divided(copied(inputs, dtype), Y, masks, gram, sizes)
         if not is_reduced or not leaves_span:
             return data
         basis = None
         if X.shape[0] > m:
             basis, coordinates = _rotated(X.astype(np.float64, copy=False))
             inputs = np.vstack([coordinates, np.ones((1, m))])
-        unreduced = cls._divided(copied(inputs, dtype), Y, held_out, None, sizes)
+        unreduced = cls._divided(copied(inputs, dtype), Y, masks, None, sizes)
         return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
 
     @classmethod
@@ -180,6 +185,7 @@ class TrainingData:
             rows=rows,
             basis=None if first.basis is None else stacked("basis"),
             unreduced=cls._together(unreduced, shares_targets=shares_targets) if unreduced else None,
+            unused=None if first.unused is None else joined("unused"),
         )
 
     def weighted(self, weights: Float64Array | None) -> "TrainingData":
@@ -204,7 +210,7 @@ class TrainingData:
         """The same examples for one network that trains on all of them; not where each network has its own X."""
         assert not self.has_own_inputs, "no X belongs to all examples"
         nothing = np.zeros((1, self.n_examples), np.bool_)
-        data = self._divided(self.inputs, self.targets, nothing, self.gram, _Sizes.of(nothing))
+        data = self._divided(self.inputs, self.targets, _Masks(nothing, None), self.gram, _Sizes.of(nothing, None))
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
         return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
 
@@ -213,12 +219,13 @@ class TrainingData:
         cls,
         inputs: FloatArray,
         targets: FloatArray,
-        held_out: BoolArray,
+        masks: "_Masks",
         gram: Float64Array | None,
         sizes: "_Sizes",
     ) -> "TrainingData":
+        held_out, unused = masks
         n_networks, m = held_out.shape
-        columns = np.argsort(held_out, axis=1, kind="stable")
+        columns = np.argsort(held_out if unused is None else 2 * held_out + unused, axis=1, kind="stable")
         rows = inputs if gram is None else copied(gram, inputs.dtype)
         n_training, n_validation = sizes.n_training, sizes.n_validation
         if n_training >= MIN_FILLED:
@@ -239,7 +246,13 @@ class TrainingData:
                 for part in (slice(n_training), slice(m - n_validation, m))
             )
         rows_of_examples = np.ascontiguousarray(inputs.T) if gram is None else None
-        return cls(inputs, targets, held_out, gram, columns, training_inputs, validation_inputs, rows_of_examples)
+        parts = (columns, training_inputs, validation_inputs, rows_of_examples)
+        return cls(inputs, targets, held_out, gram, *parts, unused=unused)
+
+    @property
+    def trained(self) -> BoolArray:
+        """(F, m): True where network f is trained on the example."""
+        return _trained(self.held_out, self.unused)
 
     @property
     def training_columns(self) -> IndexArray:
@@ -354,6 +367,7 @@ class TrainingData:
             weights=mapped_if_there("weights"),
             units=mapped_if_there("units"),
             unreduced=cls.load(unreduced) if unreduced.exists() else None,
+            unused=mapped_if_there("unused"),
         )
 
 
@@ -365,8 +379,26 @@ class _Sizes:
     n_validation: int
 
     @classmethod
-    def of(cls, held_out: BoolArray) -> "_Sizes":
-        return cls(int((~held_out.astype(np.bool_)).sum(axis=1).max()), int(held_out.sum(axis=1).max()))
+    def of(cls, held_out: BoolArray, unused: BoolArray | None) -> "_Sizes":
+        """Raises ShapeError: a network trains on none."""
+        n_trained = _trained(held_out.astype(np.bool_), unused).sum(axis=1)
+        if n_trained.min() == 0:
+            raise ShapeError(
+                f"held_out: network {int(n_trained.argmin())} has every example held out. Each network must train on "
+                "at least one; clear some of its row."
+            )
+        return cls(int(n_trained.max()), int(held_out.sum(axis=1).max()))
+
+
+class _Masks(NamedTuple):
+    """What some networks do not train on."""
+
+    held_out: BoolArray
+    unused: BoolArray | None
+
+
+def _trained(held_out: BoolArray, unused: BoolArray | None) -> BoolArray:
+    return ~held_out if unused is None else ~(held_out | unused)
 
 
 def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:
@@ -375,14 +407,6 @@ def _check(X: FloatArray, Y: FloatArray, held_out: BoolArray) -> None:
         raise ShapeError(
             f"X has shape {X.shape}, Y {Y.shape}, held_out {held_out.shape}. All three are matrices with one "
             "column per example; transpose or select the same examples in each."
-        )
-
-
-def _check_trains(held_out: BoolArray) -> None:
-    if held_out.all(axis=1).any():
-        raise ShapeError(
-            f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
-            "train on at least one; clear some of its row."
         )
 
 

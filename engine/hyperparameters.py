@@ -81,4 +81,4 @@ class Hyperparameters:
 
 def _n_fewest(data: TrainingData) -> int:
     """Examples in the smallest training set of a network."""
-    return int((~data.held_out).sum(axis=1).min())
+    return int(data.trained.sum(axis=1).min())

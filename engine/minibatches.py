@@ -36,7 +36,7 @@ class Minibatches:
         assert data.rows is not None, "minibatches train on X or its coordinates, not on a Gram matrix"
         self.size = size
         self._seed = seed
-        self._own = ~data.held_out
+        self._own = data.trained
         n_own = self._own.sum(axis=1, keepdims=True)
         self.n_in_epoch = int(n_own.min()) // size
         before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before

@@ -120,10 +120,10 @@ class Stack:
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
         weights = np.ones((2, data.n_examples)) if data.weights is None else data.weights
-        n_examples = np.stack([~data.held_out @ weights[0], data.held_out @ weights[1]])
+        n_examples = np.stack([data.trained @ weights[0], data.held_out @ weights[1]])
         self.minibatches: Minibatches | None = None
         if minibatch_size is None:
-            self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
+            self.training = self._parts(data.training_inputs, data.training_columns, data.trained, is_trained=True)
         else:
             step_size = np.full((1, data.n_examples), learning_rate / minibatch_size, data.dtype)
             if data.weights is not None:

@@ -177,12 +177,13 @@ def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Obj
     """
     from sklearn import metrics
 
-    held_out, n_classes = prepared.held_out[fold], prepared.dataset.n_classes
+    held_out, trained = prepared.held_out[fold], prepared.trained[fold]
+    n_classes = prepared.dataset.n_classes
     X, Y = prepared.of_fold(fold)
     (X,), y = _in_span(X), prepared.dataset.y_train if n_classes else Y[0]
-    if len(np.unique(y[~held_out])) < n_classes:
+    if len(np.unique(y[trained])) < n_classes:
         return math.nan
-    outputs = _outputs(_fitted(model, prepared, X, y, ~held_out), X.T[held_out])
+    outputs = _outputs(_fitted(model, prepared, X, y, trained), X.T[held_out])
     weights = None if prepared.weights is None else prepared.weights[1, held_out]
     if not objective.is_cost:
         unit = prepared.target_scalings[fold].scale

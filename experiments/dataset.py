@@ -24,6 +24,7 @@ from experiments.readers.examples import Advance, Features
 from experiments.readers.labels import Task, infer_task, regression_targets
 from experiments.readers.options import ExamplesAxis, ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX, Source, name_of
+from experiments.splits import Relation, Split, sealed_in_words, shared_groups, split_related
 
 __all__ = ["Dataset", "Task", "load_dataset", "split_off"]
 
@@ -46,6 +47,8 @@ class Dataset:
         target: The column to predict, for tables; else None.
         sample_weight: The column of weights, for tables; None where there is none.
         weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
+        relation_train, relation_test: What relates the examples to each other: the groups that they belong to, or when
+            each was. None where nothing is said.
         ignored: Columns of the table that are no features, beside target and weights.
         examples_axis: Which axis of a stored array counted the examples.
         notes: What a person should know of how it was read, sentences; the first says which task was inferred and why.
@@ -66,6 +69,8 @@ class Dataset:
     sample_weight: str | None = None
     weights_train: NDArray[np.float64] | None = None
     weights_test: NDArray[np.float64] | None = None
+    relation_train: Relation | None = None
+    relation_test: Relation | None = None
     ignored: tuple[str, ...] = ()
     examples_axis: ExamplesAxis = "rows"
     notes: tuple[str, ...] = ()
@@ -143,12 +148,18 @@ def load_dataset(
     if sealed is not None and y_sealed is not None:
         X_train, y_train, X_test, y_test = examples.X, y, sealed.X, y_sealed
         weights = examples.weights, sealed.weights
+        relation = examples.relation, sealed.relation
+        notes = (*notes, *shared_groups(examples.relation, sealed.relation, sealed.place))
     else:
-        kept, held = split_off(y, test_fraction, seed, task, class_names, "test_fraction", examples.place)
+        how = Split(test_fraction, seed, "test_fraction", examples.place)
+        kept, held = split_off(y, how, task, class_names, examples.relation)
         X_train, y_train = _rows(examples.X, kept), y[kept]
         X_test, y_test = _rows(examples.X, held), y[held]
         w = examples.weights
         weights = (None, None) if w is None else (w[kept], w[held])
+        related = examples.relation
+        relation = (None, None) if related is None else (related.of(kept), related.of(held))
+        notes = notes if related is None else (*notes, sealed_in_words(related, held, examples.place))
     _check_enough(y_train, y_test, task, class_names, examples.y_place)
     return Dataset(
         name=source.removeprefix(SKLEARN_PREFIX) if source.startswith(SKLEARN_PREFIX) else Path(source).stem,
@@ -165,6 +176,8 @@ def load_dataset(
         sample_weight=sample_weight,
         weights_train=weights[0],
         weights_test=weights[1],
+        relation_train=relation[0],
+        relation_test=relation[1],
         ignored=examples.ignored,
         examples_axis=examples.examples_axis,
         notes=notes,
@@ -172,35 +185,30 @@ def load_dataset(
 
 
 def split_off(
-    y: NDArray[Any],
-    fraction: float,
-    seed: int,
-    task: Task,
-    class_names: tuple[str, ...],
-    option: str,
-    place: str,
+    y: NDArray[Any], how: Split, task: Task, class_names: tuple[str, ...], relation: Relation | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split examples in two at random, stratified by class; used for the test set and for a hold-out.
+    """Split examples in two, stratified by class; used for the test set and for a hold-out.
 
     Args:
         y: Class codes or targets, (m,).
-        fraction: Share of the second part.
-        seed: Decides the split.
+        how: At random unless the examples are related.
         task: Regression is not stratified.
         class_names: For the message about a class that is too small.
-        option: The option that holds `fraction`, as the user writes it, for messages.
-        place: How messages name the examples.
+        relation: Keeps groups together, or makes the second part the latest.
 
     Returns:
         Sorted row numbers of the first and of the second part.
 
     Raises:
-        InputError: `fraction` is not between 0 and 1, or there are too few examples for it.
+        InputError: The fraction is not between 0 and 1, or there are too few examples for it.
     """
+    fraction, seed, option, place = how.fraction, how.seed, how.option, how.place
     if not 0 < fraction < 1:
         raise InputError(
             f"{option} = {fraction}: not a fraction.", "0 < fraction < 1 must hold.", f"Try {option} = 0.2."
         )
+    if relation is not None:
+        return split_related(None if task == "regression" else y, relation, how)
     n_second = math.ceil(len(y) * fraction)
     n_first = len(y) - n_second
     if task != "regression":
@@ -319,4 +327,7 @@ def _digest(dataset: Dataset) -> str:
     for role, weights in (("weights_train", dataset.weights_train), ("weights_test", dataset.weights_test)):
         if weights is not None:
             add_array(role, weights)
+    for role, relation in (("relation_train", dataset.relation_train), ("relation_test", dataset.relation_test)):
+        if relation is not None:
+            add(f"{role} {relation.words}", json.dumps(relation.values.tolist()).encode())
     return sha.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
 from experiments.preprocessing import Preprocessing
 from experiments.scaling import FloatArray, Scaling, standardization
+from experiments.splits import Split, related_folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class PreparedData:
         X: (n0, m) float64, C-contiguous.
         Y: (n[L], m) float64: one row of 0 and 1 (binary), one-hot rows (multiclass), one row of scaled
             targets (regression).
-        held_out: (F, m): True where fold f does not train on the column.
+        held_out: (F, m): True where fold f is validated on the column, and does not train on it.
         X_test: (n0, m_test), sealed.
         preprocessing: The map from raw inputs to X.
         target_scaling: The map between Y and original units.
@@ -55,6 +57,8 @@ class PreparedData:
             is 1 for each.
         dataset: The data set that all of this was made from.
         folds: Each fold's own scaling; empty where folds share X and Y.
+        unused: (F, m): True where fold f neither trains on the column nor is validated on it, because it comes later
+            than what the fold holds out. None is nowhere.
         n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
             come first, then the same of the second.
         encoded: (m, n0), what the folds scale, from `inputs.encoded`; None where they share X.
@@ -70,7 +74,13 @@ class PreparedData:
     weights: FloatArray | None = None
     folds: tuple[FoldScaling, ...] = ()
     encoded: NDArray[Any] | None = None
+    unused: NDArray[np.bool_] | None = None
     n_starts: int = 1
+
+    @property
+    def trained(self) -> NDArray[np.bool_]:
+        """(F, m): True where fold f trains on the column."""
+        return ~self.held_out if self.unused is None else ~(self.held_out | self.unused)
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
@@ -125,7 +135,8 @@ def prepare(
             the scaling does not suit the data, or targets are too large for float64 arithmetic or negative where they
             must not be.
     """
-    held_out = _held_out(dataset, folds, validation_fraction, seed)
+    held_out, unused = _held_out(dataset, folds, validation_fraction, seed)
+    trained = ~held_out if unused is None else ~(held_out | unused)
     preprocessing = Preprocessing.fit(dataset, scaling)
     target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
     own: tuple[FoldScaling, ...] = ()
@@ -135,10 +146,10 @@ def prepare(
     if encoded is not None or (scales_folds and dataset.task == "regression"):
         own = tuple(
             FoldScaling(
-                preprocessing if encoded is None else preprocessing.fitted_to(encoded[~of_fold], place),
-                _fit_target_scaling(dataset, dataset.y_train[~of_fold], nonnegative_target),
+                preprocessing if encoded is None else preprocessing.fitted_to(encoded[of_fold], place),
+                _fit_target_scaling(dataset, dataset.y_train[of_fold], nonnegative_target),
             )
-            for of_fold in held_out
+            for of_fold in trained
         )
     return PreparedData(
         X=preprocessing.transform(dataset.X_train, place),
@@ -151,6 +162,7 @@ def prepare(
         weights=example_weights(dataset, class_weight),
         folds=own * n_starts,
         encoded=encoded,
+        unused=None if unused is None else np.tile(unused, (n_starts, 1)),
         n_starts=n_starts,
     )
 
@@ -161,7 +173,10 @@ def one_hot(codes: NDArray[np.generic], n_classes: int) -> FloatArray:
     return is_class.astype(np.float64)
 
 
-def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int) -> NDArray[np.bool_]:
+def _held_out(
+    dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """What each fold holds out, (F, m), and what it does not use at all; None where it uses everything."""
     if (folds is None) == (validation_fraction is None):
         raise InputError(
             f"folds = {folds} and validation_fraction = {validation_fraction} are both "
@@ -170,23 +185,27 @@ def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | 
             "Write folds = 5 or validation_fraction = 0.2.",
         )
     if validation_fraction is not None:
-        _, held = split_off(
-            dataset.y_train,
-            validation_fraction,
-            seed,
-            dataset.task,
-            dataset.class_names,
-            "validation_fraction",
-            f"{dataset.source} (training examples)",
-        )
-        parts = [held]
-    else:
-        assert folds is not None
-        parts = _folds(dataset, folds, seed)
-    held_out = np.zeros((len(parts), dataset.n_train), dtype=np.bool_)
-    for mask, columns in zip(held_out, parts, strict=True):
+        how = Split(validation_fraction, seed, "validation_fraction", f"{dataset.source} (training examples)")
+        _, held = split_off(dataset.y_train, how, dataset.task, dataset.class_names, dataset.relation_train)
+        return _masks([held], dataset.n_train), None
+    assert folds is not None
+    if dataset.relation_train is None:
+        return _masks(_folds(dataset, folds, seed), dataset.n_train), None
+    y = None if dataset.task == "regression" else dataset.y_train
+    place = f"{dataset.source} (training examples)"
+    trained, held_out = (
+        _masks(parts, dataset.n_train) for parts in related_folds(y, dataset.relation_train, folds, seed, place)
+    )
+    unused = ~(trained | held_out)
+    return held_out, unused if unused.any() else None
+
+
+def _masks(parts: Sequence[NDArray[np.intp]], m: int) -> NDArray[np.bool_]:
+    """(F, m): True in the columns of each part."""
+    masks = np.zeros((len(parts), m), dtype=np.bool_)
+    for mask, columns in zip(masks, parts, strict=True):
         mask[columns] = True
-    return held_out
+    return masks
 
 
 def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:

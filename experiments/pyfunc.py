@@ -40,7 +40,7 @@ CODE = {
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "example_weights.py", "model.py", "preparation.py",
-        "preprocessing.py", "scaling.py", "scores.py",
+        "preprocessing.py", "scaling.py", "scores.py", "splits.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
         "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/options.py", "readers/pair.py",
         "readers/source.py", "readers/stored_array.py",

@@ -82,9 +82,9 @@ def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> T
     held_out, kind = prepared.held_out, np.dtype(dtype)
     if prepared.folds:
         own = map(prepared.of_fold, range(len(prepared.folds)))
-        data = TrainingData.of_networks(own, held_out, kind, leaves_span=leaves_span)
+        data = TrainingData.of_networks(own, held_out, kind, unused=prepared.unused, leaves_span=leaves_span)
     else:
-        data = TrainingData.of(prepared.X, prepared.Y, held_out, kind, leaves_span=leaves_span)
+        data = TrainingData.of(prepared.X, prepared.Y, held_out, kind, unused=prepared.unused, leaves_span=leaves_span)
     units = np.array([scaling.scale for scaling in prepared.target_scalings])
     return data.weighted(prepared.weights).in_units(units)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.readers.options import ExamplesAxis
+from experiments.splits import Relation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ class Examples:
         feature_names: Empty where the file has none.
         image_shape: (h, w, c) if an example is an image.
         weights: How much each example counts, (m,), 0 or more; None is 1.
+        relation: What relates examples to each other; None where nothing is said.
         ignored: Columns of a table that are no features, beside target and weights.
         examples_axis: Which axis of a stored array counted the examples.
         notes: What a person should know of how the file was read, sentences.
@@ -46,6 +48,7 @@ class Examples:
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     weights: NDArray[np.float64] | None = None
+    relation: Relation | None = None
     ignored: tuple[str, ...] = ()
     examples_axis: ExamplesAxis = "rows"
     notes: tuple[str, ...] = ()

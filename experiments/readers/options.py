@@ -28,6 +28,10 @@ class ReadOptions:
             to the number of labels.
         follow_links: Whether an HDF5 file may take its values from other files.
         image_size: Of a folder of pictures: the height and width of all, or (height, width).
+        groups: The column of what several rows belong to, such as a patient, and which stays in one part of a split;
+            for tables only.
+        time: The column that says when each row was: what comes later is held out, and never trained on before; for
+            tables only.
     """
 
     target: str | None = None
@@ -40,6 +44,8 @@ class ReadOptions:
     examples: ExamplesAxis | None = None
     follow_links: bool = False
     image_size: int | tuple[int, int] | None = None
+    groups: str | None = None
+    time: str | None = None
 
     @property
     def height_and_width(self) -> tuple[int, int] | None:
@@ -72,7 +78,7 @@ class ReadOptions:
         return self
 
     def _refuse_keys_of_tables(self, source: str) -> None:
-        for key in ("target", "sample_weight", "ignore", "only", "header", "names"):
+        for key in ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time"):
             value = getattr(self, key)
             if value not in (None, ()):
                 shown = f"'{value}'" if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
@@ -105,6 +111,12 @@ class ReadOptions:
         self._refuse_image_size(source)
         return self
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """The columns that are neither features nor the target, by what they are for."""
+        columns = {key: getattr(self, key) for key in ("sample_weight", "groups", "time")}
+        return {key: column for key, column in columns.items() if column is not None}
+
     def ignored(self, names: Sequence[str], place: str, *, is_training: bool) -> tuple[str, ...]:
         """Which columns of a table are no features, although they are neither target nor weights.
 
@@ -124,7 +136,7 @@ class ReadOptions:
                         f"They are {listed(names, 10)}.",
                         f"Write one of these, or a pattern such as '*_id'.{nearest(pattern, names)}",
                     )
-        aside = (self.target, self.sample_weight)
+        aside = (self.target, *self.roles.values())
         return tuple(
             name
             for name in names

@@ -91,4 +91,12 @@ def _alike(sealed: Examples, train: Examples) -> Examples:
             f"The training set's are {listed(train.listed_classes or ('none',))}; they must be the same.",
             "Export both with the same list of classes.",
         )
-    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place, weights=sealed.weights, notes=sealed.notes)
+    return Examples(
+        sealed.place,
+        sealed.X,
+        sealed.y,
+        sealed.y_place,
+        weights=sealed.weights,
+        relation=sealed.relation,
+        notes=sealed.notes,
+    )

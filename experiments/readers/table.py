@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from experiments.readers.csv_form import check_column_names, check_csv_form, wit
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
 from experiments.readers.options import ReadOptions
+from experiments.readers.related import relation_of
 
 _INDEX_NAMES = frozenset({"Unnamed: 0", "__index_level_0__", "level_0"})
 
@@ -45,7 +47,7 @@ def read_table(
 
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from the table as it is in the file."""
-    target, sample_weight = options.target, options.sample_weight
+    target, roles = options.target, options.roles
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -53,30 +55,30 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             f"It names the column to predict, one of {listed(names, 10)}.",
             f"Write, for example, target = '{names[-1]}'.",
         )
-    for role, name in (("target", target), ("sample_weight", sample_weight)):
-        if name is not None and name not in names:
+    for role, name in {"target": target, **roles}.items():
+        if name not in names:
             raise InputError(
                 f"{place}: there is no {role} column '{name}'.",
                 f"Its columns are {listed(names, 10)}.",
                 f"Write one of these.{nearest(name, names)}",
             )
-    if sample_weight == target:
-        raise InputError(
-            f"{place}: '{target}' is both target and sample_weight.",
-            "They are two columns.",
-            "Correct one of them.",
-        )
+        if role != "target" and name == target:
+            raise InputError(
+                f"{place}: '{target}' is both target and {role}.",
+                "They are two columns.",
+                "Correct one of them.",
+            )
     y_place = f"{place}: column '{target}'"
     ignored = options.ignored(names, place, is_training=train is None)
-    aside = [name for name in (target, sample_weight) if name is not None]
+    aside = {target, *roles.values()}
     _refuse_saved_index(frame, ignored, place)
     frame, notes = _labelled(frame, target, options, y_place)
     features = frame.drop(columns=[*aside, *ignored])
     if features.shape[1] == 0:
         raise InputError(
             f"{place}: the target '{target}' is the only column."
-            if sample_weight is None
-            else f"{place}: the target '{target}' and the weights '{sample_weight}' are the only columns.",
+            if not roles
+            else f"{place}: the target '{target}' and {_named(roles)} are the only columns.",
             "At least one column of features is needed.",
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
@@ -86,10 +88,18 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
         kinds, label_kind = kinds_as_read(train.X), "number" if train.y.dtype.kind in "if" else "text"
     X = conformed(features, kinds, place)
     y = _labels(frame[target], label_kind, place, y_place)
-    weights = None if sample_weight is None else _weights(frame[sample_weight], f"{place}: column '{sample_weight}'")
+    weights = roles.get("sample_weight")
     return Contents(
         Examples(
-            place, X, y, y_place, feature_names=tuple(X.columns), weights=weights, ignored=ignored, notes=tuple(notes)
+            place,
+            X,
+            y,
+            y_place,
+            feature_names=tuple(X.columns),
+            weights=None if weights is None else _weights(frame[weights], f"{place}: column '{weights}'"),
+            relation=relation_of(frame, options, place),
+            ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
+            notes=tuple(notes),
         )
     )
 
@@ -103,6 +113,11 @@ def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | 
         InputError: Not a sound CSV or Parquet file.
     """
     return _read_csv(path, place, options or ReadOptions()) if file_format == "CSV" else _read_parquet(path, place)
+
+
+def _named(roles: Mapping[str, str]) -> str:
+    words = {"sample_weight": "weights"}
+    return " and ".join(f"the {words.get(role, role)} '{name}'" for role, name in roles.items())
 
 
 def _refuse_saved_index(frame: pd.DataFrame, ignored: tuple[str, ...], place: str) -> None:

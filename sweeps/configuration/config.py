@@ -92,6 +92,8 @@ class DataSection(Section):
     examples: ExamplesAxis | None = None
     follow_links: bool = False
     image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    groups: str | None = None
+    time: str | None = None
 
     @property
     def read_options(self) -> ReadOptions:

@@ -478,3 +478,20 @@ def test_classes_that_are_counts_are_told_of_the_key_task(tmp_path: Path) -> Non
     dataset = read(tmp_path, write_csv(tmp_path, {"a": X[:, 0], "y": counts}), "y")
     with pytest.raises(InputError, match='If these are quantities, write task = "regression"'):
         prepare(dataset)
+
+
+@pytest.mark.parametrize("kind", ["threshold", "classes", "words", "price", "word of a price"])
+def test_a_column_that_alone_tells_the_answer_is_said(tmp_path: Path, kind: str) -> None:
+    three, price = rng.integers(0, 3, 60), rng.normal(size=60).round(3)
+    told, target = {
+        "threshold": (np.where(three == 1, 5.0, rng.normal(size=60)), (three == 1).astype(int)),
+        "classes": (three * 10 + rng.normal(size=60), three),
+        "words": (np.array(["x", "y", "z"])[three], (three == 2).astype(int)),
+        "price": (np.exp(price), price),
+        "word of a price": (np.array(["x", "y", "z"])[three], three / 7),
+    }[kind]
+    table = {"a": rng.normal(size=60), "told": told, "t": target}
+    (note,) = suspicions(read(tmp_path, write_csv(tmp_path, table), "t"))
+    assert re.search(r"column 'told' alone tells the (class|target) of all 48 training .*ignore = \[\"told\"\]", note)
+    noisy = {**table, "told": np.where(np.arange(60) % 7 == 0, np.roll(told, 1), told)}
+    assert suspicions(read(tmp_path, write_csv(tmp_path, noisy), "t")) == []
