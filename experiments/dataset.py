@@ -22,7 +22,7 @@ from experiments.readers import Examples, read_pair
 from experiments.readers.classes import Classes
 from experiments.readers.examples import Advance, Features
 from experiments.readers.labels import Task, infer_task, regression_targets
-from experiments.readers.options import ExamplesAxis, ReadOptions
+from experiments.readers.options import Dates, ExamplesAxis, ReadOptions
 from experiments.readers.source import SKLEARN_PREFIX, Source, name_of
 from experiments.splits import Relation, Split, sealed_in_words, shared_groups, split_related
 
@@ -49,6 +49,7 @@ class Dataset:
         weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
         relation_train, relation_test: What relates the examples to each other: the groups that they belong to, or when
             each was. None where nothing is said.
+        dates: What columns of dates become, see `ReadOptions`.
         ignored: Columns of the table that are no features, beside target and weights.
         examples_axis: Which axis of a stored array counted the examples.
         notes: What a person should know of how it was read, sentences; the first says which task was inferred and why.
@@ -71,6 +72,7 @@ class Dataset:
     weights_test: NDArray[np.float64] | None = None
     relation_train: Relation | None = None
     relation_test: Relation | None = None
+    dates: Dates | None = None
     ignored: tuple[str, ...] = ()
     examples_axis: ExamplesAxis = "rows"
     notes: tuple[str, ...] = ()
@@ -178,6 +180,7 @@ def load_dataset(
         weights_test=weights[1],
         relation_train=relation[0],
         relation_test=relation[1],
+        dates=options.dates,
         ignored=examples.ignored,
         examples_axis=examples.examples_axis,
         notes=notes,
@@ -316,7 +319,9 @@ def _digest(dataset: Dataset) -> str:
             continue
         for name in X.columns:
             column = X[name]
-            if column.dtype.kind == "f":
+            if column.dtype.kind == "M":
+                add_array(f"{role} {name} {dataset.dates}", column.to_numpy("datetime64[us]").astype(np.int64))
+            elif column.dtype.kind == "f":
                 numbers = column.to_numpy(dtype=np.float64)
                 add_array(f"{role} {name}", np.where(np.isnan(numbers), np.nan, numbers))  # all NaNs alike
             else:

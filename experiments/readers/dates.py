@@ -6,15 +6,14 @@ of the file at hand (2024-01-31, 31.01.2024, or some day above 12); where nothin
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
-
-Dates = Literal["parts", "days"]
+from experiments.errors import InputError, listed
+from experiments.readers.missing import MISSING_NUMBERS
 
 PARTS = ("year", "month", "day", "weekday", "hour")
 """Of "parts"; the hour only where the training examples have some. Weekdays count from Monday, 0."""
@@ -60,6 +59,30 @@ def moments_of(column: pd.Series, place: str) -> pd.Series:
     return pd.Series(spread, index=column.index, name=column.name)
 
 
+def refuse_unasked(frame: pd.DataFrame, names: Sequence[str], place: str) -> None:
+    """Refuse columns of dates that nobody has said what to make of; every day would become a category.
+
+    Raises:
+        InputError: There are some; all of them are named.
+    """
+    if not names:
+        return
+    examples = (f"'{name}' (such as {_example(frame[name])})" for name in names)
+    raise InputError(
+        f"{place}: column '{names[0]}' holds dates, such as {_example(frame[names[0]])}."
+        if len(names) == 1
+        else f"{place}: {len(names)} columns hold dates: {listed(examples, 10)}.",
+        "A network takes numbers and categories.",
+        'Write dates = "parts" (year, month, day, weekday) or dates = "days" (days since 1970) under [data]; or '
+        f"ignore = [{', '.join(f'{name!r}' for name in names)}].".replace("'", '"'),
+    )
+
+
+def _example(column: pd.Series) -> str:
+    first = column.dropna().iloc[0] if column.notna().any() else "missing"
+    return str(first)
+
+
 def parts_of(moments: pd.Series) -> tuple[str, ...]:
     """Which of `PARTS` say something of these moments."""
     there = moments.dropna()
@@ -70,12 +93,10 @@ def numbers_of_date(moments: pd.Series, part: str) -> NDArray[np.float64]:
     """One number of each moment, (m,), NaN where it is missing: a part, or the "days" since 1970-01-01."""
     if part == "days":
         return np.asarray((moments - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=np.float64)
-    return getattr(moments.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
+    return getattr(moments.dt, {"weekday": "day_of_week"}.get(part, part)).to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
 
 
 def _there(texts: pd.Series) -> pd.Series:
-    from experiments.readers.columns import MISSING_NUMBERS
-
     return texts[texts.notna() & ~texts.str.strip().str.lower().isin(MISSING_NUMBERS)]
 
 

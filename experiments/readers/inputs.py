@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, collected, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
-from experiments.readers.options import ExamplesAxis
+from experiments.readers.options import Dates, ExamplesAxis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,11 @@ class ArrayInputs:
     def is_one_hot(self) -> NDArray[np.bool_]:
         """Which numbers are one-hot: none, (n,)."""
         return np.zeros(math.prod(self.shape), dtype=np.bool_)
+
+    @property
+    def has_dates(self) -> bool:
+        """As `TableInputs.has_dates`; arrays have none."""
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -136,10 +142,22 @@ class TextColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class DateColumn:
+    """A column of dates, as numbers: its parts, or the "days" since 1970; a missing one becomes their medians."""
+
+    name: str
+    parts: tuple[str, ...]
+    medians: tuple[float, ...]
+
+
+Column: TypeAlias = NumberColumn | TextColumn | DateColumn
+
+
+@dataclass(frozen=True, slots=True)
 class TableInputs:
     """Tables: each column's kind, with what fitting learned about it, in the table's order."""
 
-    columns: tuple[NumberColumn | TextColumn, ...]
+    columns: tuple[Column, ...]
 
     @property
     def feature_names_out(self) -> tuple[str, ...]:
@@ -148,6 +166,8 @@ class TableInputs:
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 names.append(column.name)
+            elif isinstance(column, DateColumn):
+                names += [f"{column.name} {part}" for part in column.parts]
             else:
                 names += [f"{column.name}={category or '(missing)'}" for category in column.categories]
         return tuple(names)
@@ -155,8 +175,13 @@ class TableInputs:
     @property
     def is_one_hot(self) -> NDArray[np.bool_]:
         """Which numbers are one-hot, (n,)."""
-        widths = [1 if isinstance(c, NumberColumn) else len(c.categories) for c in self.columns]
+        widths = [_width(column) for column in self.columns]
         return np.repeat([isinstance(c, TextColumn) for c in self.columns], widths)
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether some columns are dates, which earlier releases do not know."""
+        return any(isinstance(column, DateColumn) for column in self.columns)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
@@ -167,7 +192,7 @@ class TableInputs:
         frame = self._conformed(X, place)
         notes = []
         for column in self.columns:
-            if isinstance(column, NumberColumn):
+            if not isinstance(column, TextColumn):
                 continue
             words = frame[column.name].fillna(MISSING)
             unknown = words[~words.isin(column.words)]
@@ -185,20 +210,20 @@ class TableInputs:
         Args:
             encoded: (m, n), from `encoded`.
         """
-        columns: list[NumberColumn | TextColumn] = []
+        columns: list[Column] = []
         start = 0
         for column in self.columns:
+            stop = start + _width(column)
             if isinstance(column, NumberColumn):
-                values = encoded[:, start]
-                there = values[~np.isnan(values)]
-                columns.append(NumberColumn(column.name, float(np.median(there)) if len(there) else 0.0))
-                start += 1
+                columns.append(NumberColumn(column.name, _median(encoded[:, start])))
+            elif isinstance(column, DateColumn):
+                medians = tuple(_median(values) for values in encoded[:, start:stop].T)
+                columns.append(DateColumn(column.name, column.parts, medians))
             else:
-                stop = start + len(column.categories)
                 is_there = np.atleast_1d(encoded[:, start:stop].any(axis=0))
                 known = (word if there else None for word, there in zip(column.categories, is_there, strict=True))
                 columns.append(TextColumn(column.name, tuple(known)))
-                start = stop
+            start = stop
         return TableInputs(tuple(columns))
 
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
@@ -212,6 +237,9 @@ class TableInputs:
             if isinstance(column, NumberColumn):
                 medians.append(column.median)
                 is_known.append(True)
+            elif isinstance(column, DateColumn):
+                medians += column.medians
+                is_known += [True] * len(column.medians)
             else:
                 medians += [0.0] * len(column.categories)
                 is_known += [category is not None for category in column.categories]
@@ -225,10 +253,15 @@ class TableInputs:
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
         blocks: list[NDArray[np.float64]] = []
+        from experiments.readers.dates import numbers_of_date
+
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 values = frame[column.name].to_numpy(dtype=np.float64)
                 blocks.append(values[:, np.newaxis])
+            elif isinstance(column, DateColumn):
+                moments = frame[column.name]
+                blocks.append(np.column_stack([numbers_of_date(moments, part) for part in column.parts]))
             else:
                 words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
                 known: NDArray[Any] = np.array(column.words, dtype=object)
@@ -244,30 +277,48 @@ class TableInputs:
             )
         from experiments.readers.columns import Kind, conformed
 
-        kinds: dict[str, Kind] = {c.name: "number" if isinstance(c, NumberColumn) else "text" for c in self.columns}
+        kind: dict[type[Column], Kind] = {NumberColumn: "number", DateColumn: "date", TextColumn: "text"}
+        kinds = {column.name: kind[type(column)] for column in self.columns}
         return conformed(X, kinds, place)
 
 
 Inputs: TypeAlias = ArrayInputs | TableInputs
 
 
-def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str, examples: ExamplesAxis = "rows") -> Inputs:
+def fit_inputs(
+    X: Features,
+    feature_names: tuple[str, ...],
+    source: str,
+    examples: ExamplesAxis = "rows",
+    dates: Dates | None = None,
+) -> Inputs:
     """Learn from the training examples what raw inputs look like, including medians and categories.
 
     Raises:
-        InputError: A column without any value, a text column most of whose values differ, or numbers with text among
-            them.
+        InputError: Columns without any value, text columns most of whose values differ, or numbers with text among
+            them; all of these are told.
     """
     if isinstance(X, np.ndarray):
         return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names, examples)
     from experiments.readers.columns import kinds_as_read
 
+    def fitted(name: str, kind: str) -> Column:
+        if kind == "date":
+            return _fit_date_column(X[[name]], source, dates)
+        return _fit_number_column(X[[name]], source) if kind == "number" else _fit_text_column(X[[name]], source)
+
     return TableInputs(
-        tuple(
-            _fit_number_column(X[[name]], source) if kind == "number" else _fit_text_column(X[[name]], source)
-            for name, kind in kinds_as_read(X).items()
-        )
+        tuple(collected((partial(fitted, name, kind) for name, kind in kinds_as_read(X).items()), source))
     )
+
+
+def check_text_columns(frame: pd.DataFrame, source: str) -> None:
+    """What `fit_inputs` says of these columns of text.
+
+    Raises:
+        InputError: Some are no categories; all of these are told.
+    """
+    collected((partial(_checked_text_column, frame[[name]], source) for name in frame.columns), source)
 
 
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
@@ -279,10 +330,24 @@ def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
         tuple(
             NumberColumn(column["name"], float(column["median"]))
             if "median" in column
+            else DateColumn(column["name"], tuple(column["parts"]), tuple(map(float, column["medians"])))
+            if "parts" in column
             else TextColumn(column["name"], tuple(column["categories"]))
             for column in saved["columns"]
         )
     )
+
+
+def _width(column: Column) -> int:
+    """How many numbers a column becomes."""
+    if isinstance(column, NumberColumn):
+        return 1
+    return len(column.parts if isinstance(column, DateColumn) else column.categories)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else 0.0
 
 
 def _refuse_missing(column: pd.Series, place: str) -> None:
@@ -307,15 +372,29 @@ def _fit_number_column(column: pd.DataFrame, source: str) -> NumberColumn:
     return NumberColumn(name, float(SimpleImputer(strategy="median").fit(column).statistics_[0]))
 
 
+def _fit_date_column(column: pd.DataFrame, source: str, dates: Dates | None) -> DateColumn:
+    from experiments.readers.dates import numbers_of_date, parts_of
+
+    name = _refuse_without_values(column, source)
+    moments = column[name]
+    parts = parts_of(moments) if dates == "parts" else ("days",)
+    return DateColumn(name, parts, tuple(_median(numbers_of_date(moments, part)) for part in parts))
+
+
 def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
     from sklearn.preprocessing import OneHotEncoder
 
-    from experiments.readers.columns import refuse_dates, refuse_numbers_as_text
+    name = _checked_text_column(column, source)
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(column.astype(object).fillna(MISSING))
+    return TextColumn(name, tuple(str(category) for category in encoder.categories_[0]))
+
+
+def _checked_text_column(column: pd.DataFrame, source: str) -> str:
+    from experiments.readers.columns import refuse_numbers_as_text
 
     name = _refuse_without_values(column, source)
     texts = column[name].dropna()
     distinct = texts.drop_duplicates()
-    refuse_dates(distinct, f"{source}: column '{name}'")
     refuse_numbers_as_text(
         distinct,
         f"{source}: column '{name}'",
@@ -329,8 +408,7 @@ def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
             "Text columns are categories, of which most occur more than once.",
             "Remove the column.",
         )
-    encoder = OneHotEncoder(handle_unknown="ignore").fit(column.astype(object).fillna(MISSING))
-    return TextColumn(name, tuple(str(category) for category in encoder.categories_[0]))
+    return name
 
 
 def _refuse_without_values(column: pd.DataFrame, source: str) -> str:

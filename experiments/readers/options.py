@@ -10,6 +10,7 @@ from typing import Literal
 from experiments.errors import InputError, listed, nearest
 
 ExamplesAxis = Literal["rows", "columns"]
+Dates = Literal["parts", "days"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class ReadOptions:
         examples: Which axis of an array counts the examples: the first ("rows") or the last ("columns"); None leaves it
             to the number of labels.
         follow_links: Whether an HDF5 file may take its values from other files.
+        dates: What columns of dates become: their "parts" (year, month, day, weekday, hour) or the "days" since 1970;
+            None refuses them. For tables only.
         image_size: Of a folder of pictures: the height and width of all, or (height, width).
         groups: The column of what several rows belong to, such as a patient, and which stays in one part of a split;
             for tables only.
@@ -43,6 +46,7 @@ class ReadOptions:
     names: tuple[str, ...] = ()
     examples: ExamplesAxis | None = None
     follow_links: bool = False
+    dates: Dates | None = None
     image_size: int | tuple[int, int] | None = None
     groups: str | None = None
     time: str | None = None
@@ -78,7 +82,7 @@ class ReadOptions:
         return self
 
     def _refuse_keys_of_tables(self, source: str) -> None:
-        for key in ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time"):
+        for key in ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time", "dates"):
             value = getattr(self, key)
             if value not in (None, ()):
                 shown = f"'{value}'" if isinstance(value, str) else list(value) if isinstance(value, tuple) else value

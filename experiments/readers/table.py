@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.errors import InputError, listed, nearest
+from experiments.errors import InputError, collected, listed, nearest, together
 from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_as_read, kinds_of, numbers_of
 from experiments.readers.csv_form import check_column_names, check_csv_form, with_decimal_points
+from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
 from experiments.readers.options import ReadOptions
@@ -82,13 +86,31 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             "At least one column of features is needed.",
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
+    dates: list[str] = []
     if train is None or isinstance(train.X, np.ndarray):
         kinds, label_kind = kinds_of(features), kind_of(frame[target])
+        dates = [name for name, kind in kinds.items() if kind == "text" and are_dates(features[name])]
+        if options.dates is not None:
+            kinds |= dict.fromkeys(dates, "date")
+            notes += [f"{place}: dates become {options.dates}: {listed(dates, 10)}."] if dates else []
     else:
         kinds, label_kind = kinds_as_read(train.X), "number" if train.y.dtype.kind in "if" else "text"
-    X = conformed(features, kinds, place)
-    y = _labels(frame[target], label_kind, place, y_place)
+    unasked = [name for name in dates if options.dates is None]
     weights = roles.get("sample_weight")
+    checks: list[Callable[[], Any]] = [
+        partial(refuse_unasked, features, unasked, place),
+        partial(conformed, features.drop(columns=unasked), {k: kinds[k] for k in kinds if k not in unasked}, place),
+        partial(_labels, frame[target], label_kind, place, y_place),
+        partial(relation_of, frame, options, place),
+    ]
+    if weights is not None:
+        checks.append(partial(_weights, frame[weights], f"{place}: column '{weights}'"))
+    try:
+        _, X, y, relation, *more = collected(checks, place)
+    except InputError as error:
+        if train is not None:
+            raise
+        raise together([error, *_of_later(features, kinds, unasked, place)], place) from None
     return Contents(
         Examples(
             place,
@@ -96,12 +118,30 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             y,
             y_place,
             feature_names=tuple(X.columns),
-            weights=None if weights is None else _weights(frame[weights], f"{place}: column '{weights}'"),
-            relation=relation_of(frame, options, place),
+            weights=more[0] if more else None,
+            relation=relation,
             ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
             notes=tuple(notes),
         )
     )
+
+
+def _of_later(
+    features: pd.DataFrame, kinds: Mapping[str, Kind], told: Sequence[str], place: str
+) -> tuple[InputError, ...]:
+    """What would be said of columns of text when all else is mended."""
+    from experiments.readers.inputs import check_text_columns
+
+    texts = {}
+    for name, kind in kinds.items():
+        with suppress(InputError):
+            if kind == "text" and name not in told:
+                texts[name] = as_kind(features[name], "text", place)
+    try:
+        check_text_columns(pd.DataFrame(texts), place)
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | None = None) -> pd.DataFrame:

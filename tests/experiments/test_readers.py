@@ -480,9 +480,7 @@ def test_parquet_with_two_columns_of_one_name(tmp_path: Path) -> None:
     refused(tmp_path, "two columns are named 'a'", "t.parquet", target="label")
 
 
-@pytest.mark.parametrize(
-    "values", [pd.date_range("2020-01-01", periods=50), [[1, 2]] * 50, [b"bytes"] * 50, [{"a": 1}] * 50]
-)
+@pytest.mark.parametrize("values", [[[1, 2]] * 50, [b"bytes"] * 50, [{"a": 1}] * 50])
 def test_a_column_that_is_neither_numbers_nor_text(tmp_path: Path, values: object) -> None:
     messy_frame().assign(when=values).to_parquet(tmp_path / "t.parquet")
     refused(tmp_path, "column 'when' holds values of type", "t.parquet", target="price")
