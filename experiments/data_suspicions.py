@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _tells_the_target(column: NDArray[np.floating], dataset: Dataset) -> bool:
     return _is_told(column[some], y[some], dataset.n_classes) and _is_told(column, y, dataset.n_classes)
 
 
-def _is_told(column: NDArray[np.floating], y: NDArray[np.generic], n_classes: int) -> bool:
+def _is_told(column: NDArray[np.floating], y: NDArray[Any], n_classes: int) -> bool:
     order = np.argsort(column, kind="stable")  # NaN comes last, as a value of its own
     values, y = column[order], y[order]
     differs = values[1:] != values[:-1]

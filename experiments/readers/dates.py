@@ -47,7 +47,8 @@ def moments_of(column: pd.Series, place: str) -> pd.Series:
         InputError: A value is no date, or the order of day and month is open.
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.tz_localize(None).astype("datetime64[us]")
+        own: pd.Series = column.dt.tz_localize(None).astype("datetime64[us]")
+        return own
     codes, distinct = pd.factorize(column)
     kind = pd.api.types.infer_dtype(distinct, skipna=True)
     if kind in ("date", "datetime"):
@@ -123,7 +124,7 @@ def _parsed(texts: pd.Series, place: str) -> pd.Series:
         parts.loc[is_last, "year"] = years.astype(str)
         parts.loc[is_last, ["hour", "minute", "second"]] = last[["hour", "minute", "second"]].to_numpy()
     numbers = parts.fillna("0").apply(lambda part: pd.to_numeric(part.str.replace(",", ".")))
-    moments = pd.to_datetime(numbers, errors="coerce").astype("datetime64[us]")
+    moments: pd.Series = pd.to_datetime(numbers, errors="coerce").astype("datetime64[us]")
     impossible = there[moments.isna()]
     if len(impossible):
         raise InputError(
@@ -131,7 +132,8 @@ def _parsed(texts: pd.Series, place: str) -> pd.Series:
             _ALLOWED,
             "Correct them, or leave them empty.",
         )
-    return moments.reindex(texts.index)
+    everywhere: pd.Series = moments.reindex(texts.index)
+    return everywhere
 
 
 def _is_day_first(last: pd.DataFrame, place: str, example: str) -> bool:

@@ -20,7 +20,7 @@ from experiments.readers.picture_cache import cached
 from experiments.readers.threads import in_threads
 
 _TRAIN, _TEST = "train", "test"
-_LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini"})
+_LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", "_success", "_metadata", "_common_metadata"})
 _ALLOWED = "A folder of pictures has one folder for each class: pets/cats/1.jpg, pets/dogs/1.png."
 
 
@@ -56,19 +56,20 @@ def read_picture_folder(
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All files of a folder and of those inside it, but hidden ones and what file managers leave there; in order."""
+    """All files of a folder and of those inside it, in order, but those that `is_left_by_system` names."""
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where, name) for name in names if not _is_left_by_system(name)]
+        found += [Path(where, name) for name in names if not is_left_by_system(name)]
     return sorted(found)
 
 
 def _children(folder: Path) -> Iterator[Path]:
-    return (child for child in sorted(folder.iterdir()) if not _is_left_by_system(child.name))
+    return (child for child in sorted(folder.iterdir()) if not is_left_by_system(child.name))
 
 
-def _is_left_by_system(name: str) -> bool:
+def is_left_by_system(name: str) -> bool:
+    """Whether a file or folder is hidden, or what file managers and Spark leave behind."""
     return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
 
 

@@ -18,6 +18,7 @@ from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
 from experiments.readers.options import ReadOptions
+from experiments.readers.other_tables import read_other_table
 from experiments.readers.related import relation_of
 
 _INDEX_NAMES = frozenset({"Unnamed: 0", "__index_level_0__", "level_0"})
@@ -35,7 +36,7 @@ def read_table(
     Args:
         path: The file.
         place: How messages name it.
-        file_format: "CSV" or "Parquet".
+        file_format: One of `source.TABLES`.
         options: What the user says of it; `target` must be given.
         train: The training examples, if this table holds test examples: it must have their columns and kinds.
 
@@ -152,7 +153,9 @@ def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | 
     Raises:
         InputError: Not a sound CSV or Parquet file.
     """
-    return _read_csv(path, place, options or ReadOptions()) if file_format == "CSV" else _read_parquet(path, place)
+    if file_format == "CSV":
+        return _read_csv(path, place, options or ReadOptions())
+    return _read_parquet(path, place) if file_format == "Parquet" else read_other_table(path, place, file_format)
 
 
 def _named(roles: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from experiments.pyfunc import column_names
 from experiments.readers.images import read_images
 from experiments.readers.inputs import ArrayInputs
 from experiments.readers.picture_folder import files_in
+from experiments.readers.several_files import files_of_pattern, is_pattern
 from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
 from experiments.whole_file import unfinished_file
 
@@ -125,7 +126,7 @@ def write(predictions: "pd.DataFrame", path: Path) -> None:
 def _files(paths: Sequence[Path]) -> list[Path]:
     files = []
     for path in paths:
-        found = files_in(path) if path.is_dir() else [path]
+        found = files_of_pattern(path, str(path)) if is_pattern(path) else files_in(path) if path.is_dir() else [path]
         if not found:
             raise InputError(f"{path}: this folder holds no file.", "A folder stands for its files.", "Name another.")
         files += found
