@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from experiments.errors import InputError
 
@@ -55,10 +55,9 @@ def _kind_of(path: Path) -> str | None:
     return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None)
 
 
-def _opened(path: Path, kind: str) -> IO[Any]:
+def _opened(path: Path, kind: str) -> IO[bytes]:
     if kind == "gzip":
-        return gzip.open(path)
+        return cast(IO[bytes], gzip.open(path))
     import pyarrow as pa
 
-    stream: IO[Any] = pa.input_stream(str(path), compression="zstd")
-    return stream
+    return cast(IO[bytes], pa.input_stream(str(path), compression="zstd"))

@@ -93,7 +93,8 @@ def as_read(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 def _is_table(given: object) -> bool:
     """Whether it has columns: pandas' and Arrow's tables say so by their attribute, as polars' do."""
-    return hasattr(given, "columns") and any(hasattr(given, name) for name in ("__arrow_c_stream__", "__dataframe__"))
+    shows_itself = any(hasattr(given, name) for name in ("__arrow_c_stream__", "__dataframe__"))
+    return shows_itself and hasattr(given, "columns")
 
 
 def _table(given: object, role: str, described: str) -> pd.DataFrame:

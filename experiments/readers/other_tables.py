@@ -68,7 +68,7 @@ def _read_arff(path: Path, place: str) -> pd.DataFrame:
 
     def column(name: str) -> pd.Series:
         kind, values = described[name]
-        if kind != "nominal":
+        if kind != "nominal" or values is None:
             return pd.Series(rows[name])
         texts = np.char.decode(rows[name], "utf-8").astype(object)
         texts[texts == "?"] = None

@@ -43,7 +43,7 @@ def relation_of(frame: pd.DataFrame, options: ReadOptions, place: str) -> Relati
         )
     numbers = numbers_of(column, where).astype("float64")
     _refuse_missing(numbers, where, "Every row has its time.")
-    return Relation(options.time, times=numbers.to_numpy(dtype=np.float64))
+    return Relation(options.time, times=np.asarray(numbers, dtype=np.float64))
 
 
 def _refuse_missing(values: pd.Series, where: str, allowed: str) -> None:
