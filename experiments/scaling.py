@@ -117,12 +117,9 @@ def _sums(rows: FloatArray) -> FloatArray:
 
     `np.sum` adds contiguous columns up in pairs and others row by row, which for few columns takes ten times as long.
     """
-    sums: FloatArray
     if rows.shape[1] == 1:
-        sums = rows.sum(axis=0)  # in pairs, as scikit-learn's
-    else:
-        sums = np.add.accumulate(rows, axis=0)[-1]
-    return sums
+        return np.asarray(rows.sum(axis=0))  # in pairs, as scikit-learn's
+    return np.asarray(np.add.accumulate(rows, axis=0)[-1])
 
 
 def of_channels(rows: NDArray[np.floating], n_channels: int) -> tuple[FloatArray, FloatArray]:

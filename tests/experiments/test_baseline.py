@@ -110,7 +110,7 @@ def test_a_fold_that_trains_on_all_classes_but_one_leaves_the_cost_unknown() -> 
     prepared = prepare(load_dataset("sklearn:wine"), folds=2)
     held_out = prepared.held_out.copy()
     held_out[0] = prepared.dataset.y_train == 1
-    found = baselines(dataclasses.replace(prepared, held_out=held_out), 0)
+    found = baselines(dataclasses.replace(prepared, held_out=held_out, validated=held_out), 0)
     assert [one.out_of_fold for one in found] == [None, None]
     assert found[1].scores["accuracy"] > 0.9
 
