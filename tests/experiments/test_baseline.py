@@ -68,7 +68,8 @@ def test_a_regression_that_has_not_converged_says_so(monkeypatch: pytest.MonkeyP
 
 def test_a_baseline_never_trains_on_the_sealed_test_set() -> None:
     prepared = prepare(load_dataset("sklearn:iris"))
-    shuffled = dataclasses.replace(prepared, X_test=prepared.X_test[:, ::-1].copy())
+    other = dataclasses.replace(prepared.dataset, X_test=prepared.dataset.X_test[::-1].copy())
+    shuffled = dataclasses.replace(prepared, dataset=other)
     assert baselines(prepared, 0)[1].scores != baselines(shuffled, 0)[1].scores
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.baseline import fitted_meanwhile
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
 from experiments.preparation import PreparedData, prepare
@@ -104,6 +105,13 @@ def test_a_folds_scaling_along_time_knows_nothing_of_what_came_later(by_day: Pre
     X, Y = by_day.of_fold(0)
     np.testing.assert_allclose(X[:, first].mean(), 0, atol=1e-12)
     np.testing.assert_allclose(Y[:, first].std(), 1)
+
+
+def test_a_simple_models_cost_along_time_is_of_what_follows_what_it_trains_on(by_day: PreparedData) -> None:
+    with fitted_meanwhile(by_day, 0) as fits:
+        constant = fits.wait()[0]
+    costs = [(by_day.of_fold(fold)[1][:, validated] ** 2).mean() for fold, validated in enumerate(by_day.validated)]
+    assert constant.out_of_fold == pytest.approx(np.mean(costs))
 
 
 def test_a_moment_is_not_cut_in_two(tmp_path: Path) -> None:

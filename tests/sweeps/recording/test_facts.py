@@ -55,6 +55,7 @@ def test_the_winners_hyperparameters_are_metrics_and_its_choices_tags_of_the_sam
         "winner/minibatch_size": 0.0,
         "winner/weight_decay": 0.0,
         "winner/label_smoothing": 0.0,
+        "winner/dropout": 0.0,
     }
     assert fact.tags == {
         "sweeps.best_trial": "3",
