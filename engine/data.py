@@ -35,7 +35,7 @@ class TrainingData:
         targets: Y, (n[L], m); (F, n[L], m) where each network has its own.
         held_out: (F, m); True where network f does not train on the example.
         validated: (F, m); True where it is validated on the example, which it holds out: on all of these, unless some
-            are only there to be trained on by other networks, as copies of examples are.
+            are only there to be trained on by other networks, as copies of examples are, and what comes later in time.
         gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
             of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
         columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first
@@ -98,7 +98,6 @@ class TrainingData:
         Raises:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
-        _check(X, Y, held_out)
         _check(X, Y, held_out)
         return cls._prepared(X, Y, _Folds.of(held_out, validated), dtype, reduce, leaves_span)
 

@@ -171,26 +171,27 @@ def _scored(prepared: PreparedData, seed: int, threshold: float | None, objectiv
 
 
 def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Objective) -> float:  # noqa: ANN401
-    """The value of the columns that a fold holds out, of a model fitted to the others; nan where those lack a class.
+    """The value of the columns that a fold is validated on, of a model fitted to its others; nan if those lack a class.
 
     X and Y are as the fold's network has them.
     """
     from sklearn import metrics
 
-    held_out, n_classes = prepared.held_out[fold], prepared.dataset.n_classes
+    trained, validated = ~prepared.held_out[fold], prepared.validated[fold]
+    n_classes = prepared.dataset.n_classes
     X, Y = prepared.of_fold(fold)
     (X,), y = _in_span(X), prepared.dataset.y_train if n_classes else Y[0]
-    if len(np.unique(y[~held_out])) < n_classes:
+    if len(np.unique(y[trained])) < n_classes:
         return math.nan
-    outputs = _outputs(_fitted(model, prepared, X, y, ~held_out), X.T[held_out])
-    weights = None if prepared.weights is None else prepared.weights[1, held_out]
+    outputs = _outputs(_fitted(model, prepared, X, y, trained), X.T[validated])
+    weights = None if prepared.weights is None else prepared.weights[1, validated]
     if not objective.is_cost:
         unit = prepared.target_scalings[fold].scale
-        return objective.of(unit * outputs[-len(Y) :], unit * Y[:, held_out], weights)
+        return objective.of(unit * outputs[-len(Y) :], unit * Y[:, validated], weights)
     if n_classes:
         classes = np.arange(n_classes)
-        return float(metrics.log_loss(y[held_out], outputs.T, labels=classes, sample_weight=weights))
-    return float(metrics.mean_squared_error(y[held_out], outputs[0], sample_weight=weights))
+        return float(metrics.log_loss(y[validated], outputs.T, labels=classes, sample_weight=weights))
+    return float(metrics.mean_squared_error(y[validated], outputs[0], sample_weight=weights))
 
 
 def _fitted(

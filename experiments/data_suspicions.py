@@ -20,13 +20,14 @@ from experiments.readers.number_block import column_parts, runs
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
 _N_SAMPLED = 2000  # rows that the spread of a column is taken from
+_FEWEST = 20  # examples from which on it is no chance that a column tells the answer
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
 
 
 def suspicions(dataset: Dataset) -> list[str]:
     """Sentences for a person, one a column and kind; they name column, value and share."""
     columns = [note for names, values in _blocks(dataset) for note in _of_columns(names, values, dataset)]
-    return [*columns, *_target(dataset), *_shared_rows(dataset), *_pictures(dataset)]
+    return [*columns, *_telling_words(dataset), *_target(dataset), *_shared_rows(dataset), *_pictures(dataset)]
 
 
 def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floating]]]:
@@ -57,6 +58,58 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
         if is_far[j]:
             consequence = "Standardized with it, the others are nearly equal"
             yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
+    for j, column in enumerate(values.T):
+        if _tells_the_target(column, dataset) and not _is_key(names[j], column):
+            yield _telling(f"{dataset.source}: column '{names[j]}'", names[j], dataset)
+
+
+def _telling(place: str, name: str, dataset: Dataset) -> str:
+    return (
+        f"{place} alone tells the {'class' if dataset.class_names else 'target'} of all {dataset.n_train:,} training "
+        "examples. If it is known only afterwards, or made from the answer, it is no feature: write "
+        f'ignore = ["{name}"] under [data].'
+    )
+
+
+def _tells_the_target(column: NDArray[np.floating], dataset: Dataset) -> bool:
+    """Whether each class is one stretch of a column's values, or the target rises or falls with them throughout.
+
+    Of few examples nothing is said.
+    """
+    y = dataset.y_train
+    if len(y) < _FEWEST:
+        return False
+    some = slice(None, None, max(1, len(y) // _N_SAMPLED))
+    return _is_told(column[some], y[some], dataset.n_classes) and _is_told(column, y, dataset.n_classes)
+
+
+def _is_told(column: NDArray[np.floating], y: NDArray[Any], n_classes: int) -> bool:
+    order = np.argsort(column, kind="stable")  # NaN comes last, as a value of its own
+    values, y = column[order], y[order]
+    differs = values[1:] != values[:-1]
+    differs &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+    if not differs.any() or bool((y[1:] != y[:-1])[~differs].any()):  # one value with two answers
+        return False
+    if n_classes:
+        return int(np.count_nonzero(y[1:] != y[:-1])) < n_classes
+    steps = y[1:].astype(np.float64) - y[:-1]
+    return len(np.unique(y)) > 2 and bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _telling_words(dataset: Dataset) -> Iterator[str]:
+    """Of columns of text each of whose words has one class, or one target."""
+    if isinstance(dataset.X_train, np.ndarray) or dataset.n_train < _FEWEST:
+        return
+    for name in dataset.X_train.columns:
+        words = dataset.X_train[name]
+        if words.dtype.kind in "fM":
+            continue
+        codes = words.factorize(use_na_sentinel=False)[0]
+        first = np.full(int(codes.max()) + 1, -1)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first row of each word
+        is_told = (dataset.y_train == dataset.y_train[first[codes]]).all()
+        if is_told and 1 < len(first) <= dataset.n_train // 2:
+            yield _telling(f"{dataset.source}: column '{name}'", str(name), dataset)
 
 
 def _target(dataset: Dataset) -> Iterator[str]:

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from experiments.errors import InputError
 from experiments.readers import Examples, read_pair
 from experiments.readers.classes import Classes
-from experiments.readers.examples import Features
+from experiments.readers.examples import Advance, Features
 from experiments.readers.labels import Task, infer_task, regression_targets
-from experiments.readers.options import ExamplesAxis, ReadOptions
-from experiments.readers.source import SKLEARN_PREFIX
+from experiments.readers.options import Dates, ExamplesAxis, ReadOptions
+from experiments.readers.source import SKLEARN_PREFIX, Source, name_of
+from experiments.splits import Relation, Split, sealed_in_words, shared_groups, split_related
 
 __all__ = ["Dataset", "Task", "load_dataset", "split_off"]
 
@@ -46,6 +47,9 @@ class Dataset:
         target: The column to predict, for tables; else None.
         sample_weight: The column of weights, for tables; None where there is none.
         weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
+        relation_train, relation_test: What relates the examples to each other: the groups that they belong to, or when
+            each was. None where nothing is said.
+        dates: What columns of dates become, see `ReadOptions`.
         ignored: Columns of the table that are no features, beside target and weights.
         examples_axis: Which axis of a stored array counted the examples.
         notes: What a person should know of how it was read, sentences; the first says which task was inferred and why.
@@ -66,6 +70,9 @@ class Dataset:
     sample_weight: str | None = None
     weights_train: NDArray[np.float64] | None = None
     weights_test: NDArray[np.float64] | None = None
+    relation_train: Relation | None = None
+    relation_test: Relation | None = None
+    dates: Dates | None = None
     ignored: tuple[str, ...] = ()
     examples_axis: ExamplesAxis = "rows"
     notes: tuple[str, ...] = ()
@@ -101,9 +108,9 @@ class Dataset:
 
 
 def load_dataset(
-    train: str,
+    train: Source,
     *,
-    test: str | None = None,
+    test: Source | None = None,
     target: str | None = None,
     task: Task | None = None,
     test_fraction: float = 0.2,
@@ -111,11 +118,13 @@ def load_dataset(
     seed: int = 0,
     directory: Path = Path("."),
     options: ReadOptions | None = None,
+    advance: Advance | None = None,
 ) -> Dataset:
     """Read a labelled data set and check it for everything that can be wrong.
 
     Args:
-        train: A file (HDF5, NPZ, CSV, Parquet), relative to `directory`, or "sklearn:<name>".
+        train: A file (HDF5, NPZ, CSV, Parquet) or a folder of pictures, relative to `directory`; "sklearn:<name>"; or
+            objects (`readers.in_memory`).
         test: Likewise. If absent, the training file's own test set is used (test_set_x, X_test); if it has none,
             `test_fraction` of the examples is sealed away at random, stratified by class.
         target: The column to predict; for tables only.
@@ -125,12 +134,14 @@ def load_dataset(
         seed: Decides which examples are sealed away.
         directory: Where relative paths start.
         options: What else the user says of the files; its target and weights are taken from the arguments above.
+        advance: Told how far it is, where there are many files to read.
 
     Raises:
         InputError: Something is wrong with the user's files or options.
     """
     options = replace(options or ReadOptions(), target=target, sample_weight=sample_weight)
-    examples, sealed = read_pair(train, test, directory, options)
+    examples, sealed = read_pair(train, test, directory, options, advance)
+    source = name_of(train)
     notes = examples.notes + (() if sealed is None else sealed.notes)
     if task is None:
         task, why = infer_task(examples)
@@ -139,15 +150,21 @@ def load_dataset(
     if sealed is not None and y_sealed is not None:
         X_train, y_train, X_test, y_test = examples.X, y, sealed.X, y_sealed
         weights = examples.weights, sealed.weights
+        relation = examples.relation, sealed.relation
+        notes = (*notes, *shared_groups(examples.relation, sealed.relation, sealed.place))
     else:
-        kept, held = split_off(y, test_fraction, seed, task, class_names, "test_fraction", examples.place)
+        how = Split(test_fraction, seed, "test_fraction", examples.place)
+        kept, held = split_off(y, how, task, class_names, examples.relation)
         X_train, X_test = _divided(examples.X, kept, held)
         y_train, y_test = y[kept], y[held]
         w = examples.weights
         weights = (None, None) if w is None else (w[kept], w[held])
+        related = examples.relation
+        relation = (None, None) if related is None else (related.of(kept), related.of(held))
+        notes = notes if related is None else (*notes, sealed_in_words(related, held, examples.place))
     _check_enough(y_train, y_test, task, class_names, examples.y_place)
     return Dataset(
-        name=train.removeprefix(SKLEARN_PREFIX) if train.startswith(SKLEARN_PREFIX) else Path(train).stem,
+        name=source.removeprefix(SKLEARN_PREFIX) if source.startswith(SKLEARN_PREFIX) else Path(source).stem,
         task=task,
         X_train=X_train,
         y_train=y_train,
@@ -156,11 +173,14 @@ def load_dataset(
         class_names=class_names,
         feature_names=examples.feature_names,
         image_shape=examples.image_shape,
-        source=train,
+        source=source,
         target=target,
         sample_weight=sample_weight,
         weights_train=weights[0],
         weights_test=weights[1],
+        relation_train=relation[0],
+        relation_test=relation[1],
+        dates=options.dates,
         ignored=examples.ignored,
         examples_axis=examples.examples_axis,
         notes=notes,
@@ -168,35 +188,30 @@ def load_dataset(
 
 
 def split_off(
-    y: NDArray[Any],
-    fraction: float,
-    seed: int,
-    task: Task,
-    class_names: tuple[str, ...],
-    option: str,
-    place: str,
+    y: NDArray[Any], how: Split, task: Task, class_names: tuple[str, ...], relation: Relation | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split examples in two at random, stratified by class; used for the test set and for a hold-out.
+    """Split examples in two, stratified by class; used for the test set and for a hold-out.
 
     Args:
         y: Class codes or targets, (m,).
-        fraction: Share of the second part.
-        seed: Decides the split.
+        how: At random unless the examples are related.
         task: Regression is not stratified.
         class_names: For the message about a class that is too small.
-        option: The option that holds `fraction`, as the user writes it, for messages.
-        place: How messages name the examples.
+        relation: Keeps groups together, or makes the second part the latest.
 
     Returns:
         Sorted row numbers of the first and of the second part.
 
     Raises:
-        InputError: `fraction` is not between 0 and 1, or there are too few examples for it.
+        InputError: The fraction is not between 0 and 1, or there are too few examples for it.
     """
+    fraction, seed, option, place = how.fraction, how.seed, how.option, how.place
     if not 0 < fraction < 1:
         raise InputError(
             f"{option} = {fraction}: not a fraction.", "0 < fraction < 1 must hold.", f"Try {option} = 0.2."
         )
+    if relation is not None:
+        return split_related(None if task == "regression" else y, relation, how)
     n_second = math.ceil(len(y) * fraction)
     n_first = len(y) - n_second
     if task != "regression":
@@ -313,12 +328,19 @@ def _digest(dataset: Dataset) -> str:
                 for name, numbers in zip(columns.columns, columns.to_numpy().T, strict=True):
                     one_nan = np.where(np.isnan(numbers), np.nan, numbers)  # all NaNs alike
                     add([f"{role} {name}", "<f8", numbers.shape], one_nan.astype("<f8", copy=False).data.cast("B"))
+                continue
+            column = columns.iloc[:, 0]
+            if column.dtype.kind == "M":
+                add_array(f"{role} {column.name} {dataset.dates}", column.to_numpy("datetime64[us]").astype(np.int64))
             else:
-                texts = [text if isinstance(text, str) else None for text in columns.iloc[:, 0]]
-                add(f"{role} {columns.columns[0]}", json.dumps(texts).encode())
+                texts = [text if isinstance(text, str) else None for text in column]
+                add(f"{role} {column.name}", json.dumps(texts).encode())
     add_array("y_train", dataset.y_train)
     add_array("y_test", dataset.y_test)
     for role, weights in (("weights_train", dataset.weights_train), ("weights_test", dataset.weights_test)):
         if weights is not None:
             add_array(role, weights)
+    for role, relation in (("relation_train", dataset.relation_train), ("relation_test", dataset.relation_test)):
+        if relation is not None:
+            add(f"{role} {relation.words}", json.dumps(relation.values.tolist()).encode())
     return sha.hexdigest()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MOST_TOLD = 15
+"""Problems of one file that are told in full."""
 
 from experiments.error_text import mask_password
 
@@ -17,6 +23,9 @@ class InputError(ValueError):
 
     The message has three parts, each a sentence: `what` is wrong, with the value and the place; what is
     `allowed`; the `fix`, what to type or change.
+
+    Attributes:
+        problems: The errors that this one tells together; only itself otherwise.
     """
 
     def __init__(self, what: str, allowed: str, fix: str) -> None:
@@ -25,9 +34,45 @@ class InputError(ValueError):
         self.what = what
         self.allowed = allowed
         self.fix = fix
+        self.problems: tuple[InputError, ...] = (self,)
 
     def __str__(self) -> str:
-        return f"{self.what} {self.allowed} {self.fix}"
+        return f"{self.what} {self.allowed} {self.fix}".rstrip()
+
+
+def collected(checks: Iterable[Callable[[], T]], place: str) -> list[T]:
+    """What each check returns, or all that they complain of at once.
+
+    Raises:
+        InputError: Some checks raised one.
+    """
+    results, errors = [], []
+    for check in checks:
+        try:
+            results.append(check())
+        except InputError as error:
+            errors.append(error)
+    if errors:
+        raise together(errors, place)
+    return results
+
+
+def together(errors: Sequence[InputError], place: str) -> InputError:
+    """One error that tells several, each with its own cure.
+
+    Args:
+        errors: At least one; those of which one is made of several are told one by one.
+        place: What all of them are about; it is told once.
+    """
+    problems = [problem for error in errors for problem in error.problems]
+    if len(problems) == 1:
+        return problems[0]
+    told = [f"{problem.what.removeprefix(f'{place}: ')} {problem.fix}" for problem in problems[:MOST_TOLD]]
+    more = [f"and {len(problems) - MOST_TOLD} more."] if len(problems) > MOST_TOLD else []
+    lines = (f"\n- {line if len(line) <= 500 else line[:400] + ' [...]'}" for line in (*told, *more))
+    joint = InputError(f"{place}: {len(problems)} problems, each with its cure:", "".join(lines), "")
+    joint.problems = tuple(problems)
+    return joint
 
 
 def _shown(text: str) -> str:

@@ -49,7 +49,13 @@ class Estimate:
 
 
 def estimate(
-    score: Score, n_examples: int, seed: int, *, is_higher_better: bool = False, n_resamples: int = N_RESAMPLES
+    score: Score,
+    n_examples: int,
+    seed: int,
+    *,
+    groups: NDArray[np.intp] | None = None,
+    is_higher_better: bool = False,
+    n_resamples: int = N_RESAMPLES,
 ) -> Estimate:
     """Estimate the score of the best of K candidates on new examples.
 
@@ -59,6 +65,8 @@ def estimate(
         score: From `of_means`, `roc_auc`, `of_metric` or `mean_over_folds`.
         n_examples: m, the columns of the weights that `score` takes; 2 or more.
         seed: Decides the resamples.
+        groups: Which of the groups 0, 1, … each example belongs to, (m,): whole groups are drawn and left out, because
+            examples of one group say less than as many new ones. None: each example is one.
         is_higher_better: Whether the winner is the candidate with the highest score.
         n_resamples: B. The value varies between seeds by about 1 / sqrt(B) of a quarter of the interval's length.
 
@@ -81,7 +89,7 @@ def estimate(
     sign = -1.0 if is_higher_better else 1.0
     winner = int((sign * on_all).argmin())
     new = np.concatenate(
-        [_scores_of_winners(score, counts, sign) for counts in _resamples(n_examples, n_resamples, seed)]
+        [_scores_of_winners(score, counts, sign) for counts in _resamples(n_examples, n_resamples, seed, groups)]
     )
     if not len(new):
         raise ValueError(
@@ -169,16 +177,16 @@ def of_metric(metric: Callable[..., float], y_true: NDArray[Any], predictions: S
     return score
 
 
-def mean_over_folds(scores: Sequence[Score], held_out: NDArray[np.bool_]) -> Score:
+def mean_over_folds(scores: Sequence[Score], validated: NDArray[np.bool_]) -> Score:
     """The mean of each fold's score, as a trial's value is; folds whose score is undefined do not count.
 
     Args:
         scores: F of them; that of fold f takes the weights of the columns that fold f holds out.
-        held_out: (F, m), as in `PreparedData`.
+        validated: (F, m), as in `PreparedData`.
     """
 
     def score(weights: FloatArray) -> FloatArray:
-        of_folds = np.stack([part(weights[:, held]) for part, held in zip(scores, held_out, strict=True)])
+        of_folds = np.stack([part(weights[:, own]) for part, own in zip(scores, validated, strict=True)])
         is_defined = np.isfinite(of_folds)
         with np.errstate(invalid="ignore"):
             mean: FloatArray = np.where(is_defined, of_folds, 0).sum(axis=0) / is_defined.sum(axis=0)
@@ -187,8 +195,12 @@ def mean_over_folds(scores: Sequence[Score], held_out: NDArray[np.bool_]) -> Sco
     return score
 
 
-def _resamples(m: int, n_resamples: int, seed: int) -> Iterator[FloatArray]:
-    """Counts (at most B, m) of m draws with replacement, in blocks that fit the memory."""
+def _resamples(m: int, n_resamples: int, seed: int, groups: NDArray[np.intp] | None = None) -> Iterator[FloatArray]:
+    """Counts (at most B, m) of m draws with replacement, in blocks that fit the memory; or of as many as groups."""
+    if groups is not None:
+        for counts in _resamples(int(groups.max()) + 1, n_resamples, seed):
+            yield counts[:, groups]
+        return
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK_ELEMENTS // m)
     for start in range(0, n_resamples, block):

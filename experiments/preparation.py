@@ -15,6 +15,7 @@ from experiments.example_weights import ClassWeight, example_weights
 from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
 from experiments.scaling import FloatArray, Scaling, standardization
+from experiments.splits import Split, related_folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class PreparedData:
         Y: (n[L], m) float64: one row of 0 and 1 (binary), one-hot rows (multiclass), one row of scaled
             targets (regression).
         held_out: (F, m): True where fold f does not train on the column.
+        validated: (F, m): True where it is validated on the column, which it holds out: on all of these, unless they
+            come later than what it is validated on.
         preprocessing: The map from raw inputs to X.
         target_scaling: The map between Y and original units.
         weights: (2, m): how much each column counts in the cost that is trained, and in what models are judged by; None
@@ -63,6 +66,7 @@ class PreparedData:
 
     Y: FloatArray
     held_out: NDArray[np.bool_]
+    validated: NDArray[np.bool_]
     preprocessing: Preprocessing
     target_scaling: TargetScaling
     dataset: Dataset
@@ -164,7 +168,7 @@ def prepare(
             the scaling does not suit the data, or targets are too large for float64 arithmetic or negative where they
             must not be.
     """
-    held_out = _held_out(dataset, folds, validation_fraction, seed)
+    held_out, validated = _divided(dataset, folds, validation_fraction, seed)
     preprocessing = Preprocessing.fit(dataset, scaling)
     target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
     own: tuple[FoldScaling, ...] = ()
@@ -182,6 +186,7 @@ def prepare(
     return PreparedData(
         Y=_targets(dataset.y_train, dataset, target_scaling),
         held_out=np.tile(held_out, (n_starts, 1)),
+        validated=np.tile(validated, (n_starts, 1)),
         preprocessing=preprocessing,
         target_scaling=target_scaling,
         dataset=dataset,
@@ -212,7 +217,10 @@ def one_hot(codes: NDArray[np.generic], n_classes: int) -> FloatArray:
     return is_class.astype(np.float64)
 
 
-def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int) -> NDArray[np.bool_]:
+def _divided(
+    dataset: Dataset, folds: int | None, validation_fraction: float | None, seed: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What each fold holds out and, of it, what it is validated on, (F, m)."""
     if (folds is None) == (validation_fraction is None):
         raise InputError(
             f"folds = {folds} and validation_fraction = {validation_fraction} are both "
@@ -220,24 +228,28 @@ def _held_out(dataset: Dataset, folds: int | None, validation_fraction: float | 
             "Exactly one of them divides the training examples.",
             "Write folds = 5 or validation_fraction = 0.2.",
         )
-    if validation_fraction is not None:
-        _, held = split_off(
-            dataset.y_train,
-            validation_fraction,
-            seed,
-            dataset.task,
-            dataset.class_names,
-            "validation_fraction",
-            f"{dataset.source} (training examples)",
-        )
+    m, place = dataset.n_train, f"{dataset.source} (training examples)"
+    if folds is None:
+        assert validation_fraction is not None
+        how = Split(validation_fraction, seed, "validation_fraction", place)
+        _, held = split_off(dataset.y_train, how, dataset.task, dataset.class_names, dataset.relation_train)
         parts = [held]
-    else:
-        assert folds is not None
+    elif dataset.relation_train is None:
         parts = _folds(dataset, folds, seed)
-    held_out = np.zeros((len(parts), dataset.n_train), dtype=np.bool_)
-    for mask, columns in zip(held_out, parts, strict=True):
+    else:
+        y = None if dataset.task == "regression" else dataset.y_train
+        trained, parts = related_folds(y, dataset.relation_train, folds, seed, place)
+        return ~_masks(trained, m), _masks(parts, m)
+    validated = _masks(parts, m)
+    return validated, validated
+
+
+def _masks(parts: Sequence[NDArray[np.intp]], m: int) -> NDArray[np.bool_]:
+    """(F, m): True in the columns of each part."""
+    masks = np.zeros((len(parts), m), dtype=np.bool_)
+    for mask, columns in zip(masks, parts, strict=True):
         mask[columns] = True
-    return held_out
+    return masks
 
 
 def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:

@@ -25,6 +25,7 @@ from experiments.scaling import CURVED, FloatArray, Scaling, bend, learned
 
 FORMAT_VERSION = 1
 _FORMAT_OF_CURVED = 2
+_FORMAT_OF_DATES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,9 @@ class Preprocessing:
                 "Images are arrays (m, h, w, c).",
                 "Write scaling = 'auto' or 'standardize'.",
             )
-        inputs = fit_inputs(dataset.X_train, dataset.feature_names, dataset.source, dataset.examples_axis)
+        inputs = fit_inputs(
+            dataset.X_train, dataset.feature_names, dataset.source, dataset.examples_axis, dataset.dates
+        )
         zero, one = np.zeros((1, 1)), np.ones((1, 1))
         if scaling == "unit":
             return cls(scaling, inputs, zero, 255.0 * one)
@@ -148,10 +151,14 @@ class Preprocessing:
             bend(columns, self.quantiles, np.flatnonzero(~self.inputs.is_one_hot).tolist())
         return columns
 
+    @property
+    def _format_of_scaling(self) -> int:
+        return _FORMAT_OF_CURVED if self.scaling in CURVED else FORMAT_VERSION
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
         document = {
-            "format": _FORMAT_OF_CURVED if self.scaling in CURVED else FORMAT_VERSION,
+            "format": _FORMAT_OF_DATES if self.inputs.has_dates else self._format_of_scaling,
             "scaling": self.scaling,
             "inputs": self.inputs.to_dict(),
             "offset": self.offset.ravel().tolist(),
@@ -166,10 +173,10 @@ class Preprocessing:
         Raises:
             InputError: Saved by another format version, or damaged.
         """
-        if saved.get("format") not in (FORMAT_VERSION, _FORMAT_OF_CURVED):
+        if saved.get("format") not in (FORMAT_VERSION, _FORMAT_OF_CURVED, _FORMAT_OF_DATES):
             raise InputError(
                 f"preprocessing: saved in format {saved.get('format')!r}.",
-                f"This version reads formats {FORMAT_VERSION} and {_FORMAT_OF_CURVED}.",
+                f"This version reads formats {FORMAT_VERSION} to {_FORMAT_OF_DATES}.",
                 "Load it with the version of sweeps that saved it.",
             )
         try:

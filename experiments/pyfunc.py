@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.model import Model
-from experiments.readers.inputs import ArrayInputs, NumberColumn, TableInputs
+from experiments.readers.inputs import ArrayInputs, Column, DateColumn, NumberColumn, TableInputs
 
 if TYPE_CHECKING:
     from mlflow.models import Model as MlflowModel
@@ -40,10 +40,11 @@ CODE = {
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "example_weights.py", "mirror_images.py", "model.py",
-        "preparation.py", "preprocessing.py", "scaling.py", "scores.py",
+        "preparation.py", "preprocessing.py", "scaling.py", "scores.py", "splits.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
-        "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/number_block.py",
-        "readers/options.py", "readers/pair.py", "readers/source.py", "readers/stored_array.py",
+        "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/missing.py",
+        "readers/number_block.py", "readers/options.py", "readers/pair.py", "readers/source.py",
+        "readers/stored_array.py",
     ),
 }  # fmt: skip
 
@@ -132,18 +133,20 @@ def column_names(model: Model) -> tuple[str, ...]:
     return inputs.feature_names
 
 
+def _example(column: Column) -> object:
+    """A value of a column: its median, a category, or a date."""
+    if isinstance(column, NumberColumn):
+        return column.median
+    return "2026-01-31" if isinstance(column, DateColumn) else column.categories[-1]
+
+
 def input_example(model: Model) -> Features:
     """One made-up example: medians and means, or grey pixels. No training example travels with the model."""
     inputs = model.preprocessing.inputs
     if isinstance(inputs, TableInputs):
         import pandas as pd
 
-        return pd.DataFrame(
-            {
-                column.name: [column.median if isinstance(column, NumberColumn) else column.categories[-1]]
-                for column in inputs.columns
-            }
-        )
+        return pd.DataFrame({column.name: [_example(column)] for column in inputs.columns})
     return _array_example(model, inputs)
 
 

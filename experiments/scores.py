@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,32 @@ LABELS = {
 def label(name: str) -> str:
     """A score or an objective as people write it."""
     return LABELS.get(name, name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draws:
+    """Resamples of m weighted examples, or of the groups that these belong to."""
+
+    m: int
+    seed: int
+    weights: FloatArray | None
+    groups: NDArray[np.intp] | None
+
+    def interval_of(self, statistic: Callable[[FloatArray | None], float]) -> tuple[float, float]:
+        """Percentiles of a statistic of weighted examples: how often each was drawn is its weight."""
+        n = self.m if self.groups is None else int(self.groups.max()) + 1
+        if n < 2:
+            return float("nan"), float("nan")
+        rng = np.random.default_rng(self.seed)
+        w = np.ones(self.m) if self.weights is None else self.weights
+        n_resamples = int(np.clip(_DRAWS // self.m, 200, N_RESAMPLES))
+        drawn = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_resamples))
+        of_examples = (counts if self.groups is None else counts[self.groups] for counts in drawn)
+        values = [value for counts in of_examples if math.isfinite(value := statistic(counts * w))]
+        if not values:
+            return float("nan"), float("nan")
+        low, high = np.percentile(values, [2.5, 97.5])
+        return float(low), float(high)
 
 
 def scores(
@@ -107,6 +134,7 @@ def interval_95(
     *,
     objective: Objective = COST,
     weights: FloatArray | None = None,
+    groups: NDArray[np.intp] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of each score, from the size of the test set alone.
 
@@ -122,19 +150,22 @@ def interval_95(
         threshold: As in `scores`.
         objective: As in `scores`.
         weights: As in `scores`.
+        groups: Which of the groups 0, 1, … each example belongs to, (m,). Then all intervals are of resamples of
+            groups: rows of one patient say less than as many patients.
 
     Returns:
         (low, high) under the names of `scores`; (nan, nan) for a mean over a single example, which says nothing about
         its own spread.
     """
-    if weights is not None:
-        intervals = _of_weighted(task, y_true, predictions, seed, threshold, weights)
+    draws = _Draws(len(y_true), seed, weights, groups)
+    if weights is not None or groups is not None:
+        intervals = _of_weighted(task, y_true, predictions, threshold, draws)
     else:
         intervals = _of_unweighted(task, y_true, predictions, seed, threshold)
     if objective.is_cost or objective.name in intervals:
         return intervals
     own = _of_objective(objective, task, y_true, predictions)
-    return {objective.name: _of_resamples(own, len(y_true), seed, weights), **intervals}
+    return {objective.name: draws.interval_of(own), **intervals}
 
 
 def decided(task: Task, predictions: NDArray[np.floating], threshold: float | None = None) -> NDArray[Any]:
@@ -190,11 +221,10 @@ def _of_weighted(
     task: Task,
     y_true: NDArray[Any],
     predictions: NDArray[np.floating],
-    seed: int,
     threshold: float | None,
-    weights: FloatArray,
+    draws: _Draws,
 ) -> dict[str, tuple[float, float]]:
-    """The same where examples have weights."""
+    """The same where examples have weights, or belong to groups."""
     names = ["rmse"] if task == "regression" else ["accuracy"]
     names += ["r2"] if task == "regression" and _has_a_spread(y_true) else []
     names += ["roc_auc"] if _has_an_order(task, y_true) else []
@@ -205,24 +235,7 @@ def _of_weighted(
     if task != "regression":
         losses = -np.log(_of_true_class(y_true, predictions))
         statistics["log_loss"] = lambda w: float(np.average(losses, weights=w))
-    return {name: _of_resamples(of, len(y_true), seed, weights) for name, of in statistics.items()}
-
-
-def _of_resamples(
-    statistic: Callable[[FloatArray | None], float], m: int, seed: int, weights: FloatArray | None
-) -> tuple[float, float]:
-    """Percentiles of a statistic of weighted examples over resamples: how often each was drawn is its weight."""
-    if m < 2:
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    w = np.ones(m) if weights is None else weights
-    n_resamples = int(np.clip(_DRAWS // m, 200, N_RESAMPLES))
-    drawn = (np.bincount(rng.integers(0, m, m), minlength=m) for _ in range(n_resamples))
-    values = [value for counts in drawn if math.isfinite(value := statistic(counts * w))]
-    if not values:
-        return float("nan"), float("nan")
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    return {name: draws.interval_of(statistic) for name, statistic in statistics.items()}
 
 
 def _predicted(

@@ -78,14 +78,16 @@ def run(
 
 @app.command()
 def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None:
-    """Check configuration, data, packages and the study's database; train nothing, write nothing.
+    """Check configuration, data, packages and the study's database; train nothing, write nothing here.
 
+    Pictures are shown on a contact sheet, which lies with those that were read, in ~/.cache/sweeps.
     Whether MLflow and a Dask scheduler answer is not checked: the first may be away, the second comes for a sweep.
     """
     with reported_errors():
         from sweeps.configuration.config_file import check_variables, load_config
         from sweeps.data import load_data, notes_on_data, problem_of
         from sweeps.needs import check_needs
+        from sweeps.results.progress import LineProgress, LiveProgress
         from sweeps.results.summary import data_summary
         from sweeps.search.samplers import notes_on
         from sweeps.trials.recipe import with_recipe
@@ -93,7 +95,8 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
         checked = load_config(config)
         check_variables(checked)
         check_needs(checked)
-        prepared = load_data(checked)
+        with LiveProgress() if sys.stderr.isatty() else LineProgress() as progress:
+            prepared = load_data(checked, advance=progress.reading)
         resolved = with_recipe(checked, problem_of(checked, prepared))
         document = {
             "config": resolved.model_dump(mode="json", exclude_none=True),
@@ -328,7 +331,8 @@ def predict(
         ),
     ],
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Tables (CSV, Parquet), arrays (HDF5, NPZ), or images.")
+        list[Path],
+        typer.Argument(metavar="INPUT", help="Tables (CSV, Parquet), arrays (HDF5, NPZ), images, or folders of these."),
     ],
     out: Annotated[Path | None, typer.Option(help="Write there instead, CSV or Parquet by the extension.")] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class.")] = False,

@@ -10,20 +10,52 @@ from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
 from experiments.preparation import PreparedData, prepare, trained_on
+from experiments.readers.examples import Advance, InMemory
+from experiments.readers.in_memory import in_memory
 from sweeps.configuration.config import Config
 from sweeps.trials.mirroring import with_mirror_images
 from sweeps.trials.problem import Problem
 
 
-def load_data(config: Config) -> PreparedData:
+def with_objects(config: Config, train: object | None, test: object | None) -> tuple[Config, dict[str, InMemory]]:
+    """A configuration whose examples a Python program hands over, and these, for `load_data`.
+
+    Args:
+        config: Its own train and test are then not read.
+        train, test: See `in_memory`; None are not given.
+
+    Raises:
+        InputError: They are no examples, or test is given without train.
+    """
+    if train is None:
+        if test is not None:
+            raise InputError("test is given without train.", "Both come from Python, or none.", "Give train=... too.")
+        return config, {}
+    objects = {"train": in_memory("train", train, config.data.target)}
+    target = objects["train"].target
+    if test is not None:
+        objects["test"] = in_memory("test", test, target)
+    said = {"train": objects["train"].place, "test": objects["test"].place if test is not None else None}
+    data = config.data.model_copy(update={**said, "target": target or config.data.target})
+    return config.model_copy(update={"data": data}), objects
+
+
+def load_data(
+    config: Config, *, train: InMemory | None = None, test: InMemory | None = None, advance: Advance | None = None
+) -> PreparedData:
     """Read, check, split and scale the data of a configuration.
+
+    Args:
+        config: Says where they are, and the rest.
+        train, test: Objects in place of what the configuration names, see `with_objects`.
+        advance: Told how far reading is, where there are many files.
 
     Raises:
         InputError: Something is wrong with them.
     """
     dataset = load_dataset(
-        config.data.train,
-        test=config.data.test,
+        train or config.data.train,
+        test=test or config.data.test,
         target=config.data.target,
         task=config.data.task,
         test_fraction=config.data.test_fraction,
@@ -31,6 +63,7 @@ def load_data(config: Config) -> PreparedData:
         seed=config.sweep.seed,
         directory=config.directory,
         options=config.data.read_options,
+        advance=advance,
     )
     prepared = prepare(
         dataset,
@@ -49,8 +82,8 @@ def load_data(config: Config) -> PreparedData:
 def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
     """What the engine trains the folds on; see `TrainingData.of`."""
     held_out, kind = prepared.with_copies(prepared.held_out), np.dtype(dtype)
-    versions, validated = prepared.versions, held_out.copy()
-    validated[:, prepared.X.shape[1] :] = False  # pictures themselves, not their mirror images
+    versions, validated = prepared.versions, np.zeros_like(held_out)
+    validated[:, : prepared.n_examples] = prepared.validated  # pictures themselves, not their mirror images
     if prepared.folds:
         own = (trained_on(versions, fold) for fold in range(len(prepared.folds)))
         data = TrainingData.of_networks(own, held_out, kind, leaves_span=leaves_span, validated=validated)
@@ -105,12 +138,12 @@ def _objective(config: Config, prepared: PreparedData, threshold: float | None) 
     objective = Objective(name, 0.5 if threshold is None else threshold)
     if objective.is_cost:
         return objective
-    for number, held_out in enumerate(prepared.held_out, start=1):
-        Y, weights = prepared.Y[:, held_out], None if prepared.weights is None else prepared.weights[1, held_out]
+    for number, validated in enumerate(prepared.validated, start=1):
+        Y, weights = prepared.Y[:, validated], None if prepared.weights is None else prepared.weights[1, validated]
         if math.isnan(objective.of(Y, Y, weights)):  # even of perfect answers
             lacks = "targets that vary" if kind == "numbers" else "examples of every class"
             raise InputError(
-                f'{config.source} [study] objective = "{name}" is undefined on the {held_out.sum()} examples that '
+                f'{config.source} [study] objective = "{name}" is undefined on the {validated.sum()} examples that '
                 f"fold {number} holds out.",
                 f"It needs {lacks} in each fold.",
                 "Use fewer folds ([data] folds), add examples, or choose another objective.",

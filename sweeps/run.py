@@ -23,7 +23,7 @@ from experiments.preparation import PreparedData
 from experiments.promotion.words import Promotion
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import check_variables, scheduler_of
-from sweeps.data import load_data, notes_on_data, problem_of, training_data
+from sweeps.data import load_data, notes_on_data, problem_of, training_data, with_objects
 from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.promotion.gate import Gate, with_outcome
@@ -61,12 +61,20 @@ limits a third."""
 
 
 def run_sweep(
-    config: Config, *, is_new: bool = False, progress: Progress | None = None, directory: Path | None = None
+    config: Config,
+    *,
+    train: object | None = None,
+    test: object | None = None,
+    is_new: bool = False,
+    progress: Progress | None = None,
+    directory: Path | None = None,
 ) -> SweepResult:
     """Run a sweep to its end, or go on with that of the same configuration and data, interrupted or finished.
 
     Args:
         config: From `load_config`.
+        train, test: Examples in place of those that the configuration names: (X, y), with X an array or a table, or a
+            table with the target in it. Tables are pandas', polars' or of any library that shows them as Arrow's.
         is_new: Start afresh even if there is one to continue.
         progress: Told what happens; None says nothing.
         directory: Where the record is kept; None is the working directory.
@@ -76,6 +84,7 @@ def run_sweep(
         InterruptedSweepError: SIGINT or SIGTERM came, or the run was stopped in MLflow; the same call continues.
     """
     began_at, progress = time.monotonic(), progress or SilentProgress()
+    config, objects = with_objects(config, train, test)
     workspace = Workspace(directory or Path.cwd())
     check_variables(config)
     check_package(config.study.sampler)
@@ -85,7 +94,7 @@ def run_sweep(
         patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
         most = trials_in_flight_known(config)
         with Workers(config.execution.executor, config.execution.workers, most) as workers:  # they import meanwhile
-            prepared = load_data(config)
+            prepared = load_data(config, **objects, advance=progress.reading)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)

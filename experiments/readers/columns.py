@@ -1,4 +1,5 @@
-"""The two kinds of column: numbers (float64, missing = NaN) and text (str, missing = NaN).
+"""The kinds of column: numbers (float64, missing = NaN), text (str, missing = NaN) and, if asked for, dates
+(datetime64[us], missing = NaT).
 
 A table is brought into this form when it is read, so that CSV and Parquet of the same values are the same
 table, and again when a saved model is asked to predict, so that 3 and "3" are the same category. A CSV holds only
@@ -8,35 +9,25 @@ text: the training examples decide a column's kind, never the rows that happen t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
-from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed, nearest
+from experiments.errors import InputError, collected, listed, nearest
+from experiments.readers.dates import moments_of
+from experiments.readers.missing import MISSING_NUMBERS
 from experiments.readers.number_block import column_parts
 
-Kind = Literal["number", "text"]
+Kind = Literal["number", "text", "date"]
 
-# Ways to write a missing number, in lower case. In a text column they are words: a roof is "stone", "tiles" or "none".
-MISSING_NUMBERS = frozenset(
-    {"", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "nan", "-nan", "null", "none"}
-    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
-    | {"?", "-", "--", "*", "\\n", "missing", "unknown"}  # UCI's, people's, MySQL's
-    | {".", *(f".{letter}" for letter in ascii_lowercase)}  # SAS's and Stata's
-    | {"#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"}  # of spreadsheets
-)
 MAX_NUMERALS = 10  # distinct values of a text column that may be numbers where others are not
 _NUMBER_FOR_PEOPLE = r"\s*[$€£¥]?\s*[+-]?\d+(?:[.,' \u00a0\u202f]\d{3})*(?:[.,]\d+)?\s*[%$€£¥]?\s*"
-_DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2}))(?:[T ]\d{1,2}:\d{2}.*)?\s*"
 DATES_ARE_NO_FEATURES = "Columns are numbers, text, categories or truth values."
-DATE_CURE = (
-    "Write numbers in its place, such as the days since a fixed date, the month and the day of the week; or leave the "
-    "column out ([data] ignore)."
-)
+DATE_CURE = 'Write dates = "parts" or dates = "days" under [data], or leave the column out (ignore).'
 _TRUTH_VALUES = {"true": "True", "false": "False"}
 
 
@@ -79,19 +70,6 @@ def parsed(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     return numbers, is_other
 
 
-def refuse_dates(distinct: pd.Series, place: str) -> None:
-    """Refuse a column of text that holds dates, of which every day would become a category.
-
-    Args:
-        distinct: The column's distinct values, (n,) of dtype str.
-        place: How messages name the column.
-    Raises:
-        InputError: All of them are dates.
-    """
-    if len(distinct) and distinct.str.fullmatch(_DATE).all():
-        raise InputError(f"{place} holds dates, such as '{distinct.iloc[0]}'.", DATES_ARE_NO_FEATURES, DATE_CURE)
-
-
 def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, remedy: str) -> None:
     """Refuse a column of text that was meant to be numbers.
 
@@ -124,12 +102,15 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
         InputError: Values that should be numbers and are not, infinity, or values of another type (dates, lists).
     """
     where = f"{place}: column '{series.name}'"
+    if kind == "date":
+        return moments_of(series, where)
     return _as_numbers(series, where) if kind == "number" else _as_text(series, where)
 
 
 def kinds_as_read(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column of a table that `conformed` returned, in order."""
-    return {str(name): "number" if dtype.kind == "f" else "text" for name, dtype in frame.dtypes.items()}
+    kinds: dict[str, Kind] = {"f": "number", "M": "date"}
+    return {str(name): kinds.get(dtype.kind, "text") for name, dtype in frame.dtypes.items()}
 
 
 def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
@@ -142,7 +123,7 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
     """The table with exactly the columns of `kinds`, in their order and form.
 
     Raises:
-        InputError: A column is missing, unknown, given twice, or not of its kind.
+        InputError: A column is missing, unknown, given twice, or not of its kind; all of these are told.
     """
     found = [str(name) for name in frame.columns]
     frame = frame.set_axis(found, axis="columns").reset_index(drop=True)
@@ -150,11 +131,14 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
     if found != names:
         _refuse_other_columns(found, names, place)
         frame = frame[names]
-    pieces: list[pd.DataFrame] = []
-    for stretch, is_number in _stretches(frame, kinds):
-        columns = frame.iloc[:, stretch]
-        pieces.append(_all_numbers(columns, place) if is_number else _conformed_alone(columns, kinds, place))
-    return pieces[0] if len(pieces) == 1 else pd.concat(pieces, axis="columns")
+    pieces = collected(
+        (
+            partial(_all_numbers if is_number else _conformed_alone, frame.iloc[:, stretch], kinds, place)
+            for stretch, is_number in _stretches(frame, kinds)
+        ),
+        place,
+    )
+    return pd.concat(pieces, axis="columns") if len(pieces) > 1 else next(iter(pieces), frame)
 
 
 def _stretches(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[tuple[slice, bool]]:
@@ -171,22 +155,23 @@ def _stretches(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[tuple
 
 
 def _conformed_alone(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
-    return pd.DataFrame({name: as_kind(frame[name], kinds[str(name)], place) for name in frame.columns})
+    columns = collected((partial(as_kind, frame[name], kinds[str(name)], place) for name in frame.columns), place)
+    return pd.DataFrame(dict(zip(frame.columns, columns, strict=True)))
 
 
-def _all_numbers(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+def _all_numbers(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.DataFrame:
     """Columns of float64, or of text that is numbers, checked and brought into their form together."""
     numbers = frame
     if frame.dtypes.iloc[0] != np.float64:
         texts = frame.to_numpy(dtype=object).ravel(order="F")
         parsed_together, is_other = parsed(pd.Series(texts, dtype="str"))
         if is_other.any():
-            return _conformed_alone(frame, dict.fromkeys(map(str, frame.columns), "number"), place)
+            return _conformed_alone(frame, kinds, place)
         values = parsed_together.to_numpy(dtype=np.float64).reshape(frame.shape, order="F")
         numbers = pd.DataFrame(values, columns=frame.columns, copy=False)
     if not _is_any_infinite(numbers.to_numpy()):
         return numbers
-    return _conformed_alone(numbers, dict.fromkeys(map(str, frame.columns), "number"), place)
+    return _conformed_alone(numbers, kinds, place)
 
 
 def _is_any_infinite(values: NDArray[np.float64]) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.readers.columns import MISSING_NUMBERS
+from experiments.readers.missing import MISSING_NUMBERS
 from experiments.readers.number_block import frame_of
 
 if TYPE_CHECKING:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, collected, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
 from experiments.readers.number_block import column_parts, runs
-from experiments.readers.options import ExamplesAxis
+from experiments.readers.options import Dates, ExamplesAxis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,11 @@ class ArrayInputs:
     def is_one_hot(self) -> NDArray[np.bool_]:
         """Which numbers are one-hot: none, (n,)."""
         return np.zeros(math.prod(self.shape), dtype=np.bool_)
+
+    @property
+    def has_dates(self) -> bool:
+        """As `TableInputs.has_dates`; arrays have none."""
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -139,10 +145,22 @@ class TextColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class DateColumn:
+    """A column of dates, as numbers: its parts, or the "days" since 1970; a missing one becomes their medians."""
+
+    name: str
+    parts: tuple[str, ...]
+    medians: tuple[float, ...]
+
+
+Column: TypeAlias = NumberColumn | TextColumn | DateColumn
+
+
+@dataclass(frozen=True, slots=True)
 class TableInputs:
     """Tables: each column's kind, with what fitting learned about it, in the table's order."""
 
-    columns: tuple[NumberColumn | TextColumn, ...]
+    columns: tuple[Column, ...]
 
     @property
     def feature_names_out(self) -> tuple[str, ...]:
@@ -151,6 +169,8 @@ class TableInputs:
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 names.append(column.name)
+            elif isinstance(column, DateColumn):
+                names += [f"{column.name} {part}" for part in column.parts]
             else:
                 names += [f"{column.name}={category or '(missing)'}" for category in column.categories]
         return tuple(names)
@@ -158,8 +178,13 @@ class TableInputs:
     @property
     def is_one_hot(self) -> NDArray[np.bool_]:
         """Which numbers are one-hot, (n,)."""
-        widths = [1 if isinstance(c, NumberColumn) else len(c.categories) for c in self.columns]
+        widths = [_width(column) for column in self.columns]
         return np.repeat([isinstance(c, TextColumn) for c in self.columns], widths)
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether some columns are dates, which earlier releases do not know."""
+        return any(isinstance(column, DateColumn) for column in self.columns)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
@@ -170,7 +195,7 @@ class TableInputs:
         frame = self._conformed(X, place)
         notes = []
         for column in self.columns:
-            if isinstance(column, NumberColumn):
+            if not isinstance(column, TextColumn):
                 continue
             words = frame[column.name].fillna(MISSING)
             unknown = words[~words.isin(column.words)]
@@ -189,20 +214,20 @@ class TableInputs:
             encoded: (m, n), from `encoded`.
             which: (m,), the examples to learn from.
         """
-        medians = medians_of(encoded, which)
+        medians = np.nan_to_num(medians_of(encoded, which), nan=0.0).tolist()
         is_there = np.concatenate([(encoded[which, part] > 0).any(axis=0) for part in column_parts(*encoded.shape)])
-        columns: list[NumberColumn | TextColumn] = []
+        columns: list[Column] = []
         start = 0
         for column in self.columns:
+            stop = start + _width(column)
             if isinstance(column, NumberColumn):
-                median = float(medians[start])
-                columns.append(NumberColumn(column.name, 0.0 if math.isnan(median) else median))
-                start += 1
+                columns.append(NumberColumn(column.name, medians[start]))
+            elif isinstance(column, DateColumn):
+                columns.append(DateColumn(column.name, column.parts, tuple(medians[start:stop])))
             else:
-                stop = start + len(column.categories)
                 known = zip(column.categories, is_there[start:stop].tolist(), strict=True)
                 columns.append(TextColumn(column.name, tuple(word if there else None for word, there in known)))
-                start = stop
+            start = stop
         return TableInputs(tuple(columns))
 
     def numbers(self, X: Features, place: str) -> NDArray[np.float64]:
@@ -222,6 +247,9 @@ class TableInputs:
             if isinstance(column, NumberColumn):
                 medians.append(column.median)
                 is_known.append(True)
+            elif isinstance(column, DateColumn):
+                medians += column.medians
+                is_known += [True] * len(column.medians)
             else:
                 medians += [0.0] * len(column.categories)
                 is_known += [category is not None for category in column.categories]
@@ -242,6 +270,8 @@ class TableInputs:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
         if all(isinstance(column, NumberColumn) for column in self.columns):
             return frame.to_numpy(dtype=np.float64)
+        from experiments.readers.dates import numbers_of_date
+
         n_columns = len(self.is_one_hot)
         encoded = np.empty((n_columns, len(frame))).T  # columns are contiguous, as in the table
         start = 0
@@ -249,6 +279,10 @@ class TableInputs:
             if isinstance(column, NumberColumn):
                 encoded[:, start] = frame[column.name].to_numpy(dtype=np.float64)
                 start += 1
+            elif isinstance(column, DateColumn):
+                for part in column.parts:
+                    encoded[:, start] = numbers_of_date(frame[column.name], part)
+                    start += 1
             else:
                 words = frame[column.name].fillna(MISSING).to_numpy(dtype=object)
                 for word in column.words:
@@ -265,35 +299,44 @@ class TableInputs:
             )
         from experiments.readers.columns import Kind, conformed
 
-        kinds: dict[str, Kind] = {c.name: "number" if isinstance(c, NumberColumn) else "text" for c in self.columns}
+        kind: dict[type[Column], Kind] = {NumberColumn: "number", DateColumn: "date", TextColumn: "text"}
+        kinds = {column.name: kind[type(column)] for column in self.columns}
         return conformed(X, kinds, place)
 
 
 Inputs: TypeAlias = ArrayInputs | TableInputs
 
 
-def fit_inputs(X: Features, feature_names: tuple[str, ...], source: str, examples: ExamplesAxis = "rows") -> Inputs:
+def fit_inputs(
+    X: Features,
+    feature_names: tuple[str, ...],
+    source: str,
+    examples: ExamplesAxis = "rows",
+    dates: Dates | None = None,
+) -> Inputs:
     """Learn from the training examples what raw inputs look like, including medians and categories.
 
     Raises:
-        InputError: A column without any value, a text column most of whose values differ, or numbers with text among
-            them.
+        InputError: Columns without any value, text columns most of whose values differ, or numbers with text among
+            them; all of these are told.
     """
     if isinstance(X, np.ndarray):
         return ArrayInputs(X.shape[1:], X.dtype == np.uint8, feature_names, examples)
-    from experiments.readers.columns import kinds_as_read
+    from experiments.readers.columns import Kind, kinds_as_read
 
-    kinds = kinds_as_read(X)
-    medians = _medians_of_numbers(X, source)
-    columns = tuple(
-        NumberColumn(name, medians[name]) if kind == "number" else _fit_text_column(X[[name]], source)
-        for name, kind in kinds.items()
-    )
+    medians = _medians_of_numbers(X)
+
+    def fitted(name: str, kind: Kind) -> Column:
+        if kind == "number":
+            return _fit_number_column(name, medians[name], len(X), source)
+        return _fit_date_column(X[name], source, dates) if kind == "date" else _fit_text_column(X[name], source)
+
+    columns = tuple(collected((partial(fitted, name, kind) for name, kind in kinds_as_read(X).items()), source))
     _refuse_too_many_categories(columns, len(X), source)
     return TableInputs(columns)
 
 
-def _refuse_too_many_categories(columns: tuple[NumberColumn | TextColumn, ...], n_examples: int, source: str) -> None:
+def _refuse_too_many_categories(columns: tuple[Column, ...], n_examples: int, source: str) -> None:
     """Refuse what would take more memory than MAX_ONE_HOT, before it is taken."""
     texts = [column for column in columns if isinstance(column, TextColumn)]
     n_bytes = 8 * n_examples * sum(len(column.categories) for column in texts)
@@ -322,6 +365,15 @@ def medians_of(encoded: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArra
     return np.concatenate(medians)
 
 
+def check_text_columns(frame: pd.DataFrame, source: str) -> None:
+    """What `fit_inputs` says of these columns of text.
+
+    Raises:
+        InputError: Some are no categories; all of these are told.
+    """
+    collected((partial(_fit_text_column, frame[name], source) for name in frame.columns), source)
+
+
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
     """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if `saved` is damaged."""
     if saved["kind"] == "array":
@@ -331,10 +383,19 @@ def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
         tuple(
             NumberColumn(column["name"], float(column["median"]))
             if "median" in column
+            else DateColumn(column["name"], tuple(column["parts"]), tuple(map(float, column["medians"])))
+            if "parts" in column
             else TextColumn(column["name"], tuple(column["categories"]))
             for column in saved["columns"]
         )
     )
+
+
+def _width(column: Column) -> int:
+    """How many numbers a column becomes."""
+    if isinstance(column, NumberColumn):
+        return 1
+    return len(column.parts if isinstance(column, DateColumn) else column.categories)
 
 
 def _refuse_missing(column: pd.Series, place: str) -> None:
@@ -352,52 +413,60 @@ def _categories(words: Iterable[str | None]) -> str:
     return listed(repr(word) if word else "(missing)" for word in words)
 
 
-def _medians_of_numbers(X: pd.DataFrame, source: str) -> dict[str, float]:
-    """The median of each column of numbers, by name."""
+def _medians_of_numbers(X: pd.DataFrame) -> dict[str, float]:
+    """The median of each column of numbers, by name; nan where it has no value."""
     found: dict[str, float] = {}
     everything = np.ones(len(X), np.bool_)
     for stretch, is_number in runs(X):
-        columns = X.iloc[:, stretch]
         if is_number:
-            medians = medians_of(columns.to_numpy(), everything)
-            if np.isnan(medians).any():
-                _refuse_without_values(columns.iloc[:, [int(np.isnan(medians).argmax())]], source)
-            found |= zip(map(str, columns.columns), medians.tolist(), strict=True)
-        else:
-            _refuse_without_values(columns, source)
+            columns = X.iloc[:, stretch]
+            found |= zip(map(str, columns.columns), medians_of(columns.to_numpy(), everything).tolist(), strict=True)
     return found
 
 
-def _fit_text_column(column: pd.DataFrame, source: str) -> TextColumn:
-    from experiments.readers.columns import refuse_dates, refuse_numbers_as_text
+def _fit_number_column(name: str, median: float, n_examples: int, source: str) -> NumberColumn:
+    if math.isnan(median):
+        raise _without_values(name, n_examples, source)
+    return NumberColumn(name, median)
 
-    name = _refuse_without_values(column, source)
-    texts = column[name].dropna()
+
+def _fit_date_column(moments: pd.Series, source: str, dates: Dates | None) -> DateColumn:
+    from experiments.readers.dates import numbers_of_date, parts_of
+
+    if moments.isna().all():
+        raise _without_values(moments.name, len(moments), source)
+    parts = parts_of(moments) if dates == "parts" else ("days",)
+    medians = (float(np.nanmedian(numbers_of_date(moments, part))) for part in parts)
+    return DateColumn(str(moments.name), parts, tuple(medians))
+
+
+def _fit_text_column(column: pd.Series, source: str) -> TextColumn:
+    from experiments.readers.columns import refuse_numbers_as_text
+
+    texts = column.dropna()
+    if texts.empty:
+        raise _without_values(column.name, len(column), source)
     distinct = texts.drop_duplicates()
-    refuse_dates(distinct, f"{source}: column '{name}'")
     refuse_numbers_as_text(
         distinct,
-        f"{source}: column '{name}'",
+        f"{source}: column '{column.name}'",
         allowed="A column is all numbers or all text; a missing number is empty.",
         remedy="Correct it, or leave it empty; codes need a letter in front of each.",
     )
     if len(distinct) > max(10, len(texts) // 2):
         raise InputError(
-            f"{source}: column '{name}' holds {len(distinct)} different texts in {len(texts)} rows; "
+            f"{source}: column '{column.name}' holds {len(distinct)} different texts in {len(texts)} rows; "
             "it is an identifier or free text.",
             "Text columns are categories, of which most occur more than once.",
             "Remove the column.",
         )
     words = distinct.tolist() + [MISSING] * (len(texts) < len(column))
-    return TextColumn(name, tuple(sorted(words)))
+    return TextColumn(str(column.name), tuple(sorted(words)))
 
 
-def _refuse_without_values(column: pd.DataFrame, source: str) -> str:
-    name = str(column.columns[0])
-    if column[name].isna().all():
-        raise InputError(
-            f"{source}: column '{name}' has no value in any of the {len(column)} training examples.",
-            "Every column needs values to learn from.",
-            "Remove the column, or fill it.",
-        )
-    return name
+def _without_values(name: object, n_examples: int, source: str) -> InputError:
+    return InputError(
+        f"{source}: column '{name}' has no value in any of the {n_examples} training examples.",
+        "Every column needs values to learn from.",
+        "Remove the column, or fill it.",
+    )

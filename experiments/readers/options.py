@@ -10,6 +10,7 @@ from typing import Literal
 from experiments.errors import InputError, listed, nearest
 
 ExamplesAxis = Literal["rows", "columns"]
+Dates = Literal["parts", "days"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class ReadOptions:
         examples: Which axis of an array counts the examples: the first ("rows") or the last ("columns"); None leaves it
             to the number of labels.
         follow_links: Whether an HDF5 file may take its values from other files.
+        dates: What columns of dates become: their "parts" (year, month, day, weekday, hour) or the "days" since 1970;
+            None refuses them. For tables only.
+        image_size: Of a folder of pictures: the height and width of all, or (height, width).
+        groups: The column of what several rows belong to, such as a patient, and which stays in one part of a split;
+            for tables only.
+        time: The column that says when each row was: what comes later is held out, and never trained on before; for
+            tables only.
     """
 
     target: str | None = None
@@ -38,6 +46,30 @@ class ReadOptions:
     names: tuple[str, ...] = ()
     examples: ExamplesAxis | None = None
     follow_links: bool = False
+    dates: Dates | None = None
+    image_size: int | tuple[int, int] | None = None
+    groups: str | None = None
+    time: str | None = None
+
+    @property
+    def height_and_width(self) -> tuple[int, int] | None:
+        """`image_size` as two numbers."""
+        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else self.image_size
+
+    def for_pictures(self, source: str) -> ReadOptions:
+        """The same, if none of it is for tables or for arrays.
+
+        Raises:
+            InputError: Something is.
+        """
+        self._refuse_keys_of_tables(source)
+        if self.examples is not None:
+            raise InputError(
+                f"{source}: examples = '{self.examples}' is given, but this is a folder of pictures.",
+                "Only arrays can lie the other way round.",
+                "Remove examples.",
+            )
+        return self
 
     def for_arrays(self, source: str) -> ReadOptions:
         """The same, if none of it is for tables.
@@ -45,7 +77,12 @@ class ReadOptions:
         Raises:
             InputError: Something is.
         """
-        for key in ("target", "sample_weight", "ignore", "only", "header", "names"):
+        self._refuse_keys_of_tables(source)
+        self._refuse_image_size(source)
+        return self
+
+    def _refuse_keys_of_tables(self, source: str) -> None:
+        for key in ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time", "dates"):
             value = getattr(self, key)
             if value not in (None, ()):
                 shown = f"'{value}'" if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
@@ -54,7 +91,14 @@ class ReadOptions:
                     "Only CSV and Parquet have named columns.",
                     f"Remove {key}.",
                 )
-        return self
+
+    def _refuse_image_size(self, source: str) -> None:
+        if self.image_size is not None:
+            raise InputError(
+                f"{source}: image_size is given, but this is no folder of pictures.",
+                "Only pictures that are read from their own files are brought to one size.",
+                "Remove image_size.",
+            )
 
     def for_table(self, source: str) -> ReadOptions:
         """The same, if none of it is for arrays.
@@ -68,7 +112,14 @@ class ReadOptions:
                 "The rows of a table are its examples; only arrays can lie the other way round.",
                 "Remove examples.",
             )
+        self._refuse_image_size(source)
         return self
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The columns that are neither features nor the target, by what they are for."""
+        columns = {key: getattr(self, key) for key in ("sample_weight", "groups", "time")}
+        return {key: column for key, column in columns.items() if column is not None}
 
     def ignored(self, names: Sequence[str], place: str, *, is_training: bool) -> tuple[str, ...]:
         """Which columns of a table are no features, although they are neither target nor weights.
@@ -89,7 +140,7 @@ class ReadOptions:
                         f"They are {listed(names, 10)}.",
                         f"Write one of these, or a pattern such as '*_id'.{nearest(pattern, names)}",
                     )
-        aside = (self.target, self.sample_weight)
+        aside = (self.target, *self.roles.values())
         return tuple(
             name
             for name in names

@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from experiments.errors import InputError, listed
-from experiments.readers.examples import Examples
+from experiments.readers.examples import Advance, Examples
 from experiments.readers.options import ReadOptions
-from experiments.readers.source import SKLEARN_PREFIX, read_source, resolve
+from experiments.readers.source import SKLEARN_PREFIX, Source, name_of, read_source, resolve
 
 
-def read_pair(train: str, test: str | None, directory: Path, options: ReadOptions) -> tuple[Examples, Examples | None]:
+def read_pair(
+    train: Source,
+    test: Source | None,
+    directory: Path,
+    options: ReadOptions,
+    advance: Advance | None = None,
+) -> tuple[Examples, Examples | None]:
     """Read the training examples, and the test examples if the user or the training file has any.
 
     Args:
@@ -21,6 +27,7 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
             training file.
         directory: Where relative paths start.
         options: What the user says of both.
+        advance: Told how far it is, where there are many files to read.
 
     Returns:
         Training and test examples; a test table has the training table's columns, in their order and kinds.
@@ -28,10 +35,10 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
     Raises:
         InputError: One of them cannot be read, or they do not have the same features and classes.
     """
-    contents = read_source(train, directory, options)
+    contents = read_source(train, directory, options, advance=advance)
     if contents.train is None:
         raise InputError(
-            f"{train}: holds a test set only, no training examples.",
+            f"{name_of(train)}: holds a test set only, no training examples.",
             "train needs train_set_x with train_set_y, or X with y.",
             "Exchange train and test, or name another file.",
         )
@@ -39,16 +46,18 @@ def read_pair(train: str, test: str | None, directory: Path, options: ReadOption
     if test is not None:
         if sealed is None and _is_same(train, test, directory):
             raise InputError(
-                f"{test}: test is the training file itself.",
+                f"{name_of(test)}: test is the training file itself.",
                 "The test set must be other examples.",
                 "Name another file, or remove test and let test_fraction be sealed away.",
             )
-        tested = read_source(test, directory, options, contents.train)
+        tested = read_source(test, directory, options, contents.train, advance)
         sealed = tested.test or tested.train
     return contents.train, None if sealed is None else _alike(sealed, contents.train)
 
 
-def _is_same(train: str, test: str, directory: Path) -> bool:
+def _is_same(train: Source, test: Source, directory: Path) -> bool:
+    if not isinstance(train, str) or not isinstance(test, str):
+        return not isinstance(train, str) and not isinstance(test, str) and train.X is test.X
     if train.startswith(SKLEARN_PREFIX) or test.startswith(SKLEARN_PREFIX):
         return train == test
     return resolve(train, directory).resolve() == resolve(test, directory).resolve()
@@ -82,4 +91,12 @@ def _alike(sealed: Examples, train: Examples) -> Examples:
             f"The training set's are {listed(train.listed_classes or ('none',))}; they must be the same.",
             "Export both with the same list of classes.",
         )
-    return Examples(sealed.place, sealed.X, sealed.y, sealed.y_place, weights=sealed.weights, notes=sealed.notes)
+    return Examples(
+        sealed.place,
+        sealed.X,
+        sealed.y,
+        sealed.y_place,
+        weights=sealed.weights,
+        relation=sealed.relation,
+        notes=sealed.notes,
+    )

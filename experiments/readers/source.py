@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import TypeAlias
 
 from experiments.errors import InputError
-from experiments.readers.examples import Contents, Examples
+from experiments.readers.examples import PYTHON_PREFIX, Advance, Contents, Examples, InMemory
 from experiments.readers.options import ReadOptions
+
+Source: TypeAlias = str | InMemory
 
 SKLEARN_PREFIX = "sklearn:"
 _ALLOWED = (
-    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet) or sklearn:<name>."
+    "Examples come from HDF5 (.h5), NPZ (.npz), MATLAB (.mat), CSV (.csv, .tsv), Parquet (.parquet), Feather "
+    "(.feather), Excel (.xlsx), ARFF (.arff), LIBSVM (.svm), a folder of tables or of pictures for each class, or "
+    "sklearn:<name>."
 )
 _ZIP = b"PK\x03\x04"
 _EXTENSIONS = {
@@ -20,27 +25,52 @@ _EXTENSIONS = {
     "NPZ": (".npz",),
     "Parquet": (".parquet", ".pq"),
     "CSV": (".csv", ".tsv"),
+    "Feather": (".feather", ".arrow"),
+    "Excel": (".xlsx", ".xlsm"),
+    "ARFF": (".arff",),
+    "LIBSVM": (".svm", ".libsvm", ".svmlight"),
 }
-_SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", _ZIP: "NPZ", b"PAR1": "Parquet", b"MATLAB 5": "MATLAB"}
+_TEXT = ("CSV", "ARFF", "LIBSVM")
+"""Formats without a signature, known by their extension alone."""
+TABLES = ("CSV", "Parquet", "Feather", "Excel", "ARFF")
+_SIGNATURES = {
+    b"\x89HDF\r\n\x1a\n": "HDF5",
+    _ZIP: "NPZ",
+    b"PAR1": "Parquet",
+    b"MATLAB 5": "MATLAB",
+    b"ARROW1": "Feather",
+}
 
 
 def read_source(
-    source: str,
+    source: Source,
     directory: Path,
     options: ReadOptions,
     train: Examples | None = None,
+    advance: Advance | None = None,
 ) -> Contents:
-    """Read the labelled examples of a file, or of a set inside scikit-learn.
+    """Read the labelled examples of a file, of a set inside scikit-learn, or of a Python program.
 
     Args:
-        source: A path (relative to `directory`, absolute, or starting with ~) or "sklearn:<name>".
+        source: A path (relative to `directory`, absolute, or starting with ~), "sklearn:<name>", or objects.
         directory: Where relative paths start.
         options: What the user says of it; what is for tables is refused for everything else, and the other way round.
         train: The training examples, if the source holds test examples; see `read_table`.
+        advance: Told how far it is, where there are many files to read.
 
     Raises:
         InputError: The source is missing, unreadable, of no known format, or unsound.
     """
+    if not isinstance(source, str):
+        from experiments.readers.in_memory import read_in_memory
+
+        return read_in_memory(source, options, train)
+    if source.startswith(PYTHON_PREFIX):
+        raise InputError(
+            f"{source}: these examples were handed over by a Python program, and no file holds them.",
+            _ALLOWED,
+            "Call run_sweep(config, train=...) with them again, or name a file.",
+        )
     if source.startswith(SKLEARN_PREFIX):
         from experiments.readers.sklearn_sets import read_sklearn_set
 
@@ -48,8 +78,33 @@ def read_source(
         return read_sklearn_set(source.removeprefix(SKLEARN_PREFIX))
 
     path = resolve(source, directory)
+    several = _several(path, source)
+    if several is not None:
+        from experiments.readers.several_files import read_parts
+
+        return read_parts(several, source, options, train, advance)
+    if os.path.isdir(path):
+        from experiments.readers.picture_folder import read_picture_folder
+
+        return read_picture_folder(path, source, options, train, advance)
+    from experiments.readers.compressed import uncompressed
+
+    with uncompressed(path, source) as plain:
+        return _read_file(plain, source, options, train)
+
+
+def _several(path: Path, source: str) -> list[Path] | None:
+    """The files of a table that is a folder or a pattern; None for everything else."""
+    from experiments.readers.several_files import files_of_pattern, is_pattern, parts_in
+
+    if os.path.isdir(path):
+        return parts_in(path)
+    return files_of_pattern(path, source) if is_pattern(path) else None
+
+
+def _read_file(path: Path, source: str, options: ReadOptions, train: Examples | None) -> Contents:
     file_format = recognise(path, source)
-    if file_format in ("CSV", "Parquet"):
+    if file_format in TABLES:
         from experiments.readers.table import read_table
 
         return read_table(path, source, file_format, options.for_table(source), train)
@@ -63,9 +118,18 @@ def read_source(
         from experiments.readers.mat5 import read_mat5
 
         return read_mat5(path, source, options, train)
+    if file_format == "LIBSVM":
+        from experiments.readers.libsvm import read_libsvm
+
+        return read_libsvm(path, source, options, train)
     from experiments.readers.npz import read_npz
 
     return read_npz(path, source, options, train)
+
+
+def name_of(source: Source) -> str:
+    """How messages and the record name a source."""
+    return source if isinstance(source, str) else source.place
 
 
 def resolve(source: str, directory: Path) -> Path:
@@ -77,7 +141,7 @@ def resolve(source: str, directory: Path) -> Path:
 
 
 def recognise(path: Path, source: str) -> str:
-    """Name the format of an existing, readable file: "HDF5", "NPZ", "MATLAB", "Parquet" or "CSV".
+    """Name the format of an existing, readable file: a key of `_EXTENSIONS`, or "MATLAB".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
@@ -101,7 +165,7 @@ def format_of(path: Path, source: str, home: str) -> str | None:
         home: What relative paths are relative to, in words.
 
     Raises:
-        InputError: No such file, a directory, unreadable, empty, an Excel workbook, or not in the format that its
+        InputError: No such file, a directory, unreadable, empty, or not in the format that its
             extension claims.
     """
     if os.path.isdir(path):  # for a path that the system refuses: False, where Path.is_dir raises
@@ -123,17 +187,17 @@ def format_of(path: Path, source: str, home: str) -> str | None:
 
     found = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
     suffix = path.suffix.lower()
-    if found == "NPZ" and suffix != ".npz" and not _holds_arrays(path, source):
-        found = None
+    if found == "NPZ" and suffix != ".npz":
+        found = _format_of_archive(path)
     expected = next((name for name, suffixes in _EXTENSIONS.items() if suffix in suffixes), None)
     if found is None and (expected == "HDF5" or head.startswith(b"MATLAB 7")):
         found = _hdf5_behind_user_block(path)
-    if found is None and expected == "CSV":
-        found = "CSV"
+    if found is None and expected in _TEXT:
+        found = expected
     if found is None and expected is not None:
         raise InputError(
             f"{source}: not an {expected} file, although its name ends in {suffix}."
-            if expected in ("HDF5", "NPZ")
+            if expected in ("HDF5", "NPZ", "Excel")
             else f"{source}: not a {expected} file, although its name ends in {suffix}.",
             _ALLOWED,
             "Export the file again, or give it the extension of what it is.",
@@ -141,20 +205,16 @@ def format_of(path: Path, source: str, home: str) -> str | None:
     return found
 
 
-def _holds_arrays(path: Path, source: str) -> bool:
-    """Whether a ZIP archive is an NPZ under another name.
-
-    Raises:
-        InputError: It is an Excel workbook.
-    """
+def _format_of_archive(path: Path) -> str | None:
+    """What a ZIP archive is that is not called NPZ."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile):
-        return False
+        return None
     if any(name.startswith("xl/") for name in names):
-        raise InputError(f"{source}: this is an Excel workbook.", _ALLOWED, "Save its sheet as CSV (UTF-8).")
-    return any(name.endswith(".npy") for name in names)
+        return "Excel"
+    return "NPZ" if any(name.endswith(".npy") for name in names) else None
 
 
 def _hdf5_behind_user_block(path: Path) -> str | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.errors import InputError, listed, nearest
+from experiments.errors import InputError, collected, listed, nearest, together
 from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_as_read, kinds_of, numbers_of
 from experiments.readers.csv_columns import layout_of, read_columns
 from experiments.readers.csv_form import (
@@ -18,10 +22,13 @@ from experiments.readers.csv_form import (
     head_of,
     with_decimal_points,
 )
+from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
 from experiments.readers.options import ReadOptions
+from experiments.readers.other_tables import read_other_table
 from experiments.readers.parquet_columns import read_parquet_columns
+from experiments.readers.related import relation_of
 
 _INDEX_NAMES = frozenset({"Unnamed: 0", "__index_level_0__", "level_0"})
 
@@ -38,7 +45,7 @@ def read_table(
     Args:
         path: The file.
         place: How messages name it.
-        file_format: "CSV" or "Parquet".
+        file_format: One of `source.TABLES`.
         options: What the user says of it; `target` must be given.
         train: The training examples, if this table holds test examples: it must have their columns and kinds.
 
@@ -49,8 +56,12 @@ def read_table(
         InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
             other than those of `train`.
     """
-    target, sample_weight = options.target, options.sample_weight
-    frame = _read_typed(path, place, file_format, options, _kept_as_text(train, target, sample_weight))
+    return examples_of(_read_typed(path, place, file_format, options, train), place, options, train)
+
+
+def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
+    """As `read_table`, from a table as it is in its file, which is used up."""
+    target, roles = options.target, options.roles
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -58,45 +69,89 @@ def read_table(
             f"It names the column to predict, one of {listed(names, 10)}.",
             f"Write, for example, target = '{names[-1]}'.",
         )
-    for role, name in (("target", target), ("sample_weight", sample_weight)):
-        if name is not None and name not in names:
+    for role, name in {"target": target, **roles}.items():
+        if name not in names:
             raise InputError(
                 f"{place}: there is no {role} column '{name}'.",
                 f"Its columns are {listed(names, 10)}.",
                 f"Write one of these.{nearest(name, names)}",
             )
-    if sample_weight == target:
-        raise InputError(
-            f"{place}: '{target}' is both target and sample_weight.",
-            "They are two columns.",
-            "Correct one of them.",
-        )
+        if role != "target" and name == target:
+            raise InputError(
+                f"{place}: '{target}' is both target and {role}.",
+                "They are two columns.",
+                "Correct one of them.",
+            )
     y_place = f"{place}: column '{target}'"
     ignored = options.ignored(names, place, is_training=train is None)
-    aside = [name for name in (target, sample_weight) if name is not None]
+    aside = {target, *roles.values()}
     _refuse_saved_index(frame, ignored, place)
     frame, notes = _labelled(frame, target, options, y_place)
     features = frame.drop(columns=[*aside, *ignored])
     if features.shape[1] == 0:
         raise InputError(
             f"{place}: the target '{target}' is the only column."
-            if sample_weight is None
-            else f"{place}: the target '{target}' and the weights '{sample_weight}' are the only columns.",
+            if not roles
+            else f"{place}: the target '{target}' and {_named(roles)} are the only columns.",
             "At least one column of features is needed.",
             "Add the features, separated by commas (tabs in a .tsv file).",
         )
+    dates: list[str] = []
     if train is None or isinstance(train.X, np.ndarray):
         kinds, label_kind = kinds_of(features), kind_of(frame[target])
+        dates = [name for name, kind in kinds.items() if kind == "text" and are_dates(features[name])]
+        if options.dates is not None:
+            kinds |= dict.fromkeys(dates, "date")
+            notes += [f"{place}: dates become {options.dates}: {listed(dates, 10)}."] if dates else []
     else:
         kinds, label_kind = kinds_as_read(train.X), "number" if train.y.dtype.kind in "if" else "text"
-    X = conformed(features, kinds, place)
-    y = _labels(frame[target], label_kind, place, y_place)
-    weights = None if sample_weight is None else _weights(frame[sample_weight], f"{place}: column '{sample_weight}'")
+    unasked = [name for name in dates if options.dates is None]
+    weights = roles.get("sample_weight")
+    checks: list[Callable[[], Any]] = [
+        partial(refuse_unasked, features, unasked, place),
+        partial(conformed, features.drop(columns=unasked), {k: kinds[k] for k in kinds if k not in unasked}, place),
+        partial(_labels, frame[target], label_kind, place, y_place),
+        partial(relation_of, frame, options, place),
+    ]
+    if weights is not None:
+        checks.append(partial(_weights, frame[weights], f"{place}: column '{weights}'"))
+    try:
+        _, X, y, relation, *more = collected(checks, place)
+    except InputError as error:
+        if train is not None:
+            raise
+        raise together([error, *_of_later(features, kinds, unasked, place)], place) from None
     return Contents(
         Examples(
-            place, X, y, y_place, feature_names=tuple(X.columns), weights=weights, ignored=ignored, notes=tuple(notes)
+            place,
+            X,
+            y,
+            y_place,
+            feature_names=tuple(X.columns),
+            weights=more[0] if more else None,
+            relation=relation,
+            ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
+            notes=tuple(notes),
         )
     )
+
+
+def _of_later(
+    features: pd.DataFrame, kinds: Mapping[str, Kind], told: Sequence[str], place: str
+) -> tuple[InputError, ...]:
+    """What would be said of columns of text when all else is mended."""
+    from experiments.readers.inputs import check_text_columns
+
+    texts = {}
+    for name, kind in kinds.items():
+        with suppress(InputError):
+            if kind == "text" and name not in told:
+                texts[name] = as_kind(features[name], "text", place)
+    try:
+        check_text_columns(pd.DataFrame(texts), place)
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | None = None) -> pd.DataFrame:
@@ -109,24 +164,25 @@ def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | 
     """
     if file_format == "CSV":
         return _read_csv(path, place, options or ReadOptions())
-    return _read_parquet(path, place)
+    return _read_parquet(path, place) if file_format == "Parquet" else read_other_table(path, place, file_format)
 
 
-def _kept_as_text(train: Examples | None, target: str | None, sample_weight: str | None) -> frozenset[str]:
-    """Columns that are read as text even if all of it is numbers: labels, weights, and what is text in training."""
-    aside = {name for name in (target, sample_weight) if name is not None}
+def _kept_as_text(options: ReadOptions, train: Examples | None) -> frozenset[str]:
+    """Columns read as text even if all of it is numbers: labels, weights and such, and what is none in training."""
+    aside = {name for name in (options.target, *options.roles.values()) if name is not None}
     if train is not None and not isinstance(train.X, np.ndarray):
-        aside |= {name for name, kind in kinds_as_read(train.X).items() if kind == "text"}
+        aside |= {name for name, kind in kinds_as_read(train.X).items() if kind != "number"}
     return frozenset(aside)
 
 
-def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, text: frozenset[str]) -> pd.DataFrame:
-    """As `read_frame`, but columns of plain numbers, except those of `text`, are float64 and share one array."""
-    if file_format != "CSV":
+def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, train: Examples | None) -> pd.DataFrame:
+    """As `read_frame`, but columns of plain numbers are float64 and share one array, where the format allows it."""
+    text = _kept_as_text(options, train)
+    if file_format == "Parquet":
         return _read_parquet(path, place, text)
-    head = head_of(path)
+    head = head_of(path) if file_format == "CSV" else None
     if head is None or head.separator == ";":
-        return _read_csv(path, place, options)
+        return read_frame(path, place, file_format, options)
     names = list(head.values)
     if options.header is False:
         names = list(options.names or column_names(len(names)))
@@ -144,6 +200,11 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
         return _read_csv(path, place, options)
     frame.columns = pd.Index(list(form(is_sound=True).names))
     return frame
+
+
+def _named(roles: Mapping[str, str]) -> str:
+    words = {"sample_weight": "weights"}
+    return " and ".join(f"the {words.get(role, role)} '{name}'" for role, name in roles.items())
 
 
 def _refuse_saved_index(frame: pd.DataFrame, ignored: tuple[str, ...], place: str) -> None:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_unlabelled
+from experiments.readers.compressed import uncompressed
 from experiments.readers.images import is_image
 from experiments.readers.options import ExamplesAxis
-from experiments.readers.source import format_of
+from experiments.readers.source import TABLES, format_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,19 +22,20 @@ IMAGE = "image"
 
 
 def input_format(path: Path) -> str:
-    """Name the format of an input file: "HDF5", "NPZ", "MATLAB", "Parquet", "CSV" or "image".
+    """Name the format of an input file: one of those of `source.py`, or "image".
 
     Raises:
         InputError: No such file, a directory, unreadable, empty, or of no known format.
     """
-    found = format_of(path, str(path), home="the working directory")
+    with uncompressed(path, str(path)) as plain:
+        found = format_of(plain, str(path), home="the working directory")
     if found is None and is_image(path):
         found = IMAGE
     if found is None:
         raise InputError(
             f"{path}: neither its content nor its extension '{path.suffix}' is of a known format, or it is damaged.",
-            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), HDF5 (.h5), NPZ (.npz), MATLAB (.mat) or images (JPEG, "
-            "PNG, ...).",
+            "Inputs are CSV (.csv, .tsv), Parquet (.parquet), Feather (.feather), Excel (.xlsx), ARFF (.arff), LIBSVM "
+            "(.svm), HDF5 (.h5), NPZ (.npz), MATLAB (.mat) or images (JPEG, PNG, ...).",
             "Convert the file, or copy it again; if it is a table of comma-separated text, rename it to .csv.",
         )
     return found
@@ -56,9 +58,15 @@ def read_inputs(
     Raises:
         InputError: The file is damaged, or its examples are unsound.
     """
-    place = str(path)
+    with uncompressed(path, str(path)) as plain:
+        return _read(plain, str(path), file_format, shape, trained)
+
+
+def _read(
+    path: Path, place: str, file_format: str, shape: tuple[int, ...], trained: ExamplesAxis
+) -> NDArray[Any] | pd.DataFrame:
     take: Take[NDArray[Any]] = partial(read_unlabelled, shape=shape, trained=trained)
-    if file_format in ("CSV", "Parquet"):
+    if file_format in TABLES:
         from experiments.readers.table import read_frame
 
         return read_frame(path, place, file_format)
@@ -70,6 +78,10 @@ def read_inputs(
         from experiments.readers.mat5 import take_from_mat5
 
         return take_from_mat5(path, place, take)
+    if file_format == "LIBSVM":
+        from experiments.readers.libsvm import read_unlabelled_libsvm
+
+        return read_unlabelled_libsvm(path, place, shape)
     from experiments.readers.npz import take_from_npz
 
     return take_from_npz(path, place, take)

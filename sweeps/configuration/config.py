@@ -19,7 +19,7 @@ from pydantic import (
 from engine.objectives import Objective
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-from experiments.readers.options import ExamplesAxis, ReadOptions
+from experiments.readers.options import Dates, ExamplesAxis, ReadOptions
 from experiments.scaling import Scaling
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
@@ -91,6 +91,10 @@ class DataSection(Section):
     names: tuple[str, ...] | None = None
     examples: ExamplesAxis | None = None
     follow_links: bool = False
+    image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    dates: Dates | None = None
+    groups: str | None = None
+    time: str | None = None
 
     @property
     def read_options(self) -> ReadOptions:

@@ -12,6 +12,8 @@ from experiments.model import Model
 from experiments.pyfunc import column_names
 from experiments.readers.images import read_images
 from experiments.readers.inputs import ArrayInputs
+from experiments.readers.picture_folder import files_in
+from experiments.readers.several_files import files_of_pattern, is_pattern
 from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
 from experiments.whole_file import unfinished_file
 
@@ -35,6 +37,7 @@ def predictions_as_text(
     Raises:
         InputError: As `predict_files`.
     """
+    paths = _files(paths)
     are_lines = not proba and all(input_format(path) == IMAGE for path in paths)
     with_proba = proba or (are_lines and bool(model.class_names))
     predictions = predict_files(model, paths, proba=with_proba, keep=keep, say=say)
@@ -57,7 +60,7 @@ def predict_files(
 
     Args:
         model: The model.
-        paths: Images, or tables and files of arrays; at least one.
+        paths: Images, or tables and files of arrays; at least one. A folder stands for all files in it.
         proba: Add the probability of each class.
         keep: Columns of the tables to copy in front of the predictions.
         say: Told of categories that the training examples did not have.
@@ -68,6 +71,7 @@ def predict_files(
     """
     import pandas as pd
 
+    paths = _files(paths)
     formats = [input_format(path) for path in paths]
     with one_blas_thread():
         if IMAGE not in formats:
@@ -117,6 +121,16 @@ def write(predictions: "pd.DataFrame", path: Path) -> None:
             predictions.to_csv(unfinished, index=False, lineterminator="\n")
         else:
             predictions.to_parquet(unfinished, index=False)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    files = []
+    for path in paths:
+        found = files_of_pattern(path, str(path)) if is_pattern(path) else files_in(path) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: this folder holds no file.", "A folder stands for its files.", "Name another.")
+        files += found
+    return files
 
 
 def _answer(row: "pd.Series") -> str:

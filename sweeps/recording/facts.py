@@ -169,8 +169,7 @@ def _user() -> str:
 
 def _curves(curve: Curve, prepared: PreparedData, objective: str) -> Iterator[tuple[str, list[tuple[int, float]]]]:
     """Mean over folds of each cost and score: (iteration, value) pairs under the names of the record."""
-    held_out = prepared.held_out
-    for subset, columns in (("train", ~held_out), ("validation", held_out)):
+    for subset, columns in (("train", ~prepared.held_out), ("validation", prepared.validated)):
         cost = getattr(curve, f"{subset}_cost")
         yield f"{subset}_cost", _points(curve, cost)
         if prepared.dataset.class_names:

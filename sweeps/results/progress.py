@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from optuna.trial import TrialState
 
 from engine.objectives import COST, Objective
 from sweeps.trials.stored_trial import StoredTrial
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -29,6 +32,9 @@ class Progress(Protocol):
 
     def tell(self, text: str) -> None:
         """A line that may be missed."""
+
+    def reading(self, source: str, n_done: int, n_files: int) -> None:
+        """So many of a source's files are read."""
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """The trials of a study begin; some have ended in an earlier process."""
@@ -52,6 +58,9 @@ class SilentProgress:
         """Nothing."""
 
     def tell(self, text: str) -> None:
+        """Nothing."""
+
+    def reading(self, source: str, n_done: int, n_files: int) -> None:
         """Nothing."""
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
@@ -123,6 +132,9 @@ class Tally:
 class LineProgress(SilentProgress):
     """A plain line every few seconds: for log files and scheduled jobs."""
 
+    def __init__(self) -> None:
+        self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
+
     def say(self, text: str) -> None:
         """One line on stderr, if anybody reads it still: a sweep is not over when its terminal is."""
         with suppress(OSError):
@@ -131,6 +143,12 @@ class LineProgress(SilentProgress):
     def tell(self, text: str) -> None:
         """The same."""
         self.say(text)
+
+    def reading(self, source: str, n_done: int, n_files: int) -> None:
+        """Say so if the last line is old."""
+        if time.monotonic() >= self._next_line_at:
+            self.say(_files_read(source, n_done, n_files))
+            self._next_line_at = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Start counting."""
@@ -163,6 +181,7 @@ class LiveProgress(LineProgress):
             transient=True,
         )
         self._bar.start()
+        self._sources: dict[str, TaskID] = {}
         return self
 
     def __exit__(
@@ -173,6 +192,14 @@ class LiveProgress(LineProgress):
     def say(self, text: str) -> None:
         """One line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def reading(self, source: str, n_done: int, n_files: int) -> None:
+        """Redraw the bar of a source; it goes when all is read."""
+        if source not in self._sources:
+            self._sources[source] = self._bar.add_task("", total=n_files)
+        self._bar.update(self._sources[source], completed=n_done, description=_files_read(source, n_done, n_files))
+        if n_done == n_files:
+            self._bar.remove_task(self._sources.pop(source))
 
     def begin(self, study: str, n_trials: int, done: Sequence[StoredTrial], objective: Objective = COST) -> None:
         """Show the bar."""
@@ -185,3 +212,7 @@ class LiveProgress(LineProgress):
         if trial.state == TrialState.FAIL:
             self.say(trial.notes.reason)
         self._bar.update(self._task, advance=1, description=self._tally.text())
+
+
+def _files_read(source: str, n_done: int, n_files: int) -> str:
+    return f"{source}: {n_done:,} of {n_files:,} files read"

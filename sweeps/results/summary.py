@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from experiments.contact_sheet import write_contact_sheet
 from experiments.preparation import PreparedData
 from experiments.scores import label
 from sweeps.recording.facts import class_balance
@@ -75,7 +76,7 @@ def what_is_pending(result: SweepResult) -> str:
 
 
 def data_summary(prepared: PreparedData) -> dict[str, Any]:
-    """What `validate` says of the data."""
+    """What `validate` says of the data; of pictures it draws some, and says where they are to be seen."""
     dataset = prepared.dataset
     return {
         "source": dataset.source,
@@ -87,6 +88,7 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "scaling": prepared.preprocessing.scaling,
         "class_balance": class_balance(prepared),
         "digest": dataset.digest,
+        **({} if (sheet := write_contact_sheet(dataset)) is None else {"contact_sheet": str(sheet)}),
     }
 
 

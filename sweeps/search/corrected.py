@@ -32,6 +32,7 @@ def corrected_value(
     head: str,
     seed: int,
     objective: Objective = COST,
+    groups: NDArray[np.intp] | None = None,
 ) -> Estimate | None:
     """The winner's value on new examples, mean over the folds; None where the kept trials cannot tell.
 
@@ -40,6 +41,7 @@ def corrected_value(
         kept: Best first. Without the winner among them there is no estimate.
         data, head: As the trials had them. The cost of a regression is the squared error of scaled targets.
         seed: Decides the resamples.
+        groups: Which group each example belongs to, (m,), where whole groups are new; None is none.
         objective: What decided. Of some there is no estimate: `experiments.resampled_objective`.
     """
     is_validated = data.validated.any(axis=0)
@@ -55,7 +57,8 @@ def corrected_value(
     score = mean_over_folds(scores, data.validated[:, is_validated])
     try:
         higher = objective.is_higher_better
-        return estimate(score, n_examples, seed, is_higher_better=higher, n_resamples=n_resamples)
+        own = None if groups is None else np.unique(groups[is_validated], return_inverse=True)[1]
+        return estimate(score, n_examples, seed, groups=own, is_higher_better=higher, n_resamples=n_resamples)
     except ValueError:  # no resample leaves out an example and draws another
         return None
 

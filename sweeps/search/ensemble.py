@@ -68,16 +68,16 @@ def select(
     """
     if not kept:
         return None
-    is_held_out = prepared.held_out.any(axis=0)
-    outputs = np.stack([out_of_fold(one.best, data, problem.head, prepared) for one in kept])[:, :, is_held_out]
+    is_validated = prepared.validated.any(axis=0)
+    outputs = np.stack([out_of_fold(one.best, data, problem.head, prepared) for one in kept])[:, :, is_validated]
     unit = prepared.target_scaling.scale
     selected = select_ensemble(
         outputs if problem.objective.is_cost else unit * outputs,
-        prepared.Y[:, is_held_out] if problem.objective.is_cost else unit * prepared.Y[:, is_held_out],
+        prepared.Y[:, is_validated] if problem.objective.is_cost else unit * prepared.Y[:, is_validated],
         prepared.dataset.task,
         n_steps,
         objective=problem.objective,
-        weights=None if prepared.weights is None else prepared.weights[1, is_held_out],
+        weights=None if prepared.weights is None else prepared.weights[1, is_validated],
     )
     members = [_member(kept[member.candidate], member.weight, problem, data, prepared) for member in selected.members]
     return Ensemble(

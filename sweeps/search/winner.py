@@ -14,6 +14,7 @@ from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData, trained_on
 from experiments.scores import interval_95, scores
+from experiments.splits import groups_of
 from sweeps.configuration.config import Config
 from sweeps.search.corrected import corrected_value
 from sweeps.search.ensemble import Ensemble, select
@@ -84,7 +85,8 @@ def crown(
     if ensemble is not None:
         model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
         ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
-    estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective)
+    groups = groups_of(prepared.dataset.relation_train)
+    estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective, groups)
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
     return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective)
 
@@ -118,6 +120,7 @@ def _scored(
     predictions = model.outputs_of_raw(dataset.X_test, f"{dataset.source} (test examples)")
     judged: Any = {"objective": problem.objective, "weights": dataset.weights_test}
     test = scores(dataset.task, dataset.y_test, predictions, problem.threshold, **judged)
+    judged["groups"] = groups_of(dataset.relation_test)
     interval = interval_95(dataset.task, dataset.y_test, predictions, problem.seed, problem.threshold, **judged)
     return replace(model, test_scores=test, threshold=problem.threshold), [
         Score(name, value, *interval[name], {baseline.name: baseline.scores[name] for baseline in simple})

@@ -61,15 +61,15 @@ def costs_without_and_with(prepared: PreparedData, seed: int) -> tuple[float, fl
 
     Each is the mean over folds and initial weights, at the iteration where it is lowest.
     """
-    m = prepared.X.shape[1]
+    m, n_folds = prepared.n_examples, len(prepared.held_out) // prepared.n_starts
     chosen = np.sort(np.random.default_rng((seed, m)).permutation(m)[:MAX_EXAMPLES])
     X, Y = prepared.X[:, chosen], prepared.Y[:, chosen]
-    held_out = prepared.held_out[: len(prepared.held_out) // prepared.n_starts, chosen]
-    if held_out.all(axis=1).any() or not held_out.any(axis=1).all():
+    held_out, validated = prepared.held_out[:n_folds, chosen], prepared.validated[:n_folds, chosen]
+    if held_out.all(axis=1).any() or not validated.any(axis=1).all():
         return np.inf, np.inf  # too few of them in a fold to tell
-    without = _cost(X, Y, held_out, held_out, prepared.dataset.task, seed)
+    without = _cost(X, Y, held_out, validated, prepared.dataset.task, seed)
     X, Y = np.hstack([X, prepared.mirror_images().X[:, chosen]]), np.hstack([Y, Y])
-    validated = np.hstack([held_out, np.zeros_like(held_out)])
+    validated = np.hstack([validated, np.zeros_like(validated)])
     return without, _cost(X, Y, np.hstack([held_out, held_out]), validated, prepared.dataset.task, seed)
 
 

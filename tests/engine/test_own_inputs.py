@@ -130,3 +130,43 @@ def test_a_network_without_examples_to_train_on_is_named():
     held_out = np.array([[False, True], [True, True]])
     with pytest.raises(ShapeError, match="network 1 has every example held out"):
         TrainingData.of_networks([(np.zeros((2, 2)), np.zeros((1, 2)))] * 2, held_out)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_examples_that_a_network_does_not_use_are_as_if_they_were_not_there(tmp_path, form):
+    problem, validated = problem_of(form), np.zeros((2, 20), np.bool_)
+    validated[0, 5:9], validated[1, 12:] = True, True
+    held_out = validated | np.stack([np.arange(20) >= 9, np.zeros(20, np.bool_)])  # networks of different size
+    side_by_side = [
+        TrainingData.of(problem.X, problem.Y, held_out, validated=validated),
+        TrainingData.of_networks([(problem.X, problem.Y)] * 2, held_out, validated=validated),
+    ]
+    side_by_side[1].save(tmp_path)
+    first = slice(9)
+    alone = TrainingData.of(
+        problem.X[:, first], problem.Y[:, first], validated[:1, first], reduce=side_by_side[0].gram is not None
+    )
+    hyperparameters = Hyperparameters(problem.architecture, **TRAININGS["gradient descent"])
+    there, own_inputs, loaded, expected = (
+        trained(problem, data, hyperparameters)[1] for data in (*side_by_side, TrainingData.load(tmp_path), alone)
+    )
+    for name in ("train_cost", "validation_cost"):
+        of_first = getattr(there, name)[:, 0]
+        np.testing.assert_allclose(of_first, getattr(expected, name)[:, 0], rtol=1e-9)
+        np.testing.assert_array_equal(getattr(own_inputs, name), getattr(there, name))
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(there, name))
+
+
+def test_minibatches_hold_no_example_that_a_network_does_not_use():
+    problem, validated = problem_of("plain"), np.zeros((2, 20), np.bool_)
+    validated[0, 5:9], validated[1, 12:] = True, True
+    held_out = validated | np.stack([np.arange(20) >= 9, np.zeros(20, np.bool_)])
+    changed = problem.X.copy()
+    changed[:, 9:] += 100
+    hyperparameters = Hyperparameters(problem.architecture, 0.01, "adamw", minibatch_size=2, seed=(2,))
+    curves = [
+        trained(problem, TrainingData.of(X, problem.Y, held_out, validated=validated), hyperparameters)[1]
+        for X in (problem.X, changed)
+    ]
+    np.testing.assert_array_equal(curves[0].validation_cost[:, 0], curves[1].validation_cost[:, 0])
+    assert (curves[0].validation_cost[:, 1] != curves[1].validation_cost[:, 1]).any()

@@ -67,8 +67,9 @@ def test_a_regression_that_has_not_converged_says_so(monkeypatch: pytest.MonkeyP
 
 
 def test_a_baseline_never_trains_on_the_sealed_test_set() -> None:
-    prepared = prepare(dataset := load_dataset("sklearn:iris"))
-    shuffled = dataclasses.replace(prepared, dataset=dataclasses.replace(dataset, X_test=dataset.X_test[::-1]))
+    prepared = prepare(load_dataset("sklearn:iris"))
+    other = dataclasses.replace(prepared.dataset, X_test=prepared.dataset.X_test[::-1].copy())
+    shuffled = dataclasses.replace(prepared, dataset=other)
     assert baselines(prepared, 0)[1].scores != baselines(shuffled, 0)[1].scores
 
 
@@ -110,7 +111,7 @@ def test_a_fold_that_trains_on_all_classes_but_one_leaves_the_cost_unknown() -> 
     prepared = prepare(load_dataset("sklearn:wine"), folds=2)
     held_out = prepared.held_out.copy()
     held_out[0] = prepared.dataset.y_train == 1
-    found = baselines(dataclasses.replace(prepared, held_out=held_out), 0)
+    found = baselines(dataclasses.replace(prepared, held_out=held_out, validated=held_out), 0)
     assert [one.out_of_fold for one in found] == [None, None]
     assert found[1].scores["accuracy"] > 0.9
 

@@ -391,7 +391,7 @@ def test_dates_are_refused_in_a_csv_as_they_are_in_parquet(tmp_path: Path, form:
     pd.DataFrame(table).to_parquet(tmp_path / "t.parquet")
     name = write_csv(tmp_path, table | {"sold": sold.strftime(form)})
     for source in ("t.parquet", name):
-        with pytest.raises(InputError, match=r"column 'sold' holds .* Write numbers in its place, such as the days"):
+        with pytest.raises(InputError, match=r"column 'sold' holds dates, such as .* Write dates = \"parts\""):
             prepare(read(tmp_path, source, "price"))
 
 
@@ -450,10 +450,10 @@ def test_test_examples_that_were_trained_on_are_counted(tmp_path: Path) -> None:
     fresh = rng.normal(size=(30, 2))
     rows = np.r_[X[:20, :2], fresh]
     write_csv(tmp_path, {"a": rows[:, 0], "b": rows[:, 1], "cls": [0, 1] * 25}, "u.csv")
-    (note,) = suspicions(read(tmp_path, "t.csv", "cls", test="u.csv"))
+    note = suspicions(read(tmp_path, "t.csv", "cls", test="u.csv"))[-1]
     assert "20 of 50 test examples (40 %) have the same features as a training example" in note
     np.savez(tmp_path / "a.npz", X=X[:, :2], y=y, X_test=rows, y_test=[0, 1] * 25)
-    assert "20 of 50 test examples (40 %)" in suspicions(read(tmp_path, "a.npz"))[0]
+    assert "20 of 50 test examples (40 %)" in suspicions(read(tmp_path, "a.npz"))[-1]
 
 
 @pytest.mark.parametrize(
@@ -478,3 +478,20 @@ def test_classes_that_are_counts_are_told_of_the_key_task(tmp_path: Path) -> Non
     dataset = read(tmp_path, write_csv(tmp_path, {"a": X[:, 0], "y": counts}), "y")
     with pytest.raises(InputError, match='If these are quantities, write task = "regression"'):
         prepare(dataset)
+
+
+@pytest.mark.parametrize("kind", ["threshold", "classes", "words", "price", "word of a price"])
+def test_a_column_that_alone_tells_the_answer_is_said(tmp_path: Path, kind: str) -> None:
+    three, price = rng.integers(0, 3, 60), rng.normal(size=60).round(3)
+    told, target = {
+        "threshold": (np.where(three == 1, 5.0, rng.normal(size=60)), (three == 1).astype(int)),
+        "classes": (three * 10 + rng.normal(size=60), three),
+        "words": (np.array(["x", "y", "z"])[three], (three == 2).astype(int)),
+        "price": (np.exp(price), price),
+        "word of a price": (np.array(["x", "y", "z"])[three], three / 7),
+    }[kind]
+    table = {"a": rng.normal(size=60), "told": told, "t": target}
+    (note,) = suspicions(read(tmp_path, write_csv(tmp_path, table), "t"))
+    assert re.search(r"column 'told' alone tells the (class|target) of all 48 training .*ignore = \[\"told\"\]", note)
+    noisy = {**table, "told": np.where(np.arange(60) % 7 == 0, np.roll(told, 1), told)}
+    assert suspicions(read(tmp_path, write_csv(tmp_path, noisy), "t")) == []

@@ -144,8 +144,8 @@ def test_unit_scaling_is_saved_as_two_numbers_not_twelve_thousand() -> None:
 
 def test_another_format_version_is_refused() -> None:
     saved = Preprocessing.fit(dataset_of(np.eye(3))).to_dict()
-    with pytest.raises(InputError, match="saved in format 3"):
-        Preprocessing.from_dict({**saved, "format": 3})
+    with pytest.raises(InputError, match="saved in format 4"):
+        Preprocessing.from_dict({**saved, "format": 4})
 
 
 @pytest.mark.parametrize("key", ["inputs", "offset", "scale", "scaling"])

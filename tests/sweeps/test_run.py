@@ -868,3 +868,17 @@ def test_a_variable_of_a_uri_that_is_not_set_is_noticed_before_anything_is_writt
         with pytest.raises(InputError, match=r"\$\{SWEEPS_NOWHERE\} is not set"):
             run_sweep(iris(**section), directory=tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_objects_of_a_program_are_the_data_of_their_file_and_go_on_with_its_study(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    np.savez(folder / "a.npz", X=X, y=y)
+    config = small_config(folder, data={"train": "a.npz"}, search=SEARCH, sweep={"name": "small", "n_trials": 2})
+    of_file = run_sweep(config)
+    of_objects = run_sweep(config, train=(X, y))
+    assert of_objects.study == of_file.study
+    assert of_objects.best == of_file.best
+    np.testing.assert_array_equal(of_objects.model.predict(X), of_file.model.predict(X))

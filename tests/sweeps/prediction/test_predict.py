@@ -161,6 +161,14 @@ def test_an_image_of_the_training_size_is_predicted_as_the_same_pixels_in_an_arr
     pd.testing.assert_frame_equal(of_files.drop(columns="file"), predict_files(cats, paths("X.npz"), proba=True))
 
 
+def test_a_folder_stands_for_all_files_in_it(cats, inputs):
+    Path("new/deep").mkdir(parents=True)
+    names = [picture("new/deep/b.png"), picture("new/a.png", (9, 9))]
+    Path("new/.DS_Store").write_text("x")
+    there = predict_files(cats, paths("new"))
+    pd.testing.assert_frame_equal(there, predict_files(cats, sorted(paths(*names))))
+
+
 def test_images_are_read_a_part_at_a_time(cats, inputs, monkeypatch):
     names = [picture(f"{i:03d}.png", (8, 6, 3)) for i in range(5)]
     whole = predict_files(cats, paths(*names), proba=True)
@@ -259,7 +267,7 @@ def test_files_that_cannot_be_read_are_refused(houses, inputs):
     np.savez("none.npz", pictures=np.zeros((2, 4)))
     for name, message in {
         "nowhere.csv": "nowhere.csv: there is no such file .*Paths are relative to the working directory",
-        "folder": "this is a directory",
+        "folder": "folder: this folder holds no file",
         "notes.txt": r"notes.txt: neither its content nor its extension '.txt' .* rename it to .csv",
         "photo.heic": "photo.heic: neither its content nor its extension",
         "empty.csv": "empty",

@@ -18,6 +18,7 @@ class Prepared:
     def __init__(self, targets: list[float]) -> None:
         y = np.array(targets)
         self.held_out = np.array([[True, True, False, False, False], [False, False, True, True, True]])
+        self.validated = self.held_out
         self.dataset = type("Dataset", (), {"class_names": (), "y_train": y})
         self.target_scalings = [TargetScaling(0.0, 2.0)] * 2
 
@@ -54,6 +55,7 @@ def test_the_winners_hyperparameters_are_metrics_and_its_choices_tags_of_the_sam
         "winner/minibatch_size": 0.0,
         "winner/weight_decay": 0.0,
         "winner/label_smoothing": 0.0,
+        "winner/dropout": 0.0,
     }
     assert fact.tags == {
         "sweeps.best_trial": "3",

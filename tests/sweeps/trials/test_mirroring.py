@@ -1,5 +1,6 @@
 """Mirror images: taken where they lower the cost out of fold, or where they are asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_networks_train_on_the_mirror_images_of_their_own_pictures_and_are_valid
     np.testing.assert_array_equal(data.validated[:, :m], prepared.held_out)
     assert not data.validated[:, m:].any()
     np.testing.assert_array_equal(data.targets[..., :m], data.targets[..., m:])
+
+
+def test_mirror_images_are_held_out_with_their_pictures_also_where_these_are_not_validated(upright):
+    prepared = load_data(config(upright, training={"flips": True}))
+    later = np.zeros_like(prepared.held_out)
+    later[:, -5:] = True
+    prepared = replace(prepared, held_out=prepared.held_out | later, validated=prepared.validated & ~later)
+    data = training_data(prepared, "float64", leaves_span=False)
+    np.testing.assert_array_equal(data.held_out, np.tile(prepared.held_out, 2))
+    np.testing.assert_array_equal(data.validated, np.hstack([prepared.validated, np.zeros_like(later)]))
 
 
 def test_a_sweep_with_mirror_images_is_another_than_one_without(upright):

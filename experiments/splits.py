@@ -1,0 +1,183 @@
+"""Which examples are held out: at random, group by group, or the latest.
+
+Groups (the patients of whom there are several rows each) stay together: new ones are what a model will meet. Along time
+a fold trains on what was before the examples that it holds out, and on nothing that came after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """What relates examples to each other, beside their features.
+
+    Attributes:
+        column: Its name.
+        groups: Which group each belongs to, (m,) text; None for times.
+        times: When each was, (m,) float64; None for groups.
+    """
+
+    column: str
+    groups: NDArray[np.str_] | None = None
+    times: NDArray[np.float64] | None = None
+
+    def of(self, rows: Rows) -> Relation:
+        """That of some examples."""
+        groups, times = self.groups, self.times
+        return Relation(self.column, None if groups is None else groups[rows], None if times is None else times[rows])
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Groups or times, (m,)."""
+        values = self.times if self.groups is None else self.groups
+        assert values is not None
+        return values
+
+    @property
+    def codes(self) -> Rows:
+        """Numbers 0, 1, … for the distinct groups or times in their order, (m,)."""
+        return np.unique(self.values, return_inverse=True)[1].astype(np.intp)
+
+    @property
+    def n_distinct(self) -> int:
+        """How many groups or times there are."""
+        return len(np.unique(self.values))
+
+    @property
+    def words(self) -> str:
+        """What is split: "groups of 'patient'"."""
+        return f"{'times' if self.groups is None else 'groups'} of '{self.column}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How examples are split in two.
+
+    Attributes:
+        fraction: Share of the second part.
+        seed: Decides what chance decides.
+        option: The key that holds the fraction, for messages.
+        place: How messages name the examples.
+    """
+
+    fraction: float
+    seed: int
+    option: str
+    place: str
+
+
+def split_related(y: NDArray[Any] | None, relation: Relation, how: Split) -> tuple[Rows, Rows]:
+    """Split examples in two so that no group is in both parts, or so that the second part is the latest.
+
+    Args:
+        y: Class codes, (m,), for parts with like shares of the classes; None for a regression.
+        relation: Of the m examples.
+        how: Its fraction is met nearly, because groups and moments are not cut.
+
+    Returns:
+        Sorted row numbers of the first and of the second part.
+
+    Raises:
+        InputError: There are too few groups or times.
+    """
+    codes, fraction = relation.codes, how.fraction
+    if codes.max() < 1:
+        raise InputError(
+            f"{how.place}: all examples have one value of '{relation.column}', and {how.option} = {fraction} splits "
+            "by it.",
+            "There must be two at least.",
+            f"Name another column, or give both parts as files and remove '{relation.column}'.",
+        )
+    if relation.groups is None:
+        before = np.cumsum(np.bincount(codes))[:-1]  # how many examples would be in the first part
+        cut = int(np.abs(before - (1 - fraction) * len(codes)).argmin())
+        return np.flatnonzero(codes <= cut), np.flatnonzero(codes > cut)
+    from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+
+    n_parts = round(1 / fraction)
+    if y is not None and 2 <= n_parts <= codes.max() + 1:
+        splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=how.seed)
+    else:
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=how.seed)
+    first, second = next(splitter.split(codes, y, codes))
+    return np.sort(first), np.sort(second)
+
+
+def related_folds(
+    y: NDArray[Any] | None, relation: Relation, folds: int, seed: int, place: str
+) -> tuple[list[Rows], list[Rows]]:
+    """What each fold trains on and what it holds out; along time, what comes later is neither.
+
+    Raises:
+        InputError: There are too few groups or times.
+    """
+    codes, n = relation.codes, relation.n_distinct
+    is_time = relation.groups is None
+    if n < folds + is_time:
+        raise InputError(
+            f"{place}: {n} {relation.words} for folds = {folds}.",
+            "Each fold holds out others" + (", and the first trains on some before." if is_time else "."),
+            f"Write folds = {n - is_time}." if n - is_time >= 2 else "Write validation_fraction = 0.2 in its place.",
+        )
+    if is_time:
+        from sklearn.model_selection import TimeSeriesSplit
+
+        parts = list(TimeSeriesSplit(folds).split(np.arange(n)))
+        return (
+            [np.flatnonzero(np.isin(codes, train)) for train, _ in parts],
+            [np.flatnonzero(np.isin(codes, held)) for _, held in parts],
+        )
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    splitter = (GroupKFold if y is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
+    parts = list(splitter.split(codes, y, codes))
+    if min(len(held) for _, held in parts) == 0:
+        raise InputError(
+            f"{place}: folds = {folds} leaves a fold without examples, because some {relation.words} are so large.",
+            "Each fold holds out whole groups.",
+            "Write fewer folds.",
+        )
+    return [train for train, _ in parts], [held for _, held in parts]
+
+
+def groups_of(relation: Relation | None) -> Rows | None:
+    """Which of the groups 0, 1, … each example belongs to, (m,); None where examples belong to none."""
+    return None if relation is None or relation.groups is None else relation.codes
+
+
+def sealed_in_words(relation: Relation, held: Rows, place: str) -> str:
+    """Which part of the examples is the test set."""
+    rows = f"{len(held):,} of {len(relation.values):,} examples"
+    if relation.groups is None:
+        return f"{place}: the test set is the latest by '{relation.column}', {rows}."
+    return f"{place}: the test set is {relation.of(held).n_distinct} of {relation.n_distinct} {relation.words}, {rows}."
+
+
+def shared_groups(train: Relation | None, test: Relation | None, place: str) -> list[str]:
+    """What a person should know of a test set that was split off elsewhere: groups that were trained on, or times."""
+    if train is None or test is None:
+        return []
+    if train.groups is not None:
+        shared = np.intersect1d(train.values, test.values)
+        if len(shared):
+            return [
+                f"{place}: {len(shared)} of its {test.n_distinct} {test.words} are in the training examples too, so "
+                "test scores are too good for new ones."
+            ]
+    elif test.values.min() <= train.values.max():
+        n = int((test.values <= train.values.max()).sum())
+        return [
+            f"{place}: {n} of its {len(test.values)} examples are no later than the last training example by "
+            f"'{test.column}', so test scores say less of what is to come."
+        ]
+    return []
