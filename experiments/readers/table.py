@@ -251,7 +251,7 @@ def _read_parquet(path: Path, place: str) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except InputError:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: of pandas' own metadata
         raise InputError(
             f"{place}: the Parquet file is truncated or damaged ({error}).",
             "All of it must be readable.",
