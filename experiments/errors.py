@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
+from experiments.error_text import mask_password
+
 T = TypeVar("T")
 
 MOST_TOLD = 15
 """Problems of one file that are told in full."""
-
-from experiments.error_text import mask_password
 
 _LONGEST_WORD = 200
 _LONGEST = 2_000

@@ -160,7 +160,8 @@ def sealed_in_words(relation: Relation, held: Rows, place: str) -> str:
     rows = f"{len(held):,} of {len(relation.values):,} examples"
     if relation.groups is None:
         return f"{place}: the test set is the latest by '{relation.column}', {rows}."
-    return f"{place}: the test set is {relation.of(held).n_distinct} of {relation.n_distinct} {relation.words}, {rows}."
+    which = f"{relation.of(held).n_distinct} of {relation.n_distinct} {relation.words}"
+    return f"{place}: the test set is {which}, {rows}; intervals are those of groups."
 
 
 def shared_groups(train: Relation | None, test: Relation | None, place: str) -> list[str]:

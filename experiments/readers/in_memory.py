@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers.arrays import read_contents
-from experiments.readers.csv_form import check_column_names
 from experiments.readers.examples import PYTHON_PREFIX, Contents, Examples, InMemory
 from experiments.readers.options import ReadOptions
 from experiments.readers.stored_array import StoredArray
@@ -84,6 +83,10 @@ def as_read(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     Raises:
         InputError: It has no rows, or a column without a name of its own.
     """
+    from experiments.readers.csv_form import (
+        check_column_names,
+    )  # of pandas, which a mistyped configuration need not load
+
     names = [str(name) for name in frame.columns]
     check_column_names(names, place)
     if len(frame) == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,13 @@ from experiments.readers.csv_form import check_column_names
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_OF_OPENPYXL = (
+    *(OSError, ValueError, KeyError, AttributeError, TypeError, IndexError, EOFError, NotImplementedError),
+    *(SyntaxError, zipfile.BadZipFile, zlib.error),  # SyntaxError: of the XML
+)
+"""What a damaged workbook makes openpyxl raise."""
 
 
 def read_other_table(path: Path, place: str, file_format: str) -> pd.DataFrame:
@@ -40,6 +49,7 @@ def _read_feather(path: Path, place: str) -> pd.DataFrame:
         table = feather.read_table(path, memory_map=False)
         names = [str(name) for name in table.column_names]
         check_column_names(names, place)
+        table.validate(full=True)  # else a damaged offset reads memory that is not there, and the process dies
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except InputError:
         raise
@@ -90,7 +100,7 @@ def _read_excel(path: Path, place: str) -> pd.DataFrame:
             "It comes with the extra 'excel'.",
             "Type: pip install 'sweeps[excel]', or save the sheet as CSV (UTF-8).",
         ) from error
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except _OF_OPENPYXL as error:
         raise _damaged(place, "Excel", error) from error
     filled = {name: sheet for name, sheet in sheets.items() if not sheet.dropna(how="all").empty}
     if len(filled) != 1:

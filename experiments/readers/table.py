@@ -296,7 +296,7 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
         frame = pd.read_parquet(path) if text is None else read_parquet_columns(path, text)
     except InputError:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: of pandas' own metadata
         raise InputError(
             f"{place}: the Parquet file is truncated or damaged ({error}).",
             "All of it must be readable.",

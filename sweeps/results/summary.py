@@ -85,6 +85,7 @@ def data_summary(prepared: PreparedData) -> dict[str, Any]:
         "n_test": dataset.n_test,
         "n_features": prepared.n_features,
         "folds": prepared.held_out.shape[0] // prepared.n_starts,
+        **({} if (relation := dataset.relation_train) is None else {"split_by": relation.words}),
         "scaling": prepared.preprocessing.scaling,
         "class_balance": class_balance(prepared),
         "digest": dataset.digest,

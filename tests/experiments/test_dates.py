@@ -10,9 +10,13 @@ import pytest
 
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
+from experiments.model import Model
+from experiments.preparation import prepare
 from experiments.preprocessing import Preprocessing
+from experiments.pyfunc import input_example
 from experiments.readers.dates import are_dates, moments_of, numbers_of_date
 from experiments.readers.options import Dates, ReadOptions
+from tests.experiments.support.models import untrained
 
 rng = np.random.default_rng(0)
 M = 60
@@ -111,6 +115,13 @@ def test_files_of_the_same_dates_have_one_digest_for_each_use_of_them(tmp_path: 
     ]
     assert digests[:2] == digests[2:]
     assert len(set(digests)) == 2
+
+
+def test_a_models_made_up_example_of_dates_can_be_predicted(tmp_path: Path) -> None:
+    model = untrained(prepare(read(tmp_path, table(), "parts"), scales_folds=True))
+    model.save(tmp_path / "model.h5")
+    loaded, example = Model.load(tmp_path / "model.h5"), input_example(model)
+    pd.testing.assert_frame_equal(loaded.table(example), model.table(example))
 
 
 def test_days_are_one_number_and_a_fold_has_its_own_medians(tmp_path: Path) -> None:

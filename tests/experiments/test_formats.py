@@ -181,3 +181,14 @@ def test_an_arff_file_of_texts_is_refused_with_a_cure(tmp_path: Path) -> None:
     (tmp_path / "t.arff").write_text("@relation t\n@attribute a string\n@attribute price numeric\n@data\n'x',1\n")
     with pytest.raises(InputError, match=r"t.arff: this ARFF file cannot be read .*Save it as CSV"):
         read(tmp_path, "t.arff")
+
+
+def test_an_offset_that_points_outside_is_refused_and_never_followed(tmp_path: Path) -> None:
+    texts = pa.table({"roof": ["tiles", "slate", "thatch"] * 10, "price": list(range(30))})
+    feather.write_feather(texts, tmp_path / "t.arrow", compression="uncompressed")
+    whole = (tmp_path / "t.arrow").read_bytes()
+    offsets, wrong = (np.array(numbers, "<i4").tobytes() for numbers in ([0, 5, 10, 16], [0, 2**30, 10, 16]))
+    assert whole.count(offsets) == 1
+    (tmp_path / "t.arrow").write_bytes(whole.replace(offsets, wrong))
+    with pytest.raises(InputError, match=r"t\.arrow: the Feather file is truncated or damaged"):
+        read(tmp_path, "t.arrow")

@@ -181,3 +181,20 @@ def test_enqueued_tables_are_written_and_replaced_as_a_whole(file, tmp_path):
     assert again.model_dump() == config.model_dump()
     assert load_config(file, enqueue=[]).enqueue == ()
     assert override(config, sweep={"n_trials": 9}).enqueue == config.enqueue
+
+
+def test_what_is_said_of_inputs_is_written_as_it_is_read(tmp_path):
+    said = {"image_size": [48, 64], "groups": "patient", "dates": "days", "ignore": ["id"]}
+    config = small_config(data=said)
+    assert config.data.read_options.height_and_width == (48, 64)
+    assert small_config(data={"image_size": 64}).data.read_options.height_and_width == (64, 64)
+    again = parse_config(tomllib.loads(as_toml(config)), source="again", directory=tmp_path)
+    assert again.data == config.data
+    without = small_config()
+    assert config.fingerprint("digest") == without.fingerprint("digest")  # what comes of it is in the digest
+
+
+@pytest.mark.parametrize("size", [0, -3, [8], [8, 8, 3], [8, 0], "8x8", 2.5])
+def test_a_size_of_pictures_is_one_number_or_two(size):
+    with pytest.raises(InputError, match="image_size"):
+        small_config(data={"image_size": size})

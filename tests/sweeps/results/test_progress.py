@@ -5,7 +5,7 @@ import sys
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from sweeps.results.progress import LineProgress, QuietProgress, Tally
+from sweeps.results.progress import LineProgress, LiveProgress, QuietProgress, Tally
 from tests.sweeps.support.small_sweep import new_study, run_schedule
 
 
@@ -50,3 +50,20 @@ def test_quiet_progress_says_what_must_be_read_and_nothing_else():
         progress.begin("a/1", 3, [])
         progress.say("No report was made.")
     assert said == ["No report was made."]
+
+
+def test_how_far_reading_many_files_is_is_a_line_every_few_seconds(monkeypatch, capsys):
+    now = iter([0.0, 1.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr("sweeps.results.progress.time.monotonic", lambda: next(now))
+    progress = LineProgress()
+    for n_done in (1, 1200, 1300):
+        progress.reading("pets", n_done, 12500)
+    assert capsys.readouterr().err == "pets: 1,200 of 12,500 files read\n"
+
+
+def test_a_bar_of_files_goes_when_all_are_read():
+    with LiveProgress() as progress:
+        progress.reading("pets", 1, 2)
+        assert [task.description for task in progress._bar.tasks] == ["pets: 1 of 2 files read"]
+        progress.reading("pets", 2, 2)
+        assert progress._bar.tasks == []

@@ -163,6 +163,17 @@ def test_the_seed_decides_the_resamples(data: TrainingData) -> None:
     assert first == again != other
 
 
+def test_groups_are_resampled_whole(data: TrainingData) -> None:
+    kept = [made(0, 0.5), made(1, 0.6)]
+    alone, each, pairs = (
+        corrected_value(kept[0].trial, kept, data, "binary", 1, groups=groups)
+        for groups in (None, np.arange(data.n_examples), np.arange(data.n_examples) // 2)
+    )
+    assert alone == each
+    assert pairs is not None
+    assert pairs != alone
+
+
 def test_many_examples_have_fewer_resamples_and_too_many_no_estimate(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,40 @@
+"""The data of a configuration, and the objects that a program hands over in their place."""
+
+import numpy as np
+import pytest
+
+from experiments.errors import InputError
+from sweeps.configuration.config_file import load_config
+from sweeps.data import load_data, with_objects
+from sweeps.results.summary import data_summary
+from tests.sweeps.support.small_sweep import small_config
+
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+
+
+def test_objects_take_the_place_of_what_a_configuration_names():
+    config = load_config(data={"test": "gone.csv", "validation_fraction": None})
+    placed, objects = with_objects(config, (X, y), (X[:20] + 1, y[:20]))
+    assert (placed.data.train, placed.data.test) == ("python:train", "python:test")
+    assert (placed.directory, placed.source) == (config.directory, config.source)
+    dataset = load_data(placed, **objects).dataset
+    assert (dataset.source, dataset.n_train, dataset.n_test) == ("python:train", 60, 20)
+    only_train, _ = with_objects(config, (X, y), None)
+    assert only_train.data.test is None
+    assert config.data.train == "sklearn:breast_cancer"
+    assert with_objects(config, None, None) == (config, {})
+
+
+def test_a_test_set_alone_is_refused():
+    with pytest.raises(InputError, match="test is given without train"):
+        with_objects(small_config(), None, (X, y))
+
+
+def test_validate_says_by_what_examples_are_split_and_draws_no_sheet_of_tables(tmp_path):
+    rows = "\n".join(f"{a},p{i // 4},{i % 2}" for i, a in enumerate(X[:, 0]))
+    (tmp_path / "t.csv").write_text(f"a,patient,ill\n{rows}\n")
+    config = small_config(tmp_path, data={"train": "t.csv", "target": "ill", "groups": "patient"})
+    found = data_summary(load_data(config))
+    assert found["split_by"] == "groups of 'patient'"
+    assert "contact_sheet" not in found
