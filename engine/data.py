@@ -10,16 +10,11 @@ import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.errors import ShapeError
+from engine.folds import Folds, IndexArray
 from engine.heads import Head
-from engine.memory import copied, empty, whole_cache_lines
-
-IndexArray = npt.NDArray[np.intp]
-
-MAX_REDUCED = 1.5
-"""Training examples of a network per feature up to which a reduced first layer is faster (by operations alone: 2)."""
-
-MIN_FILLED = 128
-"""Training examples of a network from which on rows are padded to whole cache lines: at most 12 % more columns."""
+from engine.memory import copied, empty
+from engine.own_inputs import OwnInputs
+from engine.rotation import rotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,7 @@ class TrainingData:
             ShapeError: The numbers of examples differ, or a fold trains on none.
         """
         _check(X, Y, held_out)
-        return cls._prepared(X, Y, _Folds.of(held_out, validated), dtype, reduce, leaves_span)
+        return cls._prepared(X, Y, Folds.of(held_out, validated), dtype, reduce, leaves_span)
 
     @classmethod
     def of_networks(
@@ -122,27 +117,37 @@ class TrainingData:
         Raises:
             ShapeError: As in `of`, or shapes differ between networks.
         """
-        folds, networks, targets = _Folds.of(held_out, validated), [], []
-        stack: _Stack | None = None
+        folds, networks, targets = Folds.of(held_out, validated), [], []
+        inputs: OwnInputs | None = None
         for (X, Y), of_network in zip(own, folds.each(), strict=True):
             _check(X, Y, of_network.held_out)
             targets.append(Y)
             if folds.is_reduced(len(X), reduce):
                 networks.append(cls._prepared(X, Y, of_network, dtype, reduce, leaves_span))
                 continue
-            stack = stack or _Stack(len(X), folds, np.dtype(dtype))  # large: no network is there twice
-            stack.put(X)
+            inputs = inputs or OwnInputs(len(X), folds, np.dtype(dtype))  # large: no network is there twice
+            inputs.put(X)
         shares_targets = all(np.array_equal(Y, targets[0]) for Y in targets)
-        if stack is None:
+        if inputs is None:
             return cls._together(networks, shares_targets=shares_targets)
-        return stack.together((targets[0] if shares_targets else np.stack(targets)).astype(dtype))
+        return cls(
+            inputs=inputs.rows.mT,
+            targets=(targets[0] if shares_targets else np.stack(targets)).astype(dtype),
+            held_out=folds.held_out,
+            validated=folds.validated,
+            gram=None,
+            columns=inputs.columns,
+            training_inputs=inputs.training,
+            validation_inputs=inputs.validation,
+            rows=inputs.rows,
+        )
 
     @classmethod
     def _prepared(
         cls,
         X: FloatArray,
         Y: FloatArray,
-        folds: "_Folds",
+        folds: Folds,
         dtype: npt.DTypeLike,
         reduce: bool | None,
         leaves_span: bool,
@@ -157,7 +162,7 @@ class TrainingData:
             return data
         basis = None
         if X.shape[0] > m:
-            basis, coordinates = _rotated(X.astype(np.float64, copy=False))
+            basis, coordinates = rotated(X.astype(np.float64, copy=False))
             inputs = np.vstack([coordinates, np.ones((1, m))])
         unreduced = cls._divided(copied(inputs, dtype), Y, folds, None)
         return replace(data, unreduced=replace(unreduced, basis=None if basis is None else basis.astype(dtype)))
@@ -213,7 +218,7 @@ class TrainingData:
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them; not where each network has its own X."""
         assert not self.has_own_inputs, "no X belongs to all examples"
-        nothing = _Folds.of(np.zeros((1, self.n_examples), np.bool_))
+        nothing = Folds.of(np.zeros((1, self.n_examples), np.bool_))
         data = self._divided(self.inputs, self.targets, nothing, self.gram)
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
         return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
@@ -223,7 +228,7 @@ class TrainingData:
         cls,
         inputs: FloatArray,
         targets: FloatArray,
-        folds: "_Folds",
+        folds: Folds,
         gram: Float64Array | None,
     ) -> "TrainingData":
         n_networks, m = folds.held_out.shape
@@ -374,96 +379,6 @@ class TrainingData:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Folds:
-    """Which examples each network holds out and is validated on, (F, m); the largest numbers of any of all networks."""
-
-    held_out: BoolArray
-    validated: BoolArray
-    n_training: int
-    n_validation: int
-
-    @classmethod
-    def of(cls, held_out: BoolArray, validated: BoolArray | None = None) -> "_Folds":
-        held_out = held_out.astype(np.bool_)
-        validated = held_out if validated is None else validated.astype(np.bool_)
-        if held_out.all(axis=1).any():
-            raise ShapeError(
-                f"held_out: network {int(held_out.all(axis=1).argmax())} has every example held out. Each network must "
-                "train on at least one; clear some of its row."
-            )
-        if (validated & ~held_out).any():
-            raise ShapeError(
-                "validated: a network would be validated on examples that it trains on. Hold these out as well."
-            )
-        return cls(held_out, validated, int((~held_out).sum(axis=1).max()), int(validated.sum(axis=1).max()))
-
-    def is_reduced(self, n_features: int, reduce: bool | None) -> bool:
-        """Whether the first layer is trained in the span of the examples, if the caller does not say."""
-        return self.n_training <= MAX_REDUCED * n_features if reduce is None else reduce
-
-    def columns(self, dtype: np.dtype[Any]) -> tuple[IndexArray, int]:
-        """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
-        columns = np.argsort(self.held_out.astype(np.int8) + self.validated, axis=1, kind="stable")
-        if self.n_training < MIN_FILLED:
-            return columns, self.n_training
-        n_training = whole_cache_lines(self.n_training, dtype)
-        return np.pad(columns, [(0, 0), (0, max(0, n_training - columns.shape[1]))]), n_training
-
-    def each(self) -> "Iterator[_Folds]":
-        """Those of each network alone, of the same sizes."""
-        for held_out, validated in zip(self.held_out, self.validated, strict=True):
-            yield replace(self, held_out=held_out[np.newaxis], validated=validated[np.newaxis])
-
-
-class _Stack:
-    """Data of F networks that have their own X each and whose first layer is not reduced, filled one after the other.
-
-    Args:
-        n_features: n[0].
-        folds: Of all of them.
-        dtype: In which networks are trained.
-    """
-
-    def __init__(self, n_features: int, folds: _Folds, dtype: np.dtype[Any]) -> None:
-        n_networks, m = folds.held_out.shape
-        self._folds, self._n_filled = folds, 0
-        self._columns, n_training = folds.columns(dtype)
-        self._parts = (slice(n_training), slice(m - folds.n_validation, m))
-        self._rows = empty((n_networks, m, n_features + 1), dtype)
-        self._inputs = tuple(
-            empty((n_networks, n_features + 1, n_columns), dtype) for n_columns in (n_training, folds.n_validation)
-        )
-
-    def put(self, X: FloatArray) -> None:
-        """Give the next network its X, (n[0], m)."""
-        number = self._n_filled
-        rows = self._rows[number]
-        rows[:, :-1] = X.T
-        rows[:, -1] = 1
-        for inputs, part in zip(self._inputs, self._parts, strict=True):
-            own = self._columns[number, part]
-            inputs[number, -1] = 1
-            for feature, values in enumerate(X):
-                inputs[number, feature] = values[own]
-        self._n_filled += 1
-
-    def together(self, targets: FloatArray) -> TrainingData:
-        """The data of all."""
-        training, validation = self._inputs
-        return TrainingData(
-            inputs=self._rows.mT,
-            targets=targets,
-            held_out=self._folds.held_out,
-            validated=self._folds.validated,
-            gram=None,
-            columns=self._columns,
-            training_inputs=training,
-            validation_inputs=validation,
-            rows=self._rows,
-        )
-
-
 def _with_ones(X: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
     """[X; 1] in another dtype."""
     inputs = empty((X.shape[0] + 1, X.shape[1]), dtype)
@@ -500,17 +415,6 @@ def _of_rank(data: TrainingData, rank: int) -> TrainingData:
         rows=None if data.rows is None else filled(data.rows, 1),
         basis=np.pad(data.basis, [(0, 0), (0, n_added)]),
     )
-
-
-def _rotated(X: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Q (n[0], r) with orthonormal columns and R (r, m), so that X = Q R, by singular values; r is the rank of X.
-
-    Directions in which examples differ by rounding alone are left out. AdamW, which divides a gradient by its size,
-    would move as far along them as along the others: without effect on these examples, but with one on new ones.
-    """
-    U, lengths, V = np.linalg.svd(X, full_matrices=False)
-    is_kept = lengths > lengths.max(initial=0) * max(X.shape) * np.finfo(X.dtype).eps  # as `np.linalg.matrix_rank` does
-    return U[:, is_kept], lengths[is_kept, np.newaxis] * V[is_kept]
 
 
 def _stacked(arrays: list[FloatArray]) -> FloatArray:

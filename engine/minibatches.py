@@ -10,7 +10,8 @@ The examples of a minibatch are gathered as rows, which are contiguous in memory
 import numpy as np
 
 from engine.activations import FloatArray
-from engine.data import IndexArray, TrainingData
+from engine.data import TrainingData
+from engine.folds import IndexArray
 from engine.memory import empty, full
 
 

@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.activations import BoolArray, Float64Array, FloatArray
-from engine.data import IndexArray, TrainingData
+from engine.data import TrainingData
 from engine.dropout import Dropout
+from engine.folds import IndexArray
 from engine.heads import HEADS
 from engine.layers import Columns, Layers
 from engine.memory import empty

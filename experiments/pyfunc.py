@@ -33,10 +33,11 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "h5py")
 # What `served_model.py` imports, directly or not. Not the whole package: each file is a request to a remote store.
 CODE = {
     "engine": (
-        "__init__.py", "activations.py", "checksum.py", "curve.py", "data.py", "descent.py", "durable_file.py",
-        "ensemble.py", "errors.py", "heads.py", "hyperparameters.py", "initialization.py", "layers.py", "memory.py",
-        "minibatches.py", "network.py", "objectives.py", "optimizers.py", "parts.py", "products.py", "stack.py",
-        "steps.py", "threads.py", "training.py", "weights.py",
+        "__init__.py", "activations.py", "checksum.py", "curve.py", "data.py", "descent.py", "dropout.py",
+        "durable_file.py", "ensemble.py", "errors.py", "folds.py", "heads.py", "hyperparameters.py",
+        "initialization.py", "layers.py", "memory.py", "minibatches.py", "network.py", "objectives.py",
+        "optimizers.py", "own_inputs.py", "parts.py", "products.py", "rotation.py", "stack.py", "steps.py",
+        "threads.py", "training.py", "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "errors.py", "example_weights.py", "mirror_images.py", "model.py",

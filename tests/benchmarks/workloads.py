@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from engine import Architecture, Hyperparameters, Parameters, TrainingData, initialize
-from engine.data import IndexArray
+from engine.folds import IndexArray
 from engine.minibatches import Minibatches
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats" / "train_catvnoncat.h5"

@@ -165,7 +165,7 @@ def test_columns_that_fill_up_a_cache_line_change_nothing_but_rounding(holding_o
         return data, finish(state, problem.initial, data, problem.architecture), curve
 
     data, parameters, curve = trained()
-    monkeypatch.setattr("engine.data.MIN_FILLED", 1)
+    monkeypatch.setattr("engine.folds.MIN_FILLED", 1)
     filled_data, filled_parameters, filled_curve = trained()
     assert data.training_inputs.shape[-1] < filled_data.training_inputs.shape[-1] == 16
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
