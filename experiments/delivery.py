@@ -118,6 +118,8 @@ class Delivery:
         n_pending, error = self._outbox.n_pending, self._error
         if n_pending and error is None:
             error = f"{mask_password(self._tracking_uri)}: did not take everything within {timeout_seconds:g} s."
+            if self._session.waits_for_another:
+                error = self._session.held_by_another
         return DeliveryResult(
             n_pending,
             error if n_pending else None,
@@ -188,6 +190,7 @@ class _Session:
 
     __slots__ = (
         "_has_run", "_lock", "_outbox", "_record", "_tracking_uri", "_was_stopped", "experiment_id", "run_id",
+        "waits_for_another",
     )  # fmt: skip
 
     def __init__(self, outbox: Outbox, tracking_uri: str) -> None:
@@ -199,6 +202,12 @@ class _Session:
         self._was_stopped = False
         self.experiment_id: str | None = None
         self.run_id: str | None = None
+        self.waits_for_another = False
+
+    @property
+    def held_by_another(self) -> str:
+        """What to say of a record that another process is delivering."""
+        return f"{self._outbox.path}: another process is delivering it. What it leaves, `sync` or a run delivers."
 
     def deliver_pending(self, is_out_of_time: Callable[[], bool], waits_for_others: Callable[[], bool]) -> str | None:
         """Deliver all pending facts. Returns the error as one line, None when there was none.
@@ -214,7 +223,7 @@ class _Session:
                 self._acquire(lambda: waits_for_others() and not is_out_of_time())
             error = self._deliver(self._record or self._open(), is_out_of_time)
         except Timeout:
-            return f"{self._outbox.path}: another process is delivering it. What it leaves, `sync` or a run delivers."
+            return self.held_by_another
         except Exception as failure:  # MLflow, SQLAlchemy, requests, the disk: all of them mean "later"
             error = failure
         if error is None:
@@ -247,9 +256,11 @@ class _Session:
         while True:
             try:
                 self._lock.acquire()
+                self.waits_for_another = False
                 break
             except Timeout:
-                if not waits_for_others():
+                self.waits_for_another = waits_for_others()
+                if not self.waits_for_another:
                     raise
                 time.sleep(_LOOK_SECONDS)
         self._outbox.reload_delivered()
