@@ -175,7 +175,9 @@ def _begun(
         for note in notes[n_routine:]:
             progress.say(note)
         folder = workspace.study_folder(stored.name)
-        with Record(config, stored.name, prepared, workspace, progress.say, interrupts.has_come) as record:
+        with Record(
+            config, stored.name, prepared, workspace, progress.say, interrupts.has_come, progress.tell
+        ) as record:
             interrupts.also(record.look)  # says, once, that MLflow refuses the record; stops when its run is stopped
             ended = stored.ended_trials()
             kept = KeptTrials(folder.kept_trials, ended, problem.objective)

@@ -41,6 +41,7 @@ class Record:
         prepared: The data that the study trains on.
         workspace: Where the study's folder is; the sweep's lease must be held.
         say: Told what a person should know.
+        tell: Told what may be missed; None is `say`.
         is_interrupted: Whether somebody does not want to wait any more; asked while the finished record is delivered.
 
     Attributes:
@@ -56,6 +57,7 @@ class Record:
         workspace: Workspace,
         say: Callable[[str], None],
         is_interrupted: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self._study_name = study_name
         self._prepared = prepared
@@ -63,6 +65,7 @@ class Record:
         self._workspace = workspace
         self._say = say
         self._is_interrupted = is_interrupted
+        self._tell = tell or say
         self._folder = workspace.study_folder(study_name)
         self._folder.create()
         self._outbox = Outbox(self._folder.outbox)
@@ -124,7 +127,7 @@ class Record:
     ) -> None:
         try:
             if self.state == "RUNNING":
-                self._say(
+                self._tell(
                     f"Stopping: MLflow gets {SECONDS_TO_DELIVER_INTERRUPTED:.0f} s. Nothing is lost without them."
                 )
                 self._stop("KILLED", None)
@@ -144,7 +147,7 @@ class Record:
             if self._is_interrupted():
                 return False
             if time.monotonic() >= says_at:
-                self._say(f"MLflow has {n_facts - n_pending} of {n_facts} facts; Ctrl-C leaves the rest for later.")
+                self._tell(f"MLflow has {n_facts - n_pending} of {n_facts} facts; Ctrl-C leaves the rest for later.")
                 says_at = time.monotonic() + SECONDS_BETWEEN_LINES
             return True
 

@@ -135,7 +135,7 @@ def test_sync_json_is_one_object_when_there_is_nothing_to_do(finished):
 
 
 def test_status_and_sync_of_an_empty_folder_are_empty_and_write_nothing(bare):
-    assert bare.json("status") == {"studies": []}
+    assert bare.json("status") == {"studies": [], "unreadable": []}
     assert bare.json("sync") == {"n_pending": 0, "studies": {}}
     assert list(bare.directory.iterdir()) == []
 

@@ -23,7 +23,7 @@ from tests.sweeps.support.small_sweep import trial_of
 def example(tmp_path_factory):
     """The names that the README's example leaves, after it ran in a folder of its own."""
     section = (REPOSITORY / "README.md").read_text("utf-8").partition("\n## As a library\n")[2]
-    (program,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    program, _ = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     folder = tmp_path_factory.mktemp("library")
     script = folder / "example.py"
     script.write_text(program, "utf-8")

@@ -218,7 +218,7 @@ class Killed(BaseException):
     ("module", "name"),
     [
         ("experiments.retention", "_remove_files"),
-        ("sweeps.retention.pruning", "_forget_in_storage"),
+        ("sweeps.retention.pruning", "forget_in_storage"),
         ("sweeps.storage.journal", "write_durably"),
         ("sweeps.storage.study_folder", "shutil"),
         ("sweeps.storage.study_folder", "StudyFolder.remove"),

@@ -105,7 +105,7 @@ def outcome(folder: Path, sweep_name: str = "short", *, is_delivered: bool = Tru
     return Outcome(
         rows=rows,
         facts={fact.key: _without_times(fact) for fact in trials},
-        end=replace(last, study="", ended_at=0.0, sequence=0),
+        end=replace(last, study="", ended_at=0.0, order=0.0, sequence=0),
         weights=weights,
         files={str(path.relative_to(folder)).replace(stored.name, "STUDY") for path in folder.rglob("*")},
     )
