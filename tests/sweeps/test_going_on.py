@@ -21,6 +21,8 @@ class Said(SilentProgress):
     def say(self, text):
         self.lines.append(text)
 
+    tell = say
+
     def trial_ended(self, trial):
         self.n_trained += 1
 

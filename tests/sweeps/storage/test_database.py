@@ -214,9 +214,9 @@ def test_a_killed_coordinator_continues_to_the_undisturbed_table(here, database,
         wait_for(lambda: n_recorded(database) >= 15, "the fifteenth report", process=process)
         os.killpg(process.pid, signal.SIGKILL)
     workspace = Workspace(here.directory)
-    assert [status.state for status in study_statuses(workspace, None)] == ["INTERRUPTED"]
+    assert [status.state for status in study_statuses(workspace, None)[0]] == ["INTERRUPTED"]
     assert here.run("run", "flowers.toml", "--quiet").returncode == 0
-    assert [(status.state, status.n_ended) for status in study_statuses(workspace, None)] == [("FINISHED", N_TRIALS)]
+    assert [(status.state, status.n_ended) for status in study_statuses(workspace, None)[0]] == [("FINISHED", N_TRIALS)]
     assert trials(here) == journal_trials
 
 
@@ -387,7 +387,7 @@ def test_studies_of_other_folders_in_the_database_are_not_this_folders(tmp_path,
         with_store(tmp_path / name)
         config = small_config(sweep={"name": "small", "n_trials": 2, "seed": ord(name)}, study={"storage": url})
         run_sweep(config, directory=tmp_path / name)
-    statuses = [study_statuses(Workspace(tmp_path / name), None) for name in ("a", "b")]
+    statuses = [study_statuses(Workspace(tmp_path / name), None)[0] for name in ("a", "b")]
     assert [len(found) for found in statuses] == [1, 1]
     assert statuses[0][0].name != statuses[1][0].name
 
