@@ -520,7 +520,7 @@ def test_after_a_finished_sweep_a_new_one_is_a_new_study_with_the_same_trials(fo
 def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished, folder, signal_number):
     result, config, _ = finished
     name = interrupted(config, folder, 3, signal_number)
-    (status,) = study_statuses(Workspace(folder), None)
+    (status,) = study_statuses(Workspace(folder), None)[0]
     assert (status.state, status.n_trials) == ("INTERRUPTED", 8)
     assert 3 <= status.n_ended < 8
     progress = InterruptAfter(99)
@@ -533,7 +533,7 @@ def test_an_interrupted_sweep_is_continued_and_comes_to_the_same_result(finished
     assert continued.winner.baselines_out_of_fold == result.winner.baselines_out_of_fold
     assert continued.winner.estimate == result.winner.estimate
     assert continued.ensemble.steps == result.ensemble.steps
-    assert study_statuses(Workspace(folder), None)[0].state == "FINISHED"
+    assert study_statuses(Workspace(folder), None)[0][0].state == "FINISHED"
 
 
 def test_an_interrupted_sweep_is_killed_in_mlflow_and_running_trials_are_not_there(folder):
@@ -609,7 +609,7 @@ def test_new_starts_afresh_and_leaves_the_interrupted_sweep_to_be_continued_late
     fresh = run_sweep(config, directory=folder, is_new=True)
     assert fresh.study != name
     assert fresh.rows == result.rows
-    assert {s.name: s.state for s in study_statuses(Workspace(folder), None)} == {
+    assert {s.name: s.state for s in study_statuses(Workspace(folder), None)[0]} == {
         name: "INTERRUPTED",
         fresh.study: "FINISHED",
     }
@@ -725,7 +725,7 @@ def test_an_interrupted_sweep_may_be_given_more_trials(folder):
     longer = run_sweep(override(config, sweep={"n_trials": 11}), directory=folder)
     assert longer.study == name
     assert sorted(row.number for row in longer.rows) == list(range(11))
-    (status,) = study_statuses(Workspace(folder), None)
+    (status,) = study_statuses(Workspace(folder), None)[0]
     assert (status.n_ended, status.n_trials) == (11, 11)
 
 
@@ -769,7 +769,7 @@ def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
     runs = mlflow_runs(folder / "mlflow.db")
     assert {status for _, status, _ in runs} == {"FAILED"}
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None
-    assert study_statuses(Workspace(folder), None)[0].state == "FAILED"
+    assert study_statuses(Workspace(folder), None)[0][0].state == "FAILED"
     assert run_sweep(config, directory=folder).study != result.study, "it has ended, there is nothing to continue"
 
 
