@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMBERS_AT_ONCE = 2**22
 """How many numbers are looked at together, 32 MB."""
@@ -25,6 +28,8 @@ def frame_of(names: Sequence[str], numbers: NDArray[np.float64], others: Mapping
         numbers: (n, m); the rows of other columns are not looked at. The table is a view of it.
         others: The columns that are no numbers, (m,) each, by their position.
     """
+    import pandas as pd
+
     if not names:
         return pd.DataFrame()
     pieces: list[pd.DataFrame] = []
@@ -72,6 +77,8 @@ def divided(
         frame: (m, n).
         first, second: Row numbers of the parts; together each row once.
     """
+    import pandas as pd
+
     order, n_first = np.concatenate([first, second]), len(first)
     pieces: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
     for columns, is_number in runs(frame):
@@ -89,6 +96,8 @@ def divided(
 
 
 def _beside(pieces: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
     return pieces[0] if len(pieces) == 1 else pd.concat(pieces, axis="columns")
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import threading
 import tomllib
@@ -97,6 +98,8 @@ class InterruptAfter(SilentProgress):
     def say(self, text):
         self.said.append(text)
 
+    tell = say
+
     def trial_ended(self, result):
         self.n_left -= 1
         if self.n_left == 0:
@@ -188,8 +191,8 @@ def test_search_runs_has_one_tidy_row_a_trial(finished, tmp_path):
         assert {name: logged[name] for name in logged.index if "." not in name} == {
             name: str(value) for name, value in row.params.items()
         }
-    metrics = {name.removeprefix("metrics.").split("_")[0] for name in runs if name.startswith("metrics.")}
-    groups = {"train", "training", "validation", "value", "best", "test", "baseline", "ensemble"}
+    metrics = {re.split("[_/]", name.removeprefix("metrics."))[0] for name in runs if name.startswith("metrics.")}
+    groups = {"train", "training", "validation", "value", "best", "test", "baseline", "ensemble", "winner"}
     assert metrics == groups, "they sort into groups"
 
 
@@ -699,6 +702,8 @@ class InterruptWhenSaid(SilentProgress):
         self.said.append(text)
         if self.word in text:
             os.kill(os.getpid(), signal.SIGINT)
+
+    tell = say
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
