@@ -1,7 +1,8 @@
 """Two models on the same rows: what is kept of them, and how sure it makes that the challenger is better.
 
-Gains are the champion's loss minus the challenger's, row by row; positive where the challenger is better. What is kept
-is enough to repeat every test bit for bit, and tells nothing about single rows.
+Gains are the champion's loss minus the challenger's, row by row; positive where the challenger is better. Where rows
+belong to groups, as a patient's, chance draws groups: then a gain is a group's. What is kept is enough to repeat every
+test bit for bit, and tells nothing about single rows.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.splits import Relation
+
 ACCURACY = "accuracy"
 """The objective that asks of each row whether it is right; every other one is a loss."""
+
+ROWS = "rows"
 
 MOST_RESAMPLED = 8_000
 """Rows up to which gains are kept and resampled; of more, Student's t has their mean and deviation."""
@@ -71,8 +76,9 @@ class Evidence:
         total: Of all rows; None for a regression.
         classes: By class, of those that the challenger does worst on.
         n_classes: How many classes there are.
-        gains: Sorted, float32, (n_rows,); None where accuracy decides, or of more than `MOST_RESAMPLED` rows.
-        mean, deviation: Of the gains (n - 1 degrees of freedom); nan where accuracy decides.
+        gains: Sorted, float32, (n_rows,); None where counts of rows decide, or of more than `MOST_RESAMPLED`.
+        mean, deviation: Of the gains (n - 1 degrees of freedom); nan where counts of rows decide.
+        unit: What `n_rows` counts: "rows", or what the rows belong to, as "groups of 'patient'".
     """
 
     objective: str
@@ -83,10 +89,17 @@ class Evidence:
     gains: NDArray[np.float32] | None
     mean: float
     deviation: float
+    unit: str = ROWS
 
     @classmethod
     def of(
-        cls, objective: str, champion: Scored, challenger: Scored, y: NDArray[Any], class_names: tuple[str, ...]
+        cls,
+        objective: str,
+        champion: Scored,
+        challenger: Scored,
+        y: NDArray[Any],
+        class_names: tuple[str, ...],
+        relation: Relation | None = None,
     ) -> Evidence:
         """Compare what the two made of the same rows.
 
@@ -95,6 +108,7 @@ class Evidence:
             champion, challenger: On the same m rows.
             y: Class codes (m,); of a regression it is not looked at.
             class_names: What the codes mean; empty for a regression.
+            relation: Of the same rows; only groups matter.
         """
         total, classes = None, {}
         if champion.is_right is not None and challenger.is_right is not None:
@@ -105,14 +119,18 @@ class Evidence:
             }
             worst = sorted(by_class, key=lambda name: (p_of_worse(by_class[name]), name))
             classes = {name: by_class[name] for name in worst[:N_CLASSES_KEPT]}
+        differences = np.clip(champion.losses - challenger.losses, -_LARGEST_GAIN, _LARGEST_GAIN)
+        unit = ROWS
+        if relation is not None and relation.groups is not None:
+            unit = relation.words
+            of_groups = np.bincount(relation.codes, weights=differences)
+            differences = of_groups * len(of_groups) / max(1, len(differences))  # their mean is that of the rows
         gains, mean, deviation = None, math.nan, math.nan
-        if objective != ACCURACY:
-            differences = np.clip(champion.losses - challenger.losses, -_LARGEST_GAIN, _LARGEST_GAIN)
+        if objective != ACCURACY or unit != ROWS:
             every = np.sort(differences).astype(np.float32)
             mean, deviation = moments(every)
             gains = every if len(every) <= MOST_RESAMPLED else None
-        n_rows = len(challenger.losses)
-        return cls(objective, n_rows, total, classes, len(class_names), gains, mean, deviation)
+        return cls(objective, len(differences), total, classes, len(class_names), gains, mean, deviation, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +155,14 @@ class TestResult:
 
 
 def compare(evidence: Evidence, alpha: float, seed: int) -> TestResult:
-    """Test whether the challenger is better: McNemar's test where accuracy decides, otherwise on the gains.
+    """Test whether the challenger is better: McNemar's test where accuracy of rows decides, otherwise on the gains.
 
     Args:
         evidence: At least one row.
         alpha: Where p-values matter: a bootstrap resamples as often as it takes to tell on which side of it p is.
         seed: Of the resamples.
     """
-    if evidence.objective == ACCURACY:
+    if evidence.objective == ACCURACY and evidence.unit == ROWS:
         assert evidence.total is not None, "accuracy is of classes"
         return mcnemar(evidence.total, evidence.n_rows, alpha)
     return paired_means(evidence, alpha, seed)

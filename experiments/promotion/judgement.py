@@ -81,7 +81,7 @@ def judge(evidence: Evidence, terms: Terms, *, has_classes_to_keep: bool = True,
     worse = _worse_class(evidence) if has_classes_to_keep else None
     decision, reason = _decided(evidence, terms, result.improvement, result.p_value, is_tried, worse, than)
     if decision == "insufficient" and result.n_rows_needed is not None:
-        reason += f"; about {result.n_rows_needed:,} rows would do for a difference like this one"
+        reason += f"; about {result.n_rows_needed:,} {evidence.unit} would do for a difference like this one"
     return Finding(
         decision,
         reason,
@@ -97,7 +97,7 @@ def judge(evidence: Evidence, terms: Terms, *, has_classes_to_keep: bool = True,
 def _decided(
     evidence: Evidence, terms: Terms, improvement: float, p_value: float, is_tried: bool, worse: str | None, than: str
 ) -> tuple[Decision, str]:
-    on_rows = f"on {evidence.n_rows:,} rows"
+    on_rows = f"on {evidence.n_rows:,} {evidence.unit}"
     better = f"{evidence.objective} better than {than} by {improvement:.4g} {on_rows}"
     if improvement == 0:
         return "keep", f"a tie in {evidence.objective} {on_rows}, and ties keep {than}"

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from experiments.errors import InputError
-from experiments.promotion.comparison import Counts, Evidence, moments
+from experiments.promotion.comparison import ROWS, Counts, Evidence, moments
 from experiments.promotion.judgement import Finding, Terms, judge
 
 FORMAT_VERSION = 1
@@ -178,6 +178,7 @@ def _evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
         "gains": None if evidence.gains is None else _packed(evidence.gains),
         "mean": _number(evidence.mean),
         "deviation": _number(evidence.deviation),
+        "unit": evidence.unit,
     }
 
 
@@ -196,6 +197,7 @@ def _evidence_from_dict(saved: dict[str, Any]) -> Evidence:
         gains=gains,
         mean=mean,
         deviation=deviation,
+        unit=saved.get("unit", ROWS),  # documents from before groups counted
     )
 
 

@@ -10,6 +10,8 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from engine.durable_file import write_durably
 from engine.errors import EngineError
 from experiments.errors import InputError
@@ -146,11 +148,12 @@ class Gate:
             score_model(model, self.prepared, choice.is_used, what),
             dataset.y_test[choice.is_used],
             dataset.class_names,
+            dataset.relation_test and dataset.relation_test.of(np.flatnonzero(choice.is_used)),
         )
         used = RowsUsed(
             digest=choice.digest,
             n_sealed=dataset.n_test,
-            n_used=evidence.n_rows,
+            n_used=int(choice.is_used.sum()),
             n_left_out=choice.n_left_out,
             are_new=choice.are_new,
             are_known=of_champion is not None,

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from experiments.promotion.comparison import (
+    ACCURACY,
     MOST_RESAMPLED,
     Counts,
     Evidence,
@@ -18,6 +19,7 @@ from experiments.promotion.comparison import (
     paired_means,
     sign_flip_p,
 )
+from experiments.splits import Relation
 
 ALPHA = 0.05 / 365
 
@@ -109,3 +111,29 @@ def test_evidence_counts_by_class_and_keeps_sorted_gains():
     np.testing.assert_allclose(evidence.gains, [-0.1, -0.1, 0, 0.2, 0.8], atol=1e-6)
     assert (evidence.mean, evidence.deviation) == moments(evidence.gains)
     assert evidence.mean == pytest.approx(0.16, abs=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["log-loss", ACCURACY])
+def test_rows_of_groups_prove_as_much_as_their_groups(objective):
+    """Five equal rows of each patient are what one row of each is; as rows of their own they would prove too much."""
+    generator = np.random.default_rng(3)
+    m, y, names = 150, np.zeros(150, dtype=int), ("a", "b")
+    one, other = (generator.random(m) < share for share in (0.5, 0.6))
+    alone = [Scored(1.0 - right, right) for right in (one, other)]
+    repeated = [Scored(np.repeat(scored.losses, 5), np.repeat(scored.is_right, 5)) for scored in alone]
+    patients = Relation("patient", groups=np.repeat(np.arange(m).astype(str), 5))
+    of_groups = Evidence.of(objective, *repeated, np.repeat(y, 5), names, patients)
+    as_losses = Evidence.of("log-loss", *alone, y, names)
+    assert (of_groups.n_rows, of_groups.unit) == (150, "groups of 'patient'")
+    found, expected = compare(of_groups, 0.05, 0), compare(as_losses, 0.05, 0)
+    assert found.p_value == expected.p_value
+    assert found.improvement == pytest.approx(other.mean() - one.mean())
+    assert compare(Evidence.of(objective, *repeated, np.repeat(y, 5), names), 0.05, 0).p_value < found.p_value / 2
+
+
+def test_rows_along_time_are_rows():
+    times = Relation("sold_at", times=np.arange(200.0))
+    gains = np.random.default_rng(0).standard_normal(200)
+    zero = np.zeros(200)
+    evidence = Evidence.of("squared error", Scored(gains, None), Scored(zero, None), zero, (), times)
+    assert (evidence.n_rows, evidence.unit) == (200, "rows")
