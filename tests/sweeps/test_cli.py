@@ -397,11 +397,11 @@ def test_a_folder_that_may_not_be_written_is_the_users_to_change(bare):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 1 MB."""
+    """A file system of 2 MB, with room for all that a sweep writes but the figures of its page."""
     (tmp_path / "disk").mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path / "disk"], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", tmp_path / "disk"], capture_output=True)
     if mounted.returncode != 0:
-        pytest.skip("needs to mount a tmpfs of 1 MB, which is refused here")
+        pytest.skip("needs to mount a tmpfs of 2 MB, which is refused here")
     yield tmp_path / "disk"
     subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
 
