@@ -165,7 +165,7 @@ def live_through(template: Template, folder: Path, deaths: Iterable[Death], undi
 def assert_tells_of_a_full_disk(err: str) -> None:
     """One message, without a traceback, that says what to do."""
     assert re.fullmatch(
-        r"(No report was made: .*\n)?\S*: the disk is full\. The record up to here is whole; free some space, then type "
-        r"the same command again to continue\.\n|\S*: cannot be written \(No space left on device\)\. .*\n",
+        r"(No report was made: .*\n)?\S*: the disk is full\. The record up to here is whole; free some space, then "
+        r"type the same command again to continue\.\n|\S*: cannot be written \(No space left on device\)\. .*\n",
         err,
     ), err
