@@ -114,7 +114,7 @@ def predicted(A: Float64Array, threshold: float) -> BoolArray:
 
 
 def _balanced_cost(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return _meanof_classes(losses(A, Y), Y, w)
+    return _mean_of_classes(losses(A, Y), Y, w)
 
 
 def _brier(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
@@ -126,7 +126,7 @@ def _accuracy(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Obje
 
 
 def _balanced_accuracy(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
-    return _meanof_classes(is_correct(A, Y, objective), Y, w)
+    return _mean_of_classes(is_correct(A, Y, objective), Y, w)
 
 
 def _f1(A: Float64Array, Y: Float64Array, w: Float64Array, objective: Objective) -> float:
@@ -187,7 +187,7 @@ def is_correct(A: Float64Array, Y: Float64Array, objective: Objective) -> BoolAr
     return np.asarray(hits.any(axis=0))
 
 
-def _meanof_classes(amounts: Float64Array | BoolArray, Y: Float64Array, w: Float64Array) -> float:
+def _mean_of_classes(amounts: Float64Array | BoolArray, Y: Float64Array, w: Float64Array) -> float:
     """Mean over the classes that occur of the mean amount of each."""
     is_class = of_classes(Y) > 0.5
     n = is_class @ w

@@ -57,7 +57,7 @@ def importances(trials: Sequence[FrozenTrial], objective: Objective) -> dict[str
     values = sorted(objective.ordered(trial.value) for trial in complete(trials))
     if len(values) < MIN_TRIALS_FOR_IMPORTANCES or not searched_params(trials):
         return {}
-    if values[math.ceil(0.1 * len(values)) - 1] == values[-1]:  # the best tenth is everything
+    if values[_n_best(values) - 1] == values[-1]:  # the best tenth is everything
         return {}
     found = optuna.importance.get_param_importances(snapshot(trials, objective))
     return dict(
@@ -72,8 +72,7 @@ def without_importance(trials: Sequence[FrozenTrial], objective: Objective) -> l
     them, whatever number Optuna 5.0 gives: 0.0 in many studies.
     """
     ranked = sorted(complete(trials), key=lambda trial: objective.ordered(trial.value))
-    best = ranked[: math.ceil(0.1 * len(ranked))]
-    had = {name for trial in best for name in trial.params}
+    had = {name for trial in ranked[: _n_best(ranked)] for name in trial.params}
     return [name for name in searched_params(ranked) if name not in had]
 
 
@@ -81,3 +80,8 @@ def searched_params(trials: Sequence[FrozenTrial]) -> list[str]:
     """Names of the hyperparameters that were asked of Optuna, the widths of deeper layers last."""
     names = {name for trial in trials for name in trial.params}
     return sorted(names, key=lambda name: (name.startswith("hidden_units_"), name))
+
+
+def _n_best(trials: Sequence[object]) -> int:
+    """How many the best tenth are, as PED-ANOVA counts."""
+    return math.ceil(0.1 * len(trials))

@@ -12,6 +12,7 @@ from engine import Architecture, Hyperparameters, TrainingData, advance, start
 from engine.activations import BoolArray, FloatArray
 from engine.worker import initial_parameters
 from experiments.errors import InputError
+from experiments.mirror_images import mirrored
 from experiments.preparation import PreparedData
 
 MAX_EXAMPLES = 500
@@ -63,14 +64,18 @@ def costs_without_and_with(prepared: PreparedData, seed: int) -> tuple[float, fl
     """
     m, n_folds = prepared.n_examples, len(prepared.held_out) // prepared.n_starts
     chosen = np.sort(np.random.default_rng((seed, m)).permutation(m)[:MAX_EXAMPLES])
-    X, Y = prepared.X[:, chosen], prepared.Y[:, chosen]
+    dataset, transform = prepared.dataset, prepared.preprocessing.transform
+    assert isinstance(dataset.X_train, np.ndarray), "only pictures have mirror images"
+    assert dataset.image_shape is not None, "only pictures have mirror images"
+    pictures = dataset.X_train[chosen]  # of many, no others are scaled
+    X, Y = transform(pictures), prepared.Y[:, chosen]
     held_out, validated = prepared.held_out[:n_folds, chosen], prepared.validated[:n_folds, chosen]
     if held_out.all(axis=1).any() or not validated.any(axis=1).all():
         return np.inf, np.inf  # too few of them in a fold to tell
-    without = _cost(X, Y, held_out, validated, prepared.dataset.task, seed)
-    X, Y = np.hstack([X, prepared.mirror_images().X[:, chosen]]), np.hstack([Y, Y])
+    without = _cost(X, Y, held_out, validated, dataset.task, seed)
+    X, Y = np.hstack([X, transform(mirrored(pictures, dataset.image_shape))]), np.hstack([Y, Y])
     validated = np.hstack([validated, np.zeros_like(validated)])
-    return without, _cost(X, Y, np.hstack([held_out, held_out]), validated, prepared.dataset.task, seed)
+    return without, _cost(X, Y, np.hstack([held_out, held_out]), validated, dataset.task, seed)
 
 
 def _cost(X: FloatArray, Y: FloatArray, held_out: BoolArray, validated: BoolArray, head: str, seed: int) -> float:
