@@ -134,6 +134,8 @@ class Record:
         finally:  # on a full disk too: a process that is left behind would keep the program from ending
             if self.state == "RUNNING":
                 self.delivered = self._delivery.close(SECONDS_TO_DELIVER_INTERRUPTED, self._others())
+                if n_left := self.delivered.own.n_pending:
+                    self._tell(f"{n_left} facts are not in MLflow yet. To deliver them: python -m sweeps sync")
             else:
                 self.delivered = self._delivery.close(SECONDS_TO_DELIVER, self._others(), self._waiting())
 

@@ -690,6 +690,7 @@ def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypat
     (line,) = [line for line in progress.said if line.startswith("MLflow")]
     assert line.startswith("MLflow does not accept the record now: http://ada:***@127.0.0.1:9: ")
     assert "hunter2" not in line
+    assert re.fullmatch(r"\d+ facts are not in MLflow yet. To deliver them: python -m sweeps sync", progress.said[-1])
 
 
 class InterruptWhenSaid(SilentProgress):
