@@ -11,9 +11,10 @@ from engine.worker import initial_parameters
 from experiments.baseline import Baseline
 from experiments.estimate import Estimate
 from experiments.facts import Score
+from experiments.intervals import interval_95
 from experiments.model import Model
 from experiments.preparation import PreparedData, trained_on
-from experiments.scores import interval_95, scores
+from experiments.scores import scores
 from experiments.splits import groups_of
 from sweeps.configuration.config import Config
 from sweeps.search.corrected import corrected_value
