@@ -61,7 +61,7 @@ class Champion:
     past: list[tuple[float, float]] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Keep it in the folder of the sweep's name, which may be moved, for a night on which MLflow does not answer."""
+        """Keep it for a night without MLflow, in the folder of the sweep's name, which may be moved."""
         file = self.file and os.path.relpath(self.file, path.parent)
         write_durably(path, json.dumps(asdict(self) | {"file": file}).encode())
 

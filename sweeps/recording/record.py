@@ -9,7 +9,8 @@ from typing import Self
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-from experiments.facts import VerdictReached, to_json
+from experiments.fact_json import to_json
+from experiments.facts import VerdictReached
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
 from experiments.promotion.champion import Champion
