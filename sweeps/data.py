@@ -9,6 +9,7 @@ from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
+from experiments.example_weights import check_something_counts
 from experiments.preparation import PreparedData, prepare, trained_on
 from experiments.readers.examples import Advance, InMemory
 from experiments.readers.in_memory import in_memory
@@ -76,6 +77,7 @@ def load_data(
         n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
     )
+    check_something_counts(dataset, prepared.held_out, prepared.validated)
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
