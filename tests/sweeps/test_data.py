@@ -5,7 +5,7 @@ import pytest
 
 from experiments.errors import InputError
 from sweeps.configuration.config_file import load_config
-from sweeps.data import load_data, with_objects
+from sweeps.data import load_data, problem_of, with_objects
 from sweeps.results.summary import data_summary
 from tests.sweeps.support.small_sweep import small_config
 
@@ -60,3 +60,11 @@ def test_something_counts_wherever_a_model_is_trained_or_judged(tmp_path, counts
     else:
         with pytest.raises(InputError, match=f"sample_weight = 'w' is {where}"):
             load_data(config)
+
+
+def test_a_sign_is_said_of_numbers_only():
+    config = small_config(data={"train": "sklearn:iris", "nonnegative_target": True})
+    with pytest.raises(
+        InputError, match=r'nonnegative_target = true, and sklearn:iris is a multiclass task\. .*"regres'
+    ):
+        problem_of(config, load_data(config))
