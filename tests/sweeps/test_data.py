@@ -64,7 +64,5 @@ def test_something_counts_wherever_a_model_is_trained_or_judged(tmp_path, counts
 
 def test_a_sign_is_said_of_numbers_only():
     config = small_config(data={"train": "sklearn:iris", "nonnegative_target": True})
-    with pytest.raises(
-        InputError, match=r'nonnegative_target = true, and sklearn:iris is a multiclass task\. .*"regr'
-    ):
+    with pytest.raises(InputError, match=r'nonnegative_target = true, and sklearn:iris is a multiclass task\. .*"regr'):
         problem_of(config, load_data(config))
