@@ -54,7 +54,7 @@ def run(
         str | None, typer.Option(metavar="COMMAND", help="Run at the end, whatever it was, with JSON on stdin.")
     ] = None,
 ) -> None:
-    """Run a sweep, or continue the interrupted one of the same configuration."""
+    """Run a sweep, or go on with that of the same configuration and data, interrupted or finished."""
     from sweeps.told_afterwards import ToldAfterwards
 
     with ToldAfterwards(config, log_format, metrics_file, notify) as told, reported_errors(told.tell_error):
@@ -341,7 +341,7 @@ def predict(
     ] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow [default: where this folder's sweeps go].")] = None,
 ) -> None:
-    """Predict raw inputs with a sweep's winner."""
+    """Predict raw inputs with a sweep's model."""
     with reported_errors():
         from sweeps.prediction.named_model import find_model
         from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write

@@ -20,6 +20,8 @@ import typer
 
 from engine.errors import ShapeError, WeightsFileError
 from experiments.outbox import Outbox
+from sweeps.cli import app
+from sweeps.configuration.config import Config
 from sweeps.reported_errors import reported_errors
 from sweeps.storage.workspace import Workspace
 from tests.conftest import REPOSITORY
@@ -657,32 +659,34 @@ def test_a_kill_while_mlflow_makes_its_database_loses_nothing(bare, finished):
 # --- help and README ---
 
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = [
-    *("run", "validate", "status", "leaderboard", "drift", "schedule", "doctor", "predict"),
-    *("verdict", "promote", "rollback", "history", "sync"),
-]
 
 
-def options(command):
-    done = CommandLine(REPOSITORY).run(command, "--help")
-    assert done.returncode == 0
-    return set(re.findall(r"--[a-z][a-z-]*", done.stdout)) - {"--help"}
+def options_by_command():
+    """Of every command, from the application itself: what `--help` prints."""
+    commands = typer.main.get_command(app).commands
+    return {name: {each for param in command.params for each in param.opts} for name, command in commands.items()}
 
 
 def test_help_lists_every_command_and_the_readme_has_a_row_for_each(tmp_path):
     help_text = CommandLine(tmp_path).run("--help").stdout
     listed = re.findall(r"^  ([a-z]+) ", help_text.split("Commands:")[1], re.MULTILINE)
     assert sorted(listed) == sorted(set(re.findall(r"^\| `python -m sweeps ([a-z]+)", README, re.MULTILINE)))
-    assert set(listed) >= set(COMMANDS)
+    assert set(listed) == set(options_by_command())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", options_by_command())
 def test_every_option_is_in_the_commands_row_of_the_readme_and_the_other_way_round(command):
     (row,) = re.findall(rf"^\| `python -m sweeps {command}.*$", README, re.MULTILINE)
-    documented = set(re.findall(r"--[a-z][a-z-]*", row))
-    offered = options(command)
+    documented = set(re.findall(r"--[a-z][a-z-]*", row.replace("-- --overlap", "")))  # an option of the run it prints
+    offered = {option for option in options_by_command()[command] if option.startswith("--")}
     assert documented <= offered
     assert offered - {"--json"} <= documented  # --json has a sentence of its own below the table
+
+
+def test_every_key_of_a_configuration_is_in_the_readme():
+    sections = {name: field.annotation for name, field in Config.model_fields.items() if name != "enqueue"}
+    keys = {f"[{name}] {key}" for name, section in sections.items() for key in section.model_fields}
+    assert {key for key in keys if not re.search(rf"\b{key.split()[1]}\b", README)} == set()
 
 
 def test_every_exit_code_of_the_readme_is_one_of_the_design():

@@ -233,7 +233,7 @@ def test_a_column_to_keep_that_is_called_as_a_probability_is_refused_beside_prob
     table = pd.DataFrame(prepared.dataset.X_test, columns=list(prepared.dataset.feature_names)).assign(**{earlier: 0.5})
     table.to_csv("earlier.csv", index=False)
     with pytest.raises(
-        InputError, match="its name is taken.*prediction, probability_malignant, probability_benign are"
+        InputError, match=r"its name is taken.*prediction, probability_malignant, probability_benign are"
     ):
         predict_files(model, paths("earlier.csv"), keep=(earlier,), proba=True)
     assert list(predict_files(model, paths("earlier.csv"), keep=(earlier,))) == [earlier, "prediction"]
