@@ -9,6 +9,7 @@ from experiments.drift.figures import hyperparameter_by_night, time_by_night, va
 from experiments.drift.night import ChampionScore, Night, Tried
 from experiments.drift.staying import Region, prices
 from experiments.drift.words import score_table, to_dict
+from experiments.facts import CorrectedCost
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 
@@ -93,10 +94,19 @@ def test_the_champion_is_compared_with_itself_alone_on_its_first_night_and_on_it
 
 
 def test_a_higher_value_that_is_better_is_told_with_its_own_sign():
-    costs = [Night(f"a/{n}", n, "", [Tried(-0.9 - 0.001 * n, {"x": n % 3})] * 3) for n in range(6)]
-    row = drift_of(costs, is_higher_better=True).over_time.scores[0]
-    assert (row.earlier, row.later) == pytest.approx((0.901, 0.904))
-    assert row.shift.estimate == pytest.approx(0.003)
+    costs = [-0.9 - 0.001 * n for n in range(6)]
+    nights = [
+        Night(f"a/{n}", n, "", [Tried(cost, {"x": n % 3})] * 3, CorrectedCost(cost + 0.02, cost - 0.01, cost + 0.06))
+        for n, cost in enumerate(costs)
+    ]
+    best, corrected = drift_of(nights, is_higher_better=True).over_time.scores[:2]
+    assert (best.earlier, best.later) == pytest.approx((0.901, 0.904))
+    assert (corrected.earlier, corrected.later) == pytest.approx((0.881, 0.884))
+    assert best.shift.estimate == pytest.approx(corrected.shift.estimate) == pytest.approx(0.003)
+    below, above = corrected.shift.estimate - corrected.shift.low, corrected.shift.high - corrected.shift.estimate
+    assert below == pytest.approx(above)  # both ways 0.03 of one half and 0.04 of the other add up
+    as_costs = drift_of(nights).over_time.scores[1].shift
+    assert (corrected.shift.low, corrected.shift.high) == pytest.approx((-as_costs.high, -as_costs.low))
 
 
 def test_memory_is_priced_by_the_best_remembered_trial_of_each_night():
