@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,7 @@ def estimate(
     Resamples whose score is undefined, because they left nothing out or lack a class, are skipped.
 
     Args:
-        score: From `of_means`, `roc_auc`, `of_metric` or `mean_over_folds`.
+        score: From `of_means`, `roc_auc` or `mean_over_folds`.
         n_examples: m, the columns of the weights that `score` takes; 2 or more.
         seed: Decides the resamples.
         groups: Which of the groups 0, 1, … each example belongs to, (m,): whole groups are drawn and left out, because
@@ -149,30 +148,6 @@ def roc_auc(is_positive: NDArray[np.bool_], outputs: NDArray[np.floating]) -> Sc
         with np.errstate(invalid="ignore"):
             areas /= of_positive.sum(axis=0) * of_negative.sum(axis=0)
         return areas.T
-
-    return score
-
-
-def of_metric(metric: Callable[..., float], y_true: NDArray[Any], predictions: Sequence[NDArray[Any]]) -> Score:
-    """Any metric of scikit-learn's that takes `sample_weight`, called 2 B K times: prefer the two above where they do.
-
-    Undefined where a class, an integer or truth value in `y_true`, has no example of positive weight.
-
-    Args:
-        metric: Called as metric(y_true, prediction, sample_weight=...) with the examples of positive weight.
-        y_true: (m,).
-        predictions: One for each candidate, as the metric takes it; its first axis is the examples.
-    """
-    n_classes = len(np.unique(y_true)) if y_true.dtype.kind in "bui" else 0
-
-    def score(weights: FloatArray) -> FloatArray:
-        scores = np.full((len(weights), len(predictions)), np.nan)
-        for row, w in zip(scores, weights, strict=True):
-            used = np.flatnonzero(w)
-            if len(used) == 0 or len(np.unique(y_true[used])) < n_classes:
-                continue
-            row[:] = [metric(y_true[used], prediction[used], sample_weight=w[used]) for prediction in predictions]
-        return scores
 
     return score
 
