@@ -124,10 +124,11 @@ def related_folds(
     codes, n = relation.codes, relation.n_distinct
     is_time = relation.groups is None
     if n < folds + is_time:
+        fix = f"Write folds = {n - is_time}." if n - is_time > 1 else "Write validation_fraction = 0.2 in its place."
         raise InputError(
             f"{place}: {n} {relation.words} for folds = {folds}.",
             "Each fold holds out others" + (", and the first trains on some before." if is_time else "."),
-            f"Write folds = {n - is_time}." if n - is_time >= 2 else "Write validation_fraction = 0.2 in its place.",
+            fix if n > 1 else "Add others, or name another column.",
         )
     if is_time:
         from sklearn.model_selection import TimeSeriesSplit
@@ -160,8 +161,10 @@ def sealed_in_words(relation: Relation, held: Rows, place: str) -> str:
     rows = f"{len(held):,} of {len(relation.values):,} examples"
     if relation.groups is None:
         return f"{place}: the test set is the latest by '{relation.column}', {rows}."
-    which = f"{relation.of(held).n_distinct} of {relation.n_distinct} {relation.words}"
-    return f"{place}: the test set is {which}, {rows}; intervals are those of groups."
+    n_held = relation.of(held).n_distinct
+    which = f"{n_held} of {relation.n_distinct} {relation.words}"
+    intervals = "intervals are those of groups" if n_held > 1 else "one group says nothing of others, so no intervals"
+    return f"{place}: the test set is {which}, {rows}; {intervals}."
 
 
 def shared_groups(train: Relation | None, test: Relation | None, place: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What a person reads at the end of a run, and what `validate` says of the data."""
 
+import math
 import shlex
 import textwrap
 from textwrap import indent
@@ -112,7 +113,7 @@ def _winner(result: SweepResult) -> str:
         indent(scores_table(result.n_test, winner.scores, winner.ensemble.scores if winner.ensemble else []), "  "),
     ]
     for score in winner.scores:
-        if score.name == "accuracy":
+        if score.name == "accuracy" and not math.isnan(score.low):
             points = 50 * (score.high - score.low)
             lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
     model = winner.model

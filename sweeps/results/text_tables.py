@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 
 from experiments.facts import Score
@@ -67,11 +68,16 @@ def scores_table(n_test: int, winner: Sequence[Score], ensemble: Sequence[Score]
     for name, scores in (("winner", winner), ("ensemble", ensemble)):
         if scores:
             rows.append([name, *(f"{score.value:.4g}" for score in scores)])
-            rows.append(["  95 % interval from", *(f"{score.low:.4g}" for score in scores)])
-            rows.append(["                  to", *(f"{score.high:.4g}" for score in scores)])
+            rows.append(["  95 % interval from", *(_bound(score.low) for score in scores)])
+            rows.append(["                  to", *(_bound(score.high) for score in scores)])
     for model in winner[0].baselines:
         rows.append([model, *(f"{score.baselines[model]:.4g}" for score in winner)])
     return aligned(rows)
+
+
+def _bound(value: float) -> str:
+    """An end of an interval: of a single example or group there is none."""
+    return "not known" if math.isnan(value) else f"{value:.4g}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

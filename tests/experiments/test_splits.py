@@ -180,3 +180,17 @@ def test_an_interval_of_groups_is_that_of_as_many_examples_as_there_are_groups()
     np.testing.assert_allclose(of_patients["accuracy"], wilson, atol=0.06)
     taken_for_many = interval_95("binary", np.repeat(y, 25), np.repeat(p, 25, axis=1), 1)["accuracy"]
     assert np.ptp(taken_for_many) < np.ptp(of_rows["accuracy"]) / 4
+
+
+def test_a_test_set_of_one_group_is_told_to_have_no_intervals(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i % 7},p{i // 10},{i + i % 3}" for i in range(50))
+    (tmp_path / "t.csv").write_text(f"a,patient,y\n{rows}\n")
+    dataset = load_dataset("t.csv", target="y", directory=tmp_path, options=ReadOptions(groups="patient"))
+    assert "1 of 5 groups of 'patient', 10 of 50 examples; one group says nothing of others, so no" in dataset.notes[-1]
+    with pytest.raises(InputError, match=r"4 groups of 'patient' for folds = 5\..* Write folds = 4\."):
+        prepare(dataset, folds=5)
+    few = load_dataset(
+        "t.csv", target="y", directory=tmp_path, options=ReadOptions(groups="patient"), test_fraction=0.7
+    )
+    with pytest.raises(InputError, match=r"1 groups of 'patient' for folds = 5\..* Add others, or name another column"):
+        prepare(few, folds=5)
