@@ -223,7 +223,7 @@ class DeepNetworkClassifier(ClassifierMixin, _DeepNetwork):  # type: ignore[misc
     dtype : {"float32", "float64"}, default="float32"
         Precision of training, as in a sweep. Predictions are computed in float64.
     random_state : int, RandomState instance or None, default=None
-        Decides the initial weights.
+        Decides the initial weights, the minibatches and which units are left out.
 
     Attributes
     ----------
@@ -320,7 +320,7 @@ class DeepNetworkRegressor(RegressorMixin, _DeepNetwork):  # type: ignore[misc] 
     dtype : {"float32", "float64"}, default="float32"
         Precision of training, as in a sweep. Predictions are computed in float64.
     random_state : int, RandomState instance or None, default=None
-        Decides the initial weights.
+        Decides the initial weights, the minibatches and which units are left out.
 
     Attributes
     ----------

@@ -84,11 +84,13 @@ def _rmse(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
 
 def _r2(objective: Objective, A: FloatArray, Y: FloatArray) -> Score:
     everyone = np.ones((len(A), 1))
+    deviations = Y - Y.mean()  # or targets far from 0 would leave square - mean**2 no digit
 
     def combine(error: FloatArray, square: FloatArray, mean: FloatArray) -> FloatArray:
         return 1 - error / (square - mean**2)
 
-    return of_means(np.square(A - Y).sum(axis=1), everyone * np.square(Y), everyone * Y, combine=combine)
+    squares = everyone * np.square(deviations)
+    return of_means(np.square(A - Y).sum(axis=1), squares, everyone * deviations, combine=combine)
 
 
 _SCORES = {

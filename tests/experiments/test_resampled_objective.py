@@ -35,3 +35,10 @@ def test_a_value_on_a_resample_is_the_objective_s_of_its_examples(task, name, is
     found = score_of(objective, A, Y, weights)(counts)
     w = counts if weights is None else counts * weights
     np.testing.assert_allclose(found, [[objective.of(one, Y, row) for one in A] for row in w], rtol=1e-9)
+
+
+def test_r2_of_targets_far_from_0_keeps_its_digits():
+    A, Y = candidates("regression")
+    counts = np.random.default_rng(7).integers(0, 3, (6, Y.shape[1])).astype(float)
+    found = score_of(Objective("r2"), A + 2.0**30, Y + 2.0**30)(counts)
+    np.testing.assert_allclose(found, score_of(Objective("r2"), A, Y)(counts), rtol=1e-5)
