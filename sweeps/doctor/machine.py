@@ -38,7 +38,8 @@ def about_machine(workspace: Workspace) -> Iterator[Finding]:
     if cores < seen:
         what = f"{seen} can be seen, and the container may use {quota:g}: {cores} workers are started."
         yield Finding("processors", what, Verdict.NOTE)
-    yield Finding("machine", f"{machine_kind()}; {cores} cores, a worker each, with one BLAS thread.", Verdict.NOTE)
+    workers = f"{cores} cores, a worker each" if cores > 1 else "1 core and worker"
+    yield Finding("machine", f"{machine_kind()}; {workers}, with one BLAS thread.", Verdict.NOTE)
 
 
 def _from_the_future(workspace: Workspace) -> Path | None:

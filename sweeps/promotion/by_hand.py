@@ -17,7 +17,9 @@ def promote(workspace: Workspace, text: str, tracking_uri: str | None, *, is_for
     model = ModelName.parse(text)
     if model is None or not model.version:
         raise InputError(
-            f"{text}: names no version.", "It is NAME/VERSION.", f"For example: python -m sweeps promote {text}/1"
+            f"{text}: names no version.",
+            "It is NAME/VERSION, and a version is a number.",
+            f"For example: python -m sweeps promote {text.partition('/')[0]}/1",
         )
     uri = tracking_uri or workspace.tracking_uri_of(model.registered)
     before = make_champion(uri, model.registered, model.version, is_forced=is_forced)

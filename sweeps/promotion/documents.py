@@ -53,7 +53,7 @@ def find_verdict(workspace: Workspace, text: str, tracking_uri: str | None = Non
             f"{text}: no document of the newest verdict on a sweep of this name in {workspace.root}."
             f"{'' if text in known else nearest(text, known)}",
             f"Here are verdicts on {listed(known, 10) or 'no sweep'}; MLflow has one of each version.",
-            f"Name a version: python -m sweeps verdict {text}/1",
+            f"Name a version: python -m sweeps verdict {text.partition('/')[0]}/1",
         )
     assert model is not None, "it has a version"
     uri = tracking_uri or workspace.tracking_uri_of(name)

@@ -29,8 +29,13 @@ def sync_all(
         timeout_seconds: For all of them.
         say: Told how far it is.
     Raises:
+        InputError: There is no time.
         KeyboardInterrupt: Somebody does not want to wait; what was delivered by then is noted.
     """
+    if not timeout_seconds > 0:
+        raise InputError(
+            f"--timeout {timeout_seconds:g}: leaves no time.", "It is seconds, more than 0.", "Leave it out to wait."
+        )
     ends_at = time.monotonic() + timeout_seconds
     own = sqlite_file(workspace.tracking_uri())
     assert own is not None, "a folder's own MLflow is in SQLite"

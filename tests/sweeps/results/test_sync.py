@@ -6,8 +6,10 @@ import time
 import pytest
 
 from experiments.artifact_places import moved_from
+from experiments.errors import InputError
 from experiments.outbox import Outbox
 from sweeps.results.sync import sync_all
+from sweeps.storage.workspace import Workspace
 from tests.support.servers import mlflow_server, slow_proxy
 from tests.support.sql import query
 from tests.support.waiting import wait_for
@@ -89,3 +91,9 @@ def test_the_addresses_of_a_folder_that_was_moved_follow_though_nothing_is_pendi
     assert done.returncode == 0
     assert f"was moved or copied from {(tmp_path / 'before').as_uri()}" in done.stderr
     assert moved_from(moved.directory / "mlflow.db") == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_no_time_is_no_limit_that_can_be_meant(tmp_path, seconds):
+    with pytest.raises(InputError, match=r"--timeout \S+: leaves no time\. It is seconds, more than 0\."):
+        sync_all(Workspace(tmp_path), timeout_seconds=seconds)
