@@ -27,7 +27,7 @@ class StudyStatus:
 
 
 def all_studies(workspace: Workspace, sweep_name: str | None = None) -> list[StoredStudy]:
-    """All studies of the folder (of one sweep), in the order of their names.
+    """All studies of the folder (of one sweep), in the order in which they began.
 
     A database may hold others too, and a journal those whose folder somebody deleted.
     """
