@@ -246,9 +246,7 @@ class Stack:
             parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], count, steps, steps_back))
         return parts
 
-    def _gathering(
-        self, raw: RawRows, columns: Columns, networks: slice, where: slice
-    ) -> tuple[Columns, list[Step]]:
+    def _gathering(self, raw: RawRows, columns: Columns, networks: slice, where: slice) -> tuple[Columns, list[Step]]:
         """Held-out columns in a buffer that parts of one size share, and the steps that fill it."""
         which = self.data.validation_columns[networks, where]
         if which.shape not in self._gathered:

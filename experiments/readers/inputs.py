@@ -80,6 +80,12 @@ class ArrayInputs:
         """As `TableInputs.imputed`; nothing is missing in arrays."""
         return encoded
 
+    @property
+    def filling(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `TableInputs.filling`; nothing is missing, and none is left out."""
+        n = math.prod(self.shape)
+        return np.zeros(n), np.ones(n, np.bool_)
+
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
         """As `TableInputs.numbers`; possibly a view of X."""
         return self.encoded(X, place)
@@ -241,19 +247,8 @@ class TableInputs:
             encoded: (m, n), from `encoded`, or some columns of it.
             columns: Which of the n these are.
         """
-        medians: list[float] = []
-        is_known: list[bool] = []
-        for column in self.columns:
-            if isinstance(column, NumberColumn):
-                medians.append(column.median)
-                is_known.append(True)
-            elif isinstance(column, DateColumn):
-                medians += column.medians
-                is_known += [True] * len(column.medians)
-            else:
-                medians += [0.0] * len(column.categories)
-                is_known += [category is not None for category in column.categories]
-        fill, unknown = np.array(medians[columns]), ~np.array(is_known[columns], np.bool_)
+        fill, is_known = self.filling
+        fill, unknown = fill[columns], ~is_known[columns]
         parts = list(column_parts(*encoded.shape))
         if not unknown.any() and not any(np.isnan(encoded[:, part]).any() for part in parts):
             return encoded
@@ -262,6 +257,23 @@ class TableInputs:
             np.copyto(filled[:, part], fill[part], where=np.isnan(filled[:, part]))
         filled[:, unknown] = 0
         return filled
+
+    @property
+    def filling(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """What `imputed` puts where a number is missing, and which of the numbers it leaves, (n,) each."""
+        fill: list[float] = []
+        is_known: list[bool] = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                fill.append(column.median)
+                is_known.append(True)
+            elif isinstance(column, DateColumn):
+                fill += column.medians
+                is_known += [True] * len(column.medians)
+            else:
+                fill += [0.0] * len(column.categories)
+                is_known += [category is not None for category in column.categories]
+        return np.array(fill), np.array(is_known, np.bool_)
 
     def encoded(self, X: Features, place: str) -> NDArray[np.float64]:
         """Numbers, nan where one is missing, and one-hot categories: (m, n), a view of X if it is all numbers."""
