@@ -13,6 +13,7 @@ from engine.activations import FloatArray
 from engine.data import TrainingData
 from engine.folds import IndexArray
 from engine.memory import empty, full
+from engine.raw_rows import Gathering
 
 
 class Minibatches:
@@ -46,7 +47,6 @@ class Minibatches:
         self._epoch = -1
         self._order = np.empty((n_networks, 0), np.intp)
         self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis]
-        self._raw = data.raw
         self._rows = full((n_networks, size, data.n_rows_of_inputs), 1, data.dtype)
         arrays = [data.targets.mT, goal.mT]
         if data.weights is not None:  # else all have the same
@@ -61,15 +61,18 @@ class Minibatches:
         self.weights: FloatArray | None = None
         if data.weights is not None:
             self.scale, self.weights = self._buffers[2].mT, self._buffers[3][:, :, 0]
-        if data.rows is not None:
+        self._gather: Gathering | None = None
+        if data.raw is not None:
+            self._gather = Gathering(data.raw, slice(None), self._rows[:, :, :-1])
+        elif data.rows is not None:
             self._sources.append((data.rows.reshape(-1, data.n_rows_of_inputs), data.rows.ndim == 3))
             self._buffers.append(self._rows)
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
         which = self.examples(iteration)
-        if self._raw is not None:
-            self._raw.gather(slice(None), which, self._rows[:, :, :-1])
+        if self._gather is not None:
+            self._gather(which)
         in_own = which + self._first  # where each network has its own rows: one network's after the other's
         for (source, is_own), buffer in zip(self._sources, self._buffers, strict=True):
             source.take(in_own if is_own else which, axis=0, out=buffer, mode="clip")  # checking indices needs a buffer

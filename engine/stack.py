@@ -30,7 +30,7 @@ from engine.memory import empty, full
 from engine.minibatches import Minibatches
 from engine.network import Architecture
 from engine.parts import divide
-from engine.raw_rows import RawRows
+from engine.raw_rows import Gathering, RawRows
 from engine.steps import Step, run, step
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
@@ -125,7 +125,8 @@ class Stack:
         self._offset = self._offset_of_all_examples()
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
-        self._gathered: dict[tuple[int, int], FloatArray] = {}  # inputs of parts of one size
+        self._gathered: dict[tuple[int, ...], FloatArray] = {}  # inputs of parts of one size
+        self._gatherings: dict[tuple[int, ...], Gathering] = {}  # of parts of one size and the same networks
         n_examples = _counts(data)
         self.minibatches: Minibatches | None = None
         self.dropout: Dropout | None = None
@@ -249,10 +250,13 @@ class Stack:
     def _gathering(self, raw: RawRows, columns: Columns, networks: slice, where: slice) -> tuple[Columns, list[Step]]:
         """Held-out columns in a buffer that parts of one size share, and the steps that fill it."""
         which = self.data.validation_columns[networks, where]
-        if which.shape not in self._gathered:
-            self._gathered[which.shape] = full((len(which), raw.n_features + 1, which.shape[1]), 1, self.data.dtype)
-        inputs = self._gathered[which.shape]
-        return replace(columns, inputs=inputs), [partial(raw.gather, networks, which, inputs[:, :-1].mT)]
+        size = (len(which), raw.n_features + 1, which.shape[1])
+        if size not in self._gathered:
+            self._gathered[size] = full(size, 1, self.data.dtype)
+        inputs = self._gathered[size]
+        if (networks.start, *size) not in self._gatherings:
+            self._gatherings[networks.start, *size] = Gathering(raw, networks, inputs[:, :-1].mT)
+        return replace(columns, inputs=inputs), [partial(self._gatherings[networks.start, *size], which)]
 
     @property
     def _masks(self) -> tuple[FloatArray, ...]:
