@@ -39,13 +39,10 @@ class Minibatches:
         self.size = size
         self._seed = seed
         self._own = ~data.held_out
-        n_own = self._own.sum(axis=1, keepdims=True)
-        self.n_in_epoch = int(n_own.min()) // size
-        before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
-        self._chosen = before + np.arange(self.n_in_epoch * size)
+        self.n_in_epoch = int(np.count_nonzero(self._own, axis=1).min()) // size
         n_networks = data.n_networks
         self._epoch = -1
-        self._order = np.empty((n_networks, 0), np.intp)
+        self._order = np.empty((n_networks, self.n_in_epoch * size), np.min_scalar_type(-data.n_examples))
         self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis]
         self._rows = full((n_networks, size, data.n_rows_of_inputs), 1, data.dtype)
         arrays = [data.targets.mT, goal.mT]
@@ -81,13 +78,12 @@ class Minibatches:
         """(F, size): which examples those are."""
         epoch, position = divmod(iteration, self.n_in_epoch)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._order_of(epoch)
-        return self._order[:, position * self.size : (position + 1) * self.size]
+            self._epoch = epoch
+            self._set_order(epoch)
+        return self._order[:, position * self.size : (position + 1) * self.size].astype(np.intp)
 
-    def _order_of(self, epoch: int) -> IndexArray:
+    def _set_order(self, epoch: int) -> None:
         """(F, n_in_epoch * size): each network's own examples in the order of an epoch."""
-        n_networks, m = self._own.shape
-        permutation = np.random.default_rng((*self._seed, epoch)).permutation(m)
-        own = np.flatnonzero(self._own.take(permutation, axis=1))  # one network's after the other's
-        order: IndexArray = permutation.take(own.take(self._chosen) - m * np.arange(n_networks)[:, np.newaxis])
-        return order
+        permutation = np.random.default_rng((*self._seed, epoch)).permutation(self._own.shape[1])
+        for order, own in zip(self._order, self._own, strict=True):
+            order[...] = permutation.compress(own.take(permutation))[: len(order)]
