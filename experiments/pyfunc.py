@@ -36,16 +36,16 @@ CODE = {
         "__init__.py", "activations.py", "checksum.py", "curve.py", "data.py", "descent.py", "dropout.py",
         "durable_file.py", "ensemble.py", "errors.py", "folds.py", "heads.py", "hyperparameters.py",
         "initialization.py", "layers.py", "memory.py", "minibatches.py", "network.py", "objectives.py",
-        "optimizers.py", "own_inputs.py", "parts.py", "products.py", "rotation.py", "stack.py", "steps.py",
-        "threads.py", "training.py", "weights.py",
+        "optimizers.py", "own_inputs.py", "parts.py", "products.py", "raw_rows.py", "rotation.py", "stack.py",
+        "steps.py", "threads.py", "training.py", "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "error_text.py", "errors.py", "example_weights.py", "mirror_images.py",
         "model.py", "preparation.py", "preprocessing.py", "scaling.py", "scores.py", "splits.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
-        "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/missing.py",
-        "readers/number_block.py", "readers/options.py", "readers/pair.py", "readers/source.py",
-        "readers/stored_array.py",
+        "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/medians.py",
+        "readers/missing.py", "readers/number_block.py", "readers/options.py", "readers/pair.py",
+        "readers/source.py", "readers/stored_array.py",
     ),
 }  # fmt: skip
 

@@ -159,7 +159,12 @@ def _begun(
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    data = training_data(prepared, config.execution.dtype, leaves_span=problem.leaves_span(config.space))
+    data = training_data(
+        prepared,
+        config.execution.dtype,
+        leaves_span=problem.leaves_span(config.space),
+        minibatch_sizes=config.space.minibatch_size,
+    )
     digest = prepared.dataset.digest
     workspace.create()
     with (
