@@ -185,6 +185,7 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
     """Life of the process: a message is None (there are new facts), who is champion, or how it is to end."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    os.nice(int(os.environ.get("XNICE","0")))
     outbox = Outbox(path)
     delivery = Delivery(outbox, tracking_uri)
     pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer
