@@ -266,7 +266,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
             "Write folds = 5, or validation_fraction = 0.2 for one hold-out.",
         )
     if dataset.task == "regression":
-        what, n_examples = "training examples", dataset.n_train
+        smallest, what, n_examples = 0, "training examples", dataset.n_train
     else:
         counts = np.bincount(dataset.y_train, minlength=dataset.n_classes)
         smallest = int(counts.argmin())
@@ -275,16 +275,25 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
         raise InputError(
             f"{dataset.source}: {n_examples} {what} for folds = {folds}.",
             "Every fold needs at least one.",
-            (
-                f"Add examples, or write folds = {n_examples}."
-                if n_examples >= 2
-                else "Add examples, write validation_fraction = 0.2 in place of folds, or remove this class."
-            )
+            _cure_of_few(dataset, smallest, n_examples)
             + (' If these are quantities, write task = "regression".' if dataset.are_whole_numbers else ""),
         )
     splitter = KFold if dataset.task == "regression" else StratifiedKFold
     split = splitter(folds, shuffle=True, random_state=seed).split(dataset.y_train[:, None], dataset.y_train)
     return [held for _, held in split]
+
+
+def _cure_of_few(dataset: Dataset, smallest: int, n_examples: int) -> str:
+    """What to do where there are fewer examples of a class than folds, or of all."""
+    if dataset.task == "regression":
+        return f"Add examples, or write folds = {n_examples}." if n_examples >= 2 else "Add examples."
+    name = dataset.class_names[smallest]
+    if n_examples < 2:
+        return f"Merge '{name}' with another class, leave its rows out, or add examples."
+    return (
+        f"Write validation_fraction = 0.2 in place of folds, merge '{name}' with another class, leave its rows out, "
+        f"or write folds = {n_examples}."
+    )
 
 
 def _fit_target_scaling(dataset: Dataset, y: NDArray[Any], nonnegative_target: bool) -> TargetScaling:

@@ -127,7 +127,8 @@ def related_folds(
         raise InputError(
             f"{place}: {n} {relation.words} for folds = {folds}.",
             "Each fold holds out others" + (", and the first trains on some before." if is_time else "."),
-            f"Write folds = {n - is_time}." if n - is_time >= 2 else "Write validation_fraction = 0.2 in its place.",
+            (f"Write folds = {n - is_time} or " if n - is_time >= 2 else "Write ")
+            + "validation_fraction = 0.2 in its place.",
         )
     if is_time:
         from sklearn.model_selection import TimeSeriesSplit

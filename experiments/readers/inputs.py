@@ -375,17 +375,20 @@ def check_text_columns(frame: pd.DataFrame, source: str) -> None:
 
 
 def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
-    """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if `saved` is damaged."""
+    """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if `saved` is damaged.
+
+    Names of columns are trimmed as readers trim them: models of before 2026-11-29 may hold blanks around them.
+    """
     if saved["kind"] == "array":
-        shape, names = tuple(saved["shape"]), tuple(saved["feature_names"])
+        shape, names = tuple(saved["shape"]), tuple(str(name).strip() for name in saved["feature_names"])
         return ArrayInputs(shape, bool(saved["is_bytes"]), names, saved.get("examples", "rows"))
     return TableInputs(
         tuple(
-            NumberColumn(column["name"], float(column["median"]))
+            NumberColumn(str(column["name"]).strip(), float(column["median"]))
             if "median" in column
-            else DateColumn(column["name"], tuple(column["parts"]), tuple(map(float, column["medians"])))
+            else DateColumn(str(column["name"]).strip(), tuple(column["parts"]), tuple(map(float, column["medians"])))
             if "parts" in column
-            else TextColumn(column["name"], tuple(column["categories"]))
+            else TextColumn(str(column["name"]).strip(), tuple(column["categories"]))
             for column in saved["columns"]
         )
     )
