@@ -14,6 +14,7 @@ from engine.objectives import COST, Objective
 from experiments.dataset import Task
 from experiments.scores import (
     FloatArray,
+    counted,
     has_a_spread,
     has_an_order,
     of_objective,
@@ -47,8 +48,9 @@ class _Draws:
         w = np.ones(self.m) if self.weights is None else self.weights
         n_resamples = int(np.clip(_DRAWS // self.m, 200, N_RESAMPLES))
         drawn = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_resamples))
-        of_examples = (counts if self.groups is None else counts[self.groups] for counts in drawn)
-        values = [value for counts in of_examples if math.isfinite(value := statistic(counts * w))]
+        weighted = (w * (counts if self.groups is None else counts[self.groups]) for counts in drawn)
+        of_any = (weights for weights in weighted if weights.any())  # a resample of weights of 0 alone says nothing
+        values = [value for weights in of_any if math.isfinite(value := statistic(weights))]
         if not values:
             return float("nan"), float("nan")
         low, high = np.percentile(values, [2.5, 97.5])
@@ -124,8 +126,9 @@ def _of_weighted(
 ) -> dict[str, tuple[float, float]]:
     """The same where examples have weights, or belong to groups."""
     names = ["rmse"] if task == "regression" else ["accuracy"]
-    names += ["r2"] if task == "regression" and has_a_spread(y_true) else []
-    names += ["roc_auc"] if has_an_order(task, y_true) else []
+    y_counted = counted(y_true, draws.weights)
+    names += ["r2"] if task == "regression" and has_a_spread(y_counted) else []
+    names += ["roc_auc"] if has_an_order(task, y_counted) else []
     statistics = {
         name: of_objective(Objective(name, 0.5 if threshold is None else threshold), task, y_true, predictions)
         for name in names

@@ -53,10 +53,10 @@ def scores(
             is predicted from 0.5 on, else the most probable class. Regression: (1, m) in original units.
         threshold: Of two classes, the probability from which on class 1 is predicted instead; of no effect otherwise.
         objective: What trials were judged by. Unless it is the cost, or among the others, its score is the first.
-        weights: How much each example counts, (m,); None is 1.
+        weights: How much each example counts, (m,); None is 1. Some must be above 0.
 
     Returns:
-        {"accuracy", "log_loss"} and, of two classes that both occur, {"roc_auc"}; or {"rmse"} and, of targets that are
+        {"accuracy", "log_loss"} and, of two classes that both count, {"roc_auc"}; or {"rmse"} and, of targets that are
         not all equal, {"r2"}. All of them are scikit-learn's, which clips probabilities at the resolution of their
         dtype before it takes logarithms. The objective's is scikit-learn's too (`engine.objectives`); missing where
         these examples leave it undefined.
@@ -66,11 +66,11 @@ def scores(
     """
     from sklearn import metrics
 
-    predicted = predicted_by(task, y_true, predictions, threshold)
+    predicted, y_counted = predicted_by(task, y_true, predictions, threshold), counted(y_true, weights)
     weighted: Any = {"sample_weight": weights}
     if task == "regression":
         found = {"rmse": float(metrics.root_mean_squared_error(y_true, predicted, **weighted))}
-        if has_a_spread(y_true):
+        if has_a_spread(y_counted):
             found["r2"] = float(metrics.r2_score(y_true, predicted, **weighted))
     else:
         probabilities = _of_each_class(predictions)
@@ -79,7 +79,7 @@ def scores(
             "accuracy": float(metrics.accuracy_score(y_true, predicted, **weighted)),
             "log_loss": float(metrics.log_loss(y_true, probabilities.T, labels=labels, **weighted)),
         }
-        if has_an_order(task, y_true):
+        if has_an_order(task, y_counted):
             found["roc_auc"] = float(metrics.roc_auc_score(y_true, predictions[-1], **weighted))
     if objective.is_cost or objective.name in found:
         return found
@@ -130,6 +130,11 @@ def predicted_by(
     if predictions.ndim != 2 or predictions.shape[1] != len(y_true):
         raise ValueError(f"predictions have shape {predictions.shape}, not (rows, {len(y_true)})")
     return decided(task, predictions, threshold)
+
+
+def counted(y_true: NDArray[Any], weights: FloatArray | None) -> NDArray[Any]:
+    """Those of the examples that count at all: whose weight is not 0."""
+    return y_true if weights is None else y_true[weights > 0]
 
 
 def has_an_order(task: Task, y_true: NDArray[Any]) -> bool:

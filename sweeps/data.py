@@ -10,6 +10,7 @@ from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
+from experiments.example_weights import check_something_counts
 from experiments.preparation import PreparedData, prepare, trained_on
 from experiments.readers.examples import Advance, InMemory
 from experiments.readers.in_memory import in_memory
@@ -78,6 +79,7 @@ def load_data(
         n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
     )
+    check_something_counts(dataset, prepared.held_out, prepared.validated)
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
@@ -120,22 +122,32 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """What every trial of the sweep is built for.
 
     Raises:
-        InputError: A decision is configured, and there are not two classes; or the objective does not suit the data.
+        InputError: A decision, an objective or a target that is not negative is configured, and does not suit the data.
     """
-    is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
+    _check_nonnegative(config, prepared)
     return Problem(
         n_features=prepared.n_features,
         n_outputs=prepared.Y.shape[0],
         n_examples=prepared.with_copies(prepared.held_out).shape[1],
         n_networks=prepared.held_out.shape[0],
         n_starts=prepared.n_starts,
-        head="nonnegative_regression" if is_price else prepared.dataset.task,
+        head="nonnegative_regression" if config.data.nonnegative_target else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
         has_mirror_images=prepared.has_mirror_images,
         threshold=(threshold := _threshold(config, prepared)),
         objective=_objective(config, prepared, threshold),
     )
+
+
+def _check_nonnegative(config: Config, prepared: PreparedData) -> None:
+    task = prepared.dataset.task
+    if config.data.nonnegative_target and task != "regression":
+        raise InputError(
+            f"{config.source} [data] nonnegative_target = true, and {config.data.train} is a {task} task.",
+            "Classes have no sign.",
+            'Write task = "regression" if the target is a quantity, or remove it.',
+        )
 
 
 def _objective(config: Config, prepared: PreparedData, threshold: float | None) -> Objective:

@@ -160,3 +160,20 @@ def test_the_score_of_an_objective_is_there_once_within_its_interval(task: str, 
     usual = scores(task, y, predictions, weights=weights)
     assert {key: value for key, value in found.items() if key in usual} == usual
     assert set(found) - set(usual) == {name} - set(usual)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_examples_of_weight_0_say_nothing_wherever_a_resample_draws_them_alone(task: str) -> None:
+    rng = np.random.default_rng(9)
+    y = rng.integers(0, 2, 6) if task == "binary" else rng.normal(size=6)
+    predictions, weights = rng.random((1, 6)), np.array([1.0, 1, 0, 0, 0, 0])  # one resample in eleven draws no 1
+    for name, (low, high) in interval_95(task, y, predictions, seed=0, weights=weights).items():
+        assert low <= scores(task, y, predictions, weights=weights)[name] <= high
+
+
+def test_a_class_or_a_target_of_weight_0_is_as_if_it_were_not_there() -> None:
+    p, weights = np.linspace(0.1, 0.9, 8)[np.newaxis], np.repeat([0.0, 1.0], 4)
+    for task, y in (("binary", np.repeat([0, 1], 4)), ("regression", np.repeat([2.0, 5.0], 4))):
+        found = scores(task, y, p, weights=weights)
+        assert found == pytest.approx(scores(task, y[4:], p[:, 4:]))
+        assert set(interval_95(task, y, p, seed=0, weights=weights)) == set(found)
