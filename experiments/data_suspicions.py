@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
+from experiments.readers.classes import MAX_INTEGER_LABEL
 from experiments.readers.examples import Features
 from experiments.readers.number_block import column_parts, runs
 
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
+_FEWEST_STEPS = 1000
+"""Whole numbers that 64-bit floats tell apart by fewer steps than this, from the lowest to the highest, are said."""
 _N_SAMPLED = 2000  # rows that the spread of a column is taken from
 _FEWEST = 20  # examples from which on it is no chance that a column tells the answer
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
@@ -59,6 +62,8 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
         if is_far[j]:
             consequence = "Standardized with it, the others are nearly equal"
             yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
+    for j in np.flatnonzero(_are_too_large(values)).tolist():
+        yield _too_large(f"{dataset.source}: column '{names[j]}'", values[:, j])
     for j, column in enumerate(values.T):
         if _tells_the_target(column, dataset) and not _is_key(names[j], column):
             yield _telling(f"{dataset.source}: column '{names[j]}'", names[j], dataset)
@@ -114,9 +119,30 @@ def _telling_words(dataset: Dataset) -> Iterator[str]:
 
 
 def _target(dataset: Dataset) -> Iterator[str]:
-    if dataset.task == "regression" and _has_far_values(dataset.y_train[:, np.newaxis])[0]:
-        place = f"{dataset.source}: target '{dataset.target or 'y'}'"
+    if dataset.task != "regression":
+        return
+    place, values = f"{dataset.source}: target '{dataset.target or 'y'}'", dataset.y_train[:, np.newaxis]
+    if _has_far_values(values)[0]:
         yield _far_values(place, dataset.y_train, "It decides the squared error alone")
+    if _are_too_large(values)[0]:
+        yield _too_large(place, dataset.y_train)
+
+
+def _are_too_large(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each of the columns (m, b) holds numbers so large that floats hardly tell them apart, (b,)."""
+    lowest, highest = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    largest = np.maximum(np.abs(lowest), np.abs(highest))
+    found: NDArray[np.bool_] = (largest > MAX_INTEGER_LABEL) & (highest - lowest < _FEWEST_STEPS * np.spacing(largest))
+    return found
+
+
+def _too_large(place: str, values: NDArray[np.floating]) -> str:
+    largest, span = np.nanmax(np.abs(values)), np.nanmax(values) - np.nanmin(values)
+    return (
+        f"{place} holds numbers around {largest:.6g} that differ by {span:.6g} at most, where 64-bit floats are "
+        f"{np.spacing(largest):.6g} apart: different numbers may be read as equal. Subtract the lowest before "
+        "saving them."
+    )
 
 
 def _seem_keys(values: NDArray[np.floating]) -> NDArray[np.bool_]:

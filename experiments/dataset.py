@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError
 from experiments.readers import Examples, read_pair
+from experiments.readers.amounts import MAX_NUMERALS, kind_of_amounts
 from experiments.readers.classes import Classes
 from experiments.readers.examples import Advance, Features
 from experiments.readers.labels import Task, infer_task, regression_targets
@@ -174,8 +175,8 @@ def load_dataset(
         feature_names=examples.feature_names,
         image_shape=examples.image_shape,
         source=source,
-        target=target,
-        sample_weight=sample_weight,
+        target=options.target,
+        sample_weight=options.sample_weight,
         weights_train=weights[0],
         weights_test=weights[1],
         relation_train=relation[0],
@@ -217,11 +218,7 @@ def split_off(
     if task != "regression":
         counts = np.bincount(y, minlength=len(class_names))
         if counts.min() < 2:
-            raise InputError(
-                f"{place}: class '{class_names[counts.argmin()]}' has {_examples(counts.min())}.",
-                f"{option} = {fraction} splits every class in two, so each needs at least 2.",
-                "Add examples of this class, or remove it.",
-            )
+            raise _too_small(class_names, class_names[counts.argmin()], int(counts.min()), how)
     n_needed = 1 if task == "regression" else len(class_names)
     if min(n_first, n_second) < n_needed:
         raise InputError(
@@ -234,6 +231,18 @@ def split_off(
     stratify = None if task == "regression" else y
     first, second = train_test_split(np.arange(len(y)), test_size=fraction, random_state=seed, stratify=stratify)
     return np.sort(first), np.sort(second)
+
+
+def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:
+    """What to say of a class that cannot be split; many of them are quantities."""
+    amounts = kind_of_amounts(class_names)
+    return InputError(
+        f"{how.place}: class '{name}' has {_examples(n_examples)}.",
+        f"{how.option} = {how.fraction} splits every class in two, so each needs at least 2.",
+        f'These are {amounts}: write them as plain numbers, and task = "regression".'
+        if amounts and len(class_names) > MAX_NUMERALS
+        else f"Merge '{name}' with another class, leave its rows out, or add examples.",
+    )
 
 
 def _coded(

@@ -265,13 +265,13 @@ class Model:
             preprocessing=Preprocessing.from_dict(document["preprocessing"]),
             task=document["task"],
             class_names=tuple(document["class_names"]),
-            target=document["target"],
+            target=None if document["target"] is None else str(document["target"]).strip(),
             target_scaling=TargetScaling(**document["target_scaling"]),
             image_shape=None if shape is None else (shape[0], shape[1], shape[2]),
             study=document["study"],
             test_scores=document["test_scores"],
             threshold=document.get("threshold"),
-            ignored=tuple(document.get("ignored", ())),
+            ignored=tuple(str(name).strip() for name in document.get("ignored", ())),
             preprocessing_of_folds=tuple(map(Preprocessing.from_dict, document.get("preprocessing_of_folds", ()))),
         )
 

@@ -101,12 +101,15 @@ class PreparedData:
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
-        if not self.folds:
-            return self.X, self.Y
-        own = self.folds[fold]
-        X = self.X if self.encoded is None else own.preprocessing.of_encoded(self.encoded)
-        is_shared = own.target_scaling == self.target_scaling  # as of classes
-        return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
+        if not self.folds or self.encoded is None:
+            return self.X, self.targets_of_fold(fold)
+        return self.folds[fold].preprocessing.of_encoded(self.encoded), self.targets_of_fold(fold)
+
+    def targets_of_fold(self, fold: int) -> FloatArray:
+        """Y (n[L], m) as a fold's network sees it; Y itself for classes."""
+        if not self.folds or self.folds[fold].target_scaling == self.target_scaling:
+            return self.Y
+        return _targets(self.dataset.y_train, self.dataset, self.folds[fold].target_scaling)
 
     def mirror_images(self) -> PreparedData:
         """The mirror images of these pictures, prepared as they are."""
@@ -263,7 +266,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
             "Write folds = 5, or validation_fraction = 0.2 for one hold-out.",
         )
     if dataset.task == "regression":
-        what, n_examples = "training examples", dataset.n_train
+        smallest, what, n_examples = 0, "training examples", dataset.n_train
     else:
         counts = np.bincount(dataset.y_train, minlength=dataset.n_classes)
         smallest = int(counts.argmin())
@@ -272,16 +275,25 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
         raise InputError(
             f"{dataset.source}: {n_examples} {what} for folds = {folds}.",
             "Every fold needs at least one.",
-            (
-                f"Add examples, or write folds = {n_examples}."
-                if n_examples >= 2
-                else "Add examples, write validation_fraction = 0.2 in place of folds, or remove this class."
-            )
+            _cure_of_few(dataset, smallest, n_examples)
             + (' If these are quantities, write task = "regression".' if dataset.are_whole_numbers else ""),
         )
     splitter = KFold if dataset.task == "regression" else StratifiedKFold
     split = splitter(folds, shuffle=True, random_state=seed).split(dataset.y_train[:, None], dataset.y_train)
     return [held for _, held in split]
+
+
+def _cure_of_few(dataset: Dataset, smallest: int, n_examples: int) -> str:
+    """What to do where there are fewer examples of a class than folds, or of all."""
+    if dataset.task == "regression":
+        return f"Add examples, or write folds = {n_examples}." if n_examples >= 2 else "Add examples."
+    name = dataset.class_names[smallest]
+    if n_examples < 2:
+        return f"Merge '{name}' with another class, leave its rows out, or add examples."
+    return (
+        f"Write validation_fraction = 0.2 in place of folds, merge '{name}' with another class, leave its rows out, "
+        f"or write folds = {n_examples}."
+    )
 
 
 def _fit_target_scaling(dataset: Dataset, y: NDArray[Any], nonnegative_target: bool) -> TargetScaling:

@@ -32,6 +32,7 @@ CURVED = ("robust", "quantile")
 CLIP = 3.0
 """Where the smooth clip levels off: a scaled value stays between -3 and 3."""
 
+_ROUNDING = 64  # steps between floats: equal numbers that were computed differently are nearer to each other
 _EDGE = 1e-7  # scikit-learn's `BOUNDS_THRESHOLD`: ranks nearer to 0 or 1 than this count as that near
 
 
@@ -79,7 +80,8 @@ def bend(columns: FloatArray, quantiles_of_features: FloatArray | None, features
 def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str) -> tuple[FloatArray, FloatArray]:
     """Mean and deviation of each feature; where all values are equal, the deviation is taken to be 1.
 
-    To the bit what scikit-learn's StandardScaler learns, in a tenth of the time for a million rows.
+    To the bit what scikit-learn's StandardScaler learns, in a tenth of the time for a million rows. Only what it takes
+    for rounding and is none, such as nanoseconds since 1970 that span a second, is learned of the differences.
 
     Args:
         rows: (m, n), one row an example.
@@ -109,7 +111,14 @@ def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str
         )
     eps = np.finfo(np.float64).eps
     is_constant = variance <= m * eps * variance + (m * mean * eps) ** 2  # of rounding alone
-    return mean, np.where(is_constant, 1.0, np.sqrt(variance))
+    deviation = np.where(is_constant, 1.0, np.sqrt(variance))
+    for column in np.flatnonzero(is_constant & (values != values[:1]).any(axis=0)).tolist():
+        differences = values[:, column] - values[0, column]  # exact, of numbers that are so near to each other
+        resolution = np.spacing(np.abs(values[:, column]).max())
+        is_whole = bool((values[:, column] == np.trunc(values[:, column])).all())
+        if is_whole or np.ptp(differences) > _ROUNDING * resolution:
+            mean[column], deviation[column] = values[0, column] + differences.mean(), differences.std()
+    return mean, deviation
 
 
 def _sums(rows: FloatArray) -> FloatArray:

@@ -124,7 +124,8 @@ def related_folds(
     codes, n = relation.codes, relation.n_distinct
     is_time = relation.groups is None
     if n < folds + is_time:
-        fix = f"Write folds = {n - is_time}." if n - is_time > 1 else "Write validation_fraction = 0.2 in its place."
+        folds_that_fit = f"folds = {n - is_time} or " if n - is_time >= 2 else ""
+        fix = f"Write {folds_that_fit}validation_fraction = 0.2 in its place."
         raise InputError(
             f"{place}: {n} {relation.words} for folds = {folds}.",
             "Each fold holds out others" + (", and the first trains on some before." if is_time else "."),

@@ -1,6 +1,7 @@
 """The data of a configuration, split and scaled, and the problem they pose to every trial."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from experiments.readers.in_memory import in_memory
 from sweeps.configuration.config import Config
 from sweeps.trials.mirroring import with_mirror_images
 from sweeps.trials.problem import Problem
+from sweeps.trials.raw_examples import is_large, raw_training_data, trains_on_minibatches_alone
 
 
 def with_objects(config: Config, train: object | None, test: object | None) -> tuple[Config, dict[str, InMemory]]:
@@ -81,9 +83,22 @@ def load_data(
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
-def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
-    """What the engine trains the folds on; see `TrainingData.of`."""
-    held_out, kind = prepared.with_copies(prepared.held_out), np.dtype(dtype)
+def training_data(
+    prepared: PreparedData, dtype: str, *, leaves_span: bool, minibatch_sizes: Sequence[int] = (0,)
+) -> TrainingData:
+    """What the engine trains the folds on; see `TrainingData.of`.
+
+    Args:
+        prepared, dtype, leaves_span: See there.
+        minibatch_sizes: All that a trial may have; 0 is all examples.
+    """
+    units = np.array([scaling.scale for scaling in prepared.target_scalings])
+    weights, kind = prepared.weights, np.dtype(dtype)
+    if is_large(prepared, kind.itemsize) and trains_on_minibatches_alone(minibatch_sizes, prepared.held_out):
+        raw = raw_training_data(prepared, dtype)
+        if raw is not None:
+            return raw.weighted(weights).in_units(units)
+    held_out = prepared.with_copies(prepared.held_out)
     versions, validated = prepared.versions, np.zeros_like(held_out)
     validated[:, : prepared.n_examples] = prepared.validated  # pictures themselves, not their mirror images
     if prepared.folds:
@@ -93,8 +108,7 @@ def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> T
         data = TrainingData.of(
             *trained_on(versions, None), held_out, kind, leaves_span=leaves_span, validated=validated
         )
-    units = np.array([scaling.scale for scaling in prepared.target_scalings])
-    return data.weighted(None if prepared.weights is None else prepared.with_copies(prepared.weights)).in_units(units)
+    return data.weighted(None if weights is None else prepared.with_copies(weights)).in_units(units)
 
 
 def notes_on_data(prepared: PreparedData) -> list[str]:

@@ -9,6 +9,7 @@ text: the training examples decide a column's kind, never the rows that happen t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from typing import Literal
@@ -18,14 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, collected, listed, nearest
+from experiments.readers.amounts import AMOUNTS_CURE, MAX_NUMERALS, WRITTEN_NUMBERS, kind_of_amounts
 from experiments.readers.dates import moments_of
 from experiments.readers.missing import MISSING_NUMBERS
 from experiments.readers.number_block import column_parts
 
 Kind = Literal["number", "text", "date"]
 
-MAX_NUMERALS = 10  # distinct values of a text column that may be numbers where others are not
-_NUMBER_FOR_PEOPLE = r"\s*[$€£¥]?\s*[+-]?\d+(?:[.,' \u00a0\u202f]\d{3})*(?:[.,]\d+)?\s*[%$€£¥]?\s*"
 DATES_ARE_NO_FEATURES = "Columns are numbers, text, categories or truth values."
 DATE_CURE = 'Write dates = "parts" or dates = "days" under [data], or leave the column out (ignore).'
 _TRUTH_VALUES = {"true": "True", "false": "False"}
@@ -78,21 +78,21 @@ def refuse_numbers_as_text(distinct: pd.Series, place: str, *, allowed: str, rem
         place: How messages name the column.
         allowed, remedy: Second and third part of the message about a text among numbers.
     Raises:
-        InputError: More than `MAX_NUMERALS` values are numbers and others are not; or there are more than
-            `MAX_NUMERALS` values, and all are numbers as a spreadsheet shows them, such as $106,190 or 12,5 %.
+        InputError: There are more than `MAX_NUMERALS` values, and all are numbers or amounts such as $106,190 or
+            12,5 %; or more than `MAX_NUMERALS` are numbers and others are not.
     """
     numbers, is_other = parsed(distinct)
     if not is_other.any():
         return
     other = distinct[is_other].iloc[0]
+    amounts = kind_of_amounts(distinct[is_other]) if len(distinct) > MAX_NUMERALS else None
     if numbers.notna().sum() > MAX_NUMERALS:
+        if amounts is not None:
+            allowed, remedy = WRITTEN_NUMBERS, AMOUNTS_CURE
         raise InputError(f"{place} is text because of '{other}' among its numbers.", allowed, remedy)
-    if len(distinct) > MAX_NUMERALS and distinct.str.fullmatch(_NUMBER_FOR_PEOPLE).all():
-        raise InputError(
-            f"{place} is text, though its values are numbers, such as '{other}'.",
-            "Numbers are written as digits, with a point before the decimals: 1234.5.",
-            "Remove currency signs, percent signs and thousands separators; write a decimal comma as a point.",
-        )
+    if amounts is not None:
+        what = f"{place} is text, though its values are {amounts}, such as '{other}'."
+        raise InputError(what, WRITTEN_NUMBERS, AMOUNTS_CURE)
 
 
 def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
@@ -125,7 +125,7 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
     Raises:
         InputError: A column is missing, unknown, given twice, or not of its kind; all of these are told.
     """
-    found = [str(name) for name in frame.columns]
+    found = [str(name).strip() for name in frame.columns]
     frame = frame.set_axis(found, axis="columns").reset_index(drop=True)
     names = list(kinds)
     if found != names:
@@ -216,7 +216,7 @@ def numbers_of(series: pd.Series, where: str) -> pd.Series:
         InputError: Some are not numbers.
     """
     if _is_decimal(series):
-        return series.astype("float64")
+        return _of_decimals(series)
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return series
     texts = series if isinstance(series.dtype, pd.StringDtype) else _as_text(series, where)
@@ -230,6 +230,14 @@ def numbers_of(series: pd.Series, where: str) -> pd.Series:
             "Write numbers, or leave the value empty if it is missing.",
         )
     return numbers
+
+
+def _of_decimals(series: pd.Series) -> pd.Series:
+    """As integers if all are whole, since floats are not exact beyond 2**53; else as float64."""
+    if series.notna().all() and all(value == value.to_integral_value() for value in series):
+        with suppress(OverflowError):
+            return pd.Series([int(value) for value in series], index=series.index, name=series.name, dtype=np.int64)
+    return series.astype("float64")
 
 
 def _as_numbers(series: pd.Series, where: str) -> pd.Series:

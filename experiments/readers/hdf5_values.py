@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
 from experiments.readers.declared_size import check_declared_size
+from experiments.readers.hdf5_filters import check_filters
 from experiments.readers.stored_array import StoredArray
 
 NETCDF_FILL = {"i1": -127, "i2": -32767, "i4": -2147483647, "i8": -9223372036854775806, "f4": 9.969209968386869e36}
@@ -29,9 +30,11 @@ def stored_array(dataset: h5py.Dataset, place: str) -> StoredArray:
         place: How messages name it.
 
     Raises:
-        InputError: It needs a filter that is not there, or hardly any of its values were written.
+        InputError: It is of a type that NumPy has not, needs a filter that is not there, or hardly any of its values
+            were written.
     """
-    _check_filters(dataset, place)
+    _check_type(dataset, place)
+    check_filters(dataset, place)
     if not dataset.is_virtual and not dataset.external:
         check_declared_size(place, dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size())
     levels = h5py.check_enum_dtype(dataset.dtype)
@@ -96,17 +99,16 @@ def _unpacked(values: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any]:
     return values
 
 
-def _check_filters(dataset: h5py.Dataset, place: str) -> None:
-    filters = dataset.id.get_create_plist()
-    for index in range(filters.get_nfilters()):
-        code, _, _, name = filters.get_filter(index)
-        if not h5py.h5z.filter_avail(code):
-            label = name.decode("utf-8", "replace").split(";")[0] or "without a name"
-            raise InputError(
-                f"{place} is compressed with the HDF5 filter {code} ({label}), which is not installed here.",
-                "The file is sound; filters that come with HDF5 are gzip, szip, lzf and shuffle.",
-                f"Type: h5repack -f GZIP=4 old.h5 new.h5 where the filter ({label}) is installed.",
-            )
+def _check_type(dataset: h5py.Dataset, place: str) -> None:
+    try:
+        _ = dataset.dtype
+    except TypeError as error:
+        is_time = dataset.id.get_type().get_class() == h5py.h5t.TIME
+        raise InputError(
+            f"{place} is of {'the type H5T_TIME' if is_time else 'a type'} of HDF5, which NumPy has not.",
+            "Examples are numbers; labels are numbers, truth values or text.",
+            "Export the array again, times as whole numbers of seconds." if is_time else "Export the array again.",
+        ) from error
 
 
 def check_link(file: h5py.File, key: str, place: str, *, follow_links: bool) -> None:

@@ -55,8 +55,8 @@ def in_memory(role: str, given: object, target: str | None) -> InMemory:
             "There is one label for each row.",
             "Give y as (m,).",
         )
-    name = target or str(getattr(y, "name", None) or "target")
-    if name in map(str, frame.columns):
+    name = target or str(getattr(y, "name", None) or "target").strip()
+    if name in (str(column).strip() for column in frame.columns):
         raise InputError(
             f"{role}: y is to be column '{name}', and X has one of this name.",
             "The target is no feature.",
@@ -83,12 +83,9 @@ def as_read(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     Raises:
         InputError: It has no rows, or a column without a name of its own.
     """
-    from experiments.readers.csv_form import (
-        check_column_names,
-    )  # of pandas, which a mistyped configuration need not load
+    from experiments.readers.csv_form import own_names  # of pandas, which a mistyped configuration need not load
 
-    names = [str(name) for name in frame.columns]
-    check_column_names(names, place)
+    names = own_names(list(frame.columns), place)
     if len(frame) == 0:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Give some.")
     return frame.set_axis(names, axis="columns").reset_index(drop=True).copy()  # what is read is used up

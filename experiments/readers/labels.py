@@ -155,8 +155,10 @@ def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:
     """The labels as float64, (m,).
 
     Raises:
-        InputError: They are text or truth values.
+        InputError: They are text, such as amounts of money, or truth values.
     """
+    if y.dtype.kind == "U":
+        _refuse_numbers_as_text(y, place)
     if y.dtype.kind not in "if":
         held = f"text such as '{y[0]}'" if y.dtype.kind == "U" else "truth values"
         raise InputError(

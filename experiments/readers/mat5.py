@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_contents
 from experiments.readers.examples import Contents, Examples
+from experiments.readers.mat5_form import check_mat5_form
 from experiments.readers.options import ReadOptions
 from experiments.readers.stored_array import StoredArray
 
@@ -37,8 +39,9 @@ def take_from_mat5(path: Path, place: str, take: Take[T]) -> T:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    damage = (zlib.error, MatReadError)
+    damage = (zlib.error, struct.error, MatReadError)
     try:
+        check_mat5_form(path.read_bytes())
         arrays = {name: array for name, array in loadmat(path).items() if not name.startswith("__")}
     except (OSError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError, *damage) as error:
         raise InputError(

@@ -19,6 +19,9 @@ from experiments.readers.stored_array import StoredArray
 
 T = TypeVar("T")
 
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_IS_ENCRYPTED = 0x1  # bit of a member's flags
+
 
 def read_npz(path: Path, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """Read an NPZ file in one of the layouts of `arrays.LAYOUTS`. Nothing is ever unpickled.
@@ -28,6 +31,17 @@ def read_npz(path: Path, place: str, options: ReadOptions, train: Examples | Non
     """
     take: Take[Contents] = partial(read_contents, said=options.examples, train=train)
     return take_from_npz(path, place, take)
+
+
+def _check_packing(member: zipfile.ZipInfo, place: str) -> None:
+    how = f"is compressed by method {member.compress_type}" if member.compress_type not in _METHODS else ""
+    how = "is encrypted" if member.flag_bits & _IS_ENCRYPTED else how
+    if how:
+        raise InputError(
+            f"{place} {how}, which is not read here.",
+            "An NPZ file holds its arrays plain, or deflated as numpy.savez_compressed writes them.",
+            "Save it again with numpy.savez.",
+        )
 
 
 def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
@@ -42,6 +56,7 @@ def take_from_npz(path: Path, place: str, take: Take[T]) -> T:
 
             def read(key: str) -> StoredArray:
                 member = next(info for info in archive.zip.infolist() if info.filename.removesuffix(".npy") == key)
+                _check_packing(member, f"{place}: '{key}'")
                 check_declared_size(f"{place}: '{key}'", member.file_size, member.compress_size)
                 try:
                     return StoredArray(np.asarray(archive[key]))

@@ -51,6 +51,13 @@ class ReadOptions:
     groups: str | None = None
     time: str | None = None
 
+    def __post_init__(self) -> None:
+        for key in ("target", "sample_weight", "groups", "time"):  # readers trim the names of columns
+            name = getattr(self, key)
+            object.__setattr__(self, key, None if name is None else name.strip())
+        for key in ("ignore", "only"):
+            object.__setattr__(self, key, tuple(pattern.strip() for pattern in getattr(self, key)))
+
     @property
     def height_and_width(self) -> tuple[int, int] | None:
         """`image_size` as two numbers."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.errors import InputError, listed
-from experiments.readers.csv_form import check_column_names
+from experiments.readers.csv_form import own_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,7 @@ def _read_feather(path: Path, place: str) -> pd.DataFrame:
 
     try:
         table = feather.read_table(path, memory_map=False)
-        names = [str(name) for name in table.column_names]
-        check_column_names(names, place)
+        names = own_names(table.column_names, place)
         table.validate(full=True)  # else a damaged offset reads memory that is not there, and the process dies
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except InputError:
@@ -73,8 +72,7 @@ def _read_arff(path: Path, place: str) -> pd.DataFrame:
         ) from error
     except (arff.ArffError, ValueError, IndexError, TypeError, StopIteration, OSError) as error:
         raise _damaged(place, "ARFF", error) from error
-    names = [str(name) for name in described.names()]
-    check_column_names(names, place)
+    names = own_names(described.names(), place)
 
     def column(name: str) -> pd.Series:
         kind, values = described[name]
@@ -84,7 +82,7 @@ def _read_arff(path: Path, place: str) -> pd.DataFrame:
         texts[texts == "?"] = None
         return pd.Series(pd.Categorical(texts, categories=list(values)))
 
-    return pd.DataFrame({name: column(name) for name in names})
+    return pd.DataFrame({name: column(raw) for name, raw in zip(names, described.names(), strict=True)})
 
 
 def _read_excel(path: Path, place: str) -> pd.DataFrame:
@@ -110,8 +108,7 @@ def _read_excel(path: Path, place: str) -> pd.DataFrame:
             "Save the sheet as CSV (UTF-8), or as a workbook of its own.",
         )
     cells = next(iter(filled.values())).dropna(how="all").dropna(how="all", axis="columns")
-    names = ["" if pd.isna(name) else str(name).strip() for name in cells.iloc[0]]
-    check_column_names(names, place)
+    names = own_names(["" if pd.isna(name) else name for name in cells.iloc[0]], place)
     rows = cells.iloc[1:].set_axis(names, axis="columns")
     return rows.apply(_of_one_type)
 

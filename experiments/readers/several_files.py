@@ -103,7 +103,9 @@ def _read_part(file: Path, place: str, options: ReadOptions) -> pd.DataFrame:
     assert file_format is not None
     with uncompressed(file, place) as plain:
         frame = read_frame(plain, place, file_format, options)
-    in_names = [match.groups() for folder in file.parts[:-1] if (match := _IN_FOLDER_NAME.fullmatch(folder))]
+    in_names = [
+        (match[1].strip(), match[2]) for folder in file.parts[:-1] if (match := _IN_FOLDER_NAME.fullmatch(folder))
+    ]
     return frame.assign(**{name: value for name, value in in_names if name not in frame.columns})
 
 

@@ -16,11 +16,13 @@ from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds
 from experiments.readers.csv_columns import layout_of, read_columns
 from experiments.readers.csv_form import (
     CsvForm,
-    check_column_names,
     check_csv_form,
     column_names,
     head_of,
+    own_names,
+    rows_of,
     with_decimal_points,
+    without_mark,
 )
 from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
@@ -74,7 +76,9 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             raise InputError(
                 f"{place}: there is no {role} column '{name}'.",
                 f"Its columns are {listed(names, 10)}.",
-                f"Write one of these.{nearest(name, names)}",
+                "Separate the columns with commas, semicolons, tabs or |."
+                if len(names) == 1 and name in names[0]
+                else f"Write one of these.{nearest(name, names)}",
             )
         if role != "target" and name == target:
             raise InputError(
@@ -180,15 +184,15 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     text = _kept_as_text(options, train)
     if file_format == "Parquet":
         return _read_parquet(path, place, text)
-    head = head_of(path) if file_format == "CSV" else None
-    if head is None or head.separator == ";":
+    head = head_of(path, options.header) if file_format == "CSV" else None
+    if head is None or head.dialect.separator == ";":
         return read_frame(path, place, file_format, options)
     names = list(head.values)
     if options.header is False:
         names = list(options.names or column_names(len(names)))
-    has_header = options.header is not False
-    layout = layout_of(path, head.separator, len(head.values), head.n_lines if has_header else 0)
-    positions = [position for position, name in enumerate(names) if name in text]
+    n_skipped = head.dialect.n_before if options.header is False else head.n_lines
+    layout = layout_of(path, head.dialect.separator, len(head.values), n_skipped)
+    positions = [position for position, name in enumerate(names) if without_mark(name).strip() in text]
 
     def form(*, is_sound: bool) -> CsvForm:
         return check_csv_form(path, place, options.header, options.names, is_sound=is_sound)
@@ -265,24 +269,24 @@ def _weights(column: pd.Series, place: str) -> np.ndarray:
 def _read_csv(path: Path, place: str, options: ReadOptions) -> pd.DataFrame:
     form = check_csv_form(path, place, options.header, options.names)
     try:
-        frame = pd.read_csv(
-            path,
-            sep=form.separator,
-            header=None if options.header is False else 0,
-            names=list(form.names),
-            encoding="utf-8-sig",
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-        )
+        with rows_of(path, form.dialect) as file:
+            frame = pd.read_csv(
+                file,
+                sep=form.dialect.separator,
+                header=None if options.header is False else 0,
+                names=list(form.names),
+                index_col=False,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+            )
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise InputError(
             f"{place}: cannot be read as CSV ({error}).",
             "A CSV is UTF-8 text: one header line, then rows of equal length.",
             "Export the file again.",
         ) from error
-    return with_decimal_points(frame) if form.separator == ";" else frame
+    return with_decimal_points(frame) if form.dialect.separator == ";" else frame
 
 
 def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) -> pd.DataFrame:
@@ -292,8 +296,11 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
 
     try:
         names = [str(name) for name in pq.read_schema(path).names]
-        check_column_names(names, place)
-        frame = pd.read_parquet(path) if text is None else read_parquet_columns(path, text)
+        own_names(names, place)
+        if text is None:
+            frame = pd.read_parquet(path)
+        else:
+            frame = read_parquet_columns(path, {name for name in names if name.strip() in text})
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: of pandas' own metadata
@@ -304,5 +311,5 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
         ) from error
     if frame.empty:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Export it again.")
-    frame.columns = pd.Index([str(name) for name in frame.columns])
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
     return frame.reset_index(drop=True)

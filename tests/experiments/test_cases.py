@@ -244,6 +244,29 @@ def test_text_labels_that_are_numbers_agree_with_numbers_in_another_file(tmp_pat
     np.testing.assert_array_equal(read(tmp_path, "a.npz", test="b.npz").y_test, y[:50])
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_decimal_labels_beyond_what_floats_tell_apart_stay_classes(tmp_path: Path, suffix: str) -> None:
+    keys = [Decimal(2**60 + int(label)) for label in y]
+    getattr(pd.DataFrame({"a": X[:, 0], "cls": keys}), f"to_{suffix}")(tmp_path / f"t.{suffix}")
+    assert read(tmp_path, f"t.{suffix}", "cls").class_names == (str(2**60), str(2**60 + 1))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+def test_whole_numbers_that_floats_hardly_tell_apart_are_said(tmp_path: Path, suffix: str) -> None:
+    large = 2**60 + rng.integers(0, 200, 200)
+    if suffix == "npz":
+        np.savez(tmp_path / "t.npz", X=np.column_stack([X[:, 0], large]), y=y)
+        name = "x1"
+    else:
+        frame, name = pd.DataFrame({"a": X[:, 0], "moment": large, "cls": y}), "moment"
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        frame.to_parquet(tmp_path / "t.parquet")
+    dataset = read(tmp_path, f"t.{suffix}", None if suffix == "npz" else "cls")
+    (note,) = (note for note in suspicions(dataset) if name in note)
+    assert re.search("numbers around 1.15292e.18 that differ by 256 at most, where 64-bit floats are 256 apart", note)
+    assert np.abs(prepare(dataset).X).max() < 5
+
+
 def test_decimal_numbers_of_a_database_are_numbers(tmp_path: Path) -> None:
     quarters = rng.integers(0, 400, 200)
     amount = [Decimal(int(v)) / 4 for v in quarters]

@@ -1,5 +1,6 @@
 """Tasks, classes, the sealed test set and the fingerprint; `test_readers.py` has the formats."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -286,13 +287,23 @@ def test_a_text_among_numbers_to_predict_is_named(tmp_path):
         load_dataset("h.csv", directory=tmp_path, target="price")
 
 
+@pytest.mark.parametrize("task", [None, "regression"])
 @pytest.mark.parametrize(
-    ("written", "shown"), [("${:,}", r"'\$100,000'"), ("{} €", "'100000 €'"), ("{},5", "'100000,5'")]
+    ("written", "kind"), [("${:,}", "amounts of money"), ("{} %", "percentages"), ("{},5", "numbers with separators")]
 )
-def test_prices_as_a_spreadsheet_shows_them_are_named(tmp_path, written, shown):
+def test_prices_as_a_spreadsheet_shows_them_are_named(tmp_path, written, kind, task):
     lines = [f'{row},"{written.format(100_000 + 7 * row)}"\n' for row in range(40)]
     (tmp_path / "h.csv").write_text("size,price\n" + "".join(lines))
+    shown = re.escape(written.format(100_000))
     with pytest.raises(
-        InputError, match=rf"'price' is text, though its values are numbers, such as {shown}\. .*1234\.5"
+        InputError, match=rf"'price' is text, though its values are {kind}, such as '{shown}'\..*1234\.5"
     ):
-        load_dataset("h.csv", directory=tmp_path, target="price")
+        load_dataset("h.csv", directory=tmp_path, target="price", task=task)
+
+
+def test_prices_that_are_said_to_be_classes_are_never_told_to_get_another_example(tmp_path):
+    (tmp_path / "h.csv").write_text("size,price\n" + "".join(f'{row},"€{101_833 + row:,}"\n' for row in range(40)))
+    with pytest.raises(
+        InputError, match=r'These are amounts of money: write them as plain numbers, and task = "regress'
+    ):
+        load_dataset("h.csv", directory=tmp_path, target="price", task="multiclass")

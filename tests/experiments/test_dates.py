@@ -161,7 +161,7 @@ def test_all_problems_of_a_file_are_told_at_once_with_their_cures(tmp_path: Path
         "- column 'price' has 1 missing values: rows 3",
         "- column 'area' is text because of '?x' among its numbers",
         "- column 'name' holds 60 different texts",
-        "- column 'value' is text, though its values are numbers",
+        "- column 'value' is text, though its values are amounts of money",
     ):
         assert told in message
     assert len(caught.value.problems) == 5

@@ -100,8 +100,22 @@ def test_exactly_one_of_folds_and_validation_fraction(folds: int | None, fractio
 
 def test_a_class_with_fewer_examples_than_folds() -> None:
     y = np.array([0] * 20 + [1] * 4)
-    with pytest.raises(InputError, match=r"4 training examples of class 'class 1' for folds = 5.*folds = 4"):
+    with pytest.raises(InputError, match=r"4 training examples of class 'class 1' for folds = 5.*or write folds = 4"):
         prepare(dataset_of(y, "binary"))
+
+
+def test_what_is_said_of_a_rare_class_can_be_done() -> None:
+    rare = dataset_of(np.array([0] * 500 + [1] * 2), "binary")
+    with pytest.raises(
+        InputError, match=r"Write validation_fraction = 0\.2 .* merge 'class 1' with another .* folds = 2"
+    ):
+        prepare(rare)
+    assert prepare(rare, folds=None, validation_fraction=0.2).held_out.sum() == 101
+    assert len(prepare(rare, folds=2).held_out) == 2
+    with pytest.raises(
+        InputError, match=r"1 training examples of class 'class 1'.*least one\. Merge 'class 1' with anoth"
+    ):
+        prepare(dataset_of(np.array([0] * 500 + [1]), "binary"))
 
 
 def test_fewer_examples_than_folds_in_regression() -> None:

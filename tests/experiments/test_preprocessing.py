@@ -254,7 +254,9 @@ def test_numbers_with_one_misspelt_among_them(tmp_path: Path) -> None:
 
 def test_numbers_with_decimal_commas() -> None:
     areas = pd.Series([f"{i},5" for i in range(40)], dtype="str")
-    with pytest.raises(InputError, match=r"column 'area' is text, though its values are numbers.* comma as a point"):
+    with pytest.raises(
+        InputError, match=r"column 'area' is text, though its values are numbers with separators.* comma as a point"
+    ):
         Preprocessing.fit(dataset_of(table().assign(area=areas)))
 
 

@@ -45,6 +45,19 @@ def test_where_quartiles_are_equal_robust_scaling_divides_by_half_of_the_range_a
     np.testing.assert_array_equal(preprocessing.transform(np.array([[2.0, 1e6]])), [[0], [0]])
 
 
+def test_nanoseconds_that_scikit_learn_takes_for_a_constant_are_standardized() -> None:
+    since = GENERATOR.integers(0, 1000, 400)
+    rows = np.column_stack([1_700_000_000_000_000_000 + 100 * since, since, 2**52 + since])
+    Z = Preprocessing.fit(dataset_of(rows), "standardize").transform(rows)
+    expected = (since - since.mean()) / since.std()
+    np.testing.assert_allclose(Z, np.tile(expected, (3, 1)), atol=0.02)  # steps of float64: 256 and 1
+
+
+def test_rounding_alone_stays_a_constant() -> None:
+    rows = np.where(np.arange(60) % 2, 0.1 + 0.2, 0.3)[:, np.newaxis]
+    assert np.abs(Preprocessing.fit(dataset_of(rows), "standardize").transform(rows)).max() < 1e-15
+
+
 def test_channels_have_mean_0_and_deviation_1_each_and_other_examples_are_refused() -> None:
     images = GENERATOR.integers(0, 256, (9, 4, 5, 3)).astype(np.uint8)
     images[..., 1] //= 8
