@@ -21,6 +21,7 @@ from experiments.scores import (
     of_true_class,
     predicted_by,
 )
+from experiments.splits import LEAST_GROUPS
 
 N_RESAMPLES = 2000
 MOST_RESAMPLED = 10_000
@@ -42,7 +43,7 @@ class _Draws:
     def interval_of(self, statistic: Callable[[FloatArray | None], float]) -> tuple[float, float]:
         """Percentiles of a statistic of weighted examples: how often each was drawn is its weight."""
         n = self.m if self.groups is None else int(self.groups.max()) + 1
-        if n < 2:
+        if n < (2 if self.groups is None else LEAST_GROUPS):
             return float("nan"), float("nan")
         rng = np.random.default_rng(self.seed)
         w = np.ones(self.m) if self.weights is None else self.weights
@@ -87,7 +88,7 @@ def interval_95(
 
     Returns:
         (low, high) under the names of `scores`; (nan, nan) for a mean over a single example, which says nothing about
-        its own spread.
+        its own spread, and of fewer groups than `LEAST_GROUPS`.
     """
     draws = _Draws(len(y_true), seed, weights, groups)
     if weights is not None or groups is not None:

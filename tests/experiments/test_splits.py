@@ -12,6 +12,7 @@ from experiments.errors import InputError
 from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
+from experiments.splits import Relation, Split, split_related
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8
@@ -182,11 +183,34 @@ def test_an_interval_of_groups_is_that_of_as_many_examples_as_there_are_groups()
     assert np.ptp(taken_for_many) < np.ptp(of_rows["accuracy"]) / 4
 
 
+@pytest.mark.parametrize(("n_groups", "is_stated"), [(4, False), (5, True)])
+def test_fewer_groups_than_five_state_no_interval(n_groups: int, is_stated: bool) -> None:
+    y, groups = np.arange(60) % 2, np.arange(60) % n_groups
+    p = np.where(rng.random(60) < 0.7, y, 1 - y)[np.newaxis] * 0.8 + 0.1
+    for low, high in interval_95("binary", y, p, 1, groups=groups).values():
+        assert (low < high) is is_stated
+        assert np.isnan([low, high]).all() is not is_stated
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7])
+@pytest.mark.parametrize("is_classified", [True, False])
+def test_the_fraction_of_a_split_by_groups_is_what_was_asked_for(fraction: float, is_classified: bool) -> None:
+    people = np.repeat(np.arange(60), 5)
+    y = (people % 3 == 0).astype(np.int64) if is_classified else None
+    relation = Relation("patient", groups=people.astype(str))
+    train, test = split_related(y, relation, Split(fraction, 1, "test_fraction", "t.csv"))
+    assert len(test) / 300 == pytest.approx(fraction, abs=0.02)
+    assert set(people[train]).isdisjoint(people[test])
+    np.testing.assert_array_equal(np.sort([*train, *test]), np.arange(300))
+    if y is not None:
+        assert y[test].mean() == pytest.approx(1 / 3, abs=0.04)
+
+
 def test_a_test_set_of_one_group_is_told_to_have_no_intervals(tmp_path: Path) -> None:
     rows = "\n".join(f"{i % 7},p{i // 10},{i + i % 3}" for i in range(50))
     (tmp_path / "t.csv").write_text(f"a,patient,y\n{rows}\n")
     dataset = load_dataset("t.csv", target="y", directory=tmp_path, options=ReadOptions(groups="patient"))
-    assert "1 of 5 groups of 'patient', 10 of 50 examples; one group says nothing of others, so no" in dataset.notes[-1]
+    assert "1 of 5 groups of 'patient', 10 of 50 examples; too few to state intervals" in dataset.notes[-1]
     with pytest.raises(InputError, match=r"4 groups of 'patient' for folds = 5\..* Write folds = 4 or "):
         prepare(dataset, folds=5)
     few = load_dataset(
