@@ -40,7 +40,7 @@ def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floati
         blocks = [(dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1])), X)]
     else:
         tables = [X.iloc[:, columns] for columns, is_number in runs(X) if is_number]
-        blocks = [(tuple(table.columns), table.to_numpy()) for table in tables]
+        blocks = [(tuple(table.columns.tolist()), table.to_numpy()) for table in tables]
     for names, values in blocks:
         for part in column_parts(*values.shape):
             yield names[part], values[:, part].astype(np.float64, copy=False)
@@ -101,16 +101,16 @@ def _telling_words(dataset: Dataset) -> Iterator[str]:
     """Of columns of text each of whose words has one class, or one target."""
     if isinstance(dataset.X_train, np.ndarray) or dataset.n_train < _FEWEST:
         return
-    for name in dataset.X_train.columns:
-        words = dataset.X_train[name]
-        if words.dtype.kind in "fM":
+    for columns, _ in (run for run in runs(dataset.X_train) if not run[1]):
+        words = dataset.X_train.iloc[:, columns.start]
+        if words.dtype.kind == "M":
             continue
         codes = words.factorize(use_na_sentinel=False)[0]
         first = np.full(int(codes.max()) + 1, -1)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first row of each word
         is_told = (dataset.y_train == dataset.y_train[first[codes]]).all()
         if is_told and 1 < len(first) <= dataset.n_train // 2:
-            yield _telling(f"{dataset.source}: column '{name}'", str(name), dataset)
+            yield _telling(f"{dataset.source}: column '{words.name}'", str(words.name), dataset)
 
 
 def _target(dataset: Dataset) -> Iterator[str]:

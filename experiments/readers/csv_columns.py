@@ -103,8 +103,8 @@ def _read_blocks(
             if batch.num_rows == 0:
                 continue
             part = slice(start, start + batch.num_rows)
-            which = np.flatnonzero(is_number)
-            found, is_other = _numbers([batch.column(j) for j in which.tolist()], batch.num_rows)
+            which, columns = np.flatnonzero(is_number), batch.columns
+            found, is_other = _numbers([columns[j] for j in which.tolist()], batch.num_rows)
             for j in which[is_other].tolist():
                 if start == 0:
                     texts[j] = []
@@ -114,7 +114,7 @@ def _read_blocks(
             numbers[which, part] = found
             has_value[which] |= ~np.isnan(found).all(axis=1)
             for j, arrays in texts.items():
-                arrays.append(batch.column(j))
+                arrays.append(columns[j])
             start = part.stop
     late += np.flatnonzero(is_number & ~has_value).tolist()  # words for missing ones, and no number
     return numbers, start, {j: pa.chunked_array(arrays) for j, arrays in texts.items()}, late

@@ -25,6 +25,7 @@ from experiments.readers.csv_form import (
 from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
+from experiments.readers.number_block import names_of
 from experiments.readers.options import ReadOptions
 from experiments.readers.other_tables import read_other_table
 from experiments.readers.parquet_columns import read_parquet_columns
@@ -62,7 +63,7 @@ def read_table(
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
     target, roles = options.target, options.roles
-    names = [str(name) for name in frame.columns]
+    names = names_of(frame)
     if target is None:
         raise InputError(
             f"{place}: target is not given for a table.",
@@ -87,7 +88,8 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
     aside = {target, *roles.values()}
     _refuse_saved_index(frame, ignored, place)
     frame, notes = _labelled(frame, target, options, y_place)
-    features = frame.drop(columns=[*aside, *ignored])
+    others = aside.union(ignored)
+    features = frame.loc[:, [name not in others for name in names]]
     if features.shape[1] == 0:
         raise InputError(
             f"{place}: the target '{target}' is the only column."
@@ -127,7 +129,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             X,
             y,
             y_place,
-            feature_names=tuple(X.columns),
+            feature_names=tuple(X.columns.tolist()),
             weights=more[0] if more else None,
             relation=relation,
             ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
@@ -304,5 +306,5 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
         ) from error
     if frame.empty:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Export it again.")
-    frame.columns = pd.Index([str(name) for name in frame.columns])
+    frame.columns = pd.Index(names_of(frame))
     return frame.reset_index(drop=True)
