@@ -59,8 +59,9 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
         if is_far[j]:
             consequence = "Standardized with it, the others are nearly equal"
             yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
-    for j, column in enumerate(values.T):
-        if _tells_the_target(column, dataset) and not _is_key(names[j], column):
+    for j in np.flatnonzero(_may_tell_the_target(values, dataset)).tolist():
+        column = values[:, j]
+        if _is_told(column, dataset.y_train, dataset.n_classes) and not _is_key(names[j], column):
             yield _telling(f"{dataset.source}: column '{names[j]}'", names[j], dataset)
 
 
@@ -72,19 +73,25 @@ def _telling(place: str, name: str, dataset: Dataset) -> str:
     )
 
 
-def _tells_the_target(column: NDArray[np.floating], dataset: Dataset) -> bool:
-    """Whether each class is one stretch of a column's values, or the target rises or falls with them throughout.
+def _may_tell_the_target(values: NDArray[np.floating], dataset: Dataset) -> NDArray[np.bool_]:
+    """Whether in some rows of each column (m, b) each class is one stretch of its values, or the target is monotonic.
 
     Of few examples nothing is said.
     """
     y = dataset.y_train
     if len(y) < _FEWEST:
-        return False
+        return np.zeros(values.shape[1], np.bool_)
     some = slice(None, None, max(1, len(y) // _N_SAMPLED))
-    return _is_told(column[some], y[some], dataset.n_classes) and _is_told(column, y, dataset.n_classes)
+    ordered = y[some][np.argsort(values[some], axis=0, kind="stable")]  # NaN comes last
+    if dataset.n_classes:
+        n_changes = np.count_nonzero(ordered[1:] != ordered[:-1], axis=0)
+        return np.asarray(n_changes < dataset.n_classes)
+    rises, falls = (ordered[1:] >= ordered[:-1]).all(axis=0), (ordered[1:] <= ordered[:-1]).all(axis=0)
+    return np.asarray(rises | falls)
 
 
 def _is_told(column: NDArray[np.floating], y: NDArray[Any], n_classes: int) -> bool:
+    """Whether each class is one stretch of a column's values, or the target rises or falls with them throughout."""
     order = np.argsort(column, kind="stable")  # NaN comes last, as a value of its own
     values, y = column[order], y[order]
     differs = values[1:] != values[:-1]
