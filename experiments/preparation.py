@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,20 @@ class PreparedData:
     def X_test(self) -> FloatArray:  # noqa: N802
         """(n0, m_test), sealed; made as X is."""
         return self.preprocessing.transform(self.dataset.X_test, f"{self.dataset.source} (test examples)")
+
+    def of_examples(self, which: NDArray[np.bool_]) -> FloatArray:
+        """X of some of the examples, (n0, m'), without that of the others."""
+        if self.encoded is not None:
+            return self.preprocessing.of_encoded(self.encoded[which])
+        X_raw = self.dataset.X_train
+        some = X_raw[which] if isinstance(X_raw, np.ndarray) else X_raw.iloc[np.flatnonzero(which)]
+        return self.preprocessing.transform(some, f"{self.dataset.source} (training examples)")
+
+    def test_parts(self, n_examples: int) -> Iterator[FloatArray]:
+        """`X_test`, so many examples at a time."""
+        encoded = self.preprocessing.inputs.encoded(self.dataset.X_test, f"{self.dataset.source} (test examples)")
+        for start in range(0, len(encoded), n_examples):
+            yield self.preprocessing.of_encoded(encoded[start : start + n_examples])
 
     @property
     def n_features(self) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from experiments.readers.missing import MISSING_NUMBERS
 from experiments.readers.number_block import frame_of
+from experiments.readers.room import room_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def _read_blocks(
     """All numbers (n, at most m), the number of rows, columns of text, and which are text as was found too late."""
     import pyarrow as pa
 
-    numbers = np.empty((layout.n_columns, layout.n_rows_at_most))  # what is never written to takes no memory
+    numbers = room_for(layout.n_columns, layout.n_rows_at_most)  # what is never written to takes no memory
     is_number = np.ones(layout.n_columns, np.bool_)
     is_number[list(text)] = False
     has_value = np.zeros(layout.n_columns, np.bool_)
