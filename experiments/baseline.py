@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
 from experiments.preparation import PreparedData
+from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray
 from experiments.scores import scores
 
@@ -161,13 +162,13 @@ def _scored(prepared: PreparedData, seed: int, threshold: float | None, objectiv
     parts: Iterable[FloatArray]
     if _is_large(prepared):
         fitted_to = _drawn(prepared, seed)
-        X, parts = prepared.of_examples(fitted_to), prepared.test_parts(MOST_NUMBERS // prepared.n_features)
-        note = f" (fitted to {X.shape[1]:,} of {prepared.n_examples:,} examples)"
+        rows, parts = prepared.rows_of(fitted_to), prepared.test_parts(NUMBERS_AT_ONCE // prepared.n_features + 1)
+        note = f" (fitted to {len(rows):,} of {prepared.n_examples:,} examples)"
     else:
         fitted_to, note = np.ones(dataset.n_train, np.bool_), ""
         X, *parts = _in_span(prepared.X, prepared.X_test)
-    rows = np.ascontiguousarray(X.T)
-    del X  # it may be large, and fitting takes longest
+        rows = np.ascontiguousarray(X.T)
+        del X  # it may be large, and fitting takes longest
     constant, linear = (_fitted(model, prepared, rows, y, fitted_to) for model in _models(prepared, seed))
     name = "ridge regression"
     if dataset.task != "regression":

@@ -183,7 +183,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     if file_format == "Parquet":
         return _read_parquet(path, place, text)
     head = head_of(path) if file_format == "CSV" else None
-    if head is None or head.separator == ";":
+    if head is None:
         return read_frame(path, place, file_format, options)
     names = list(head.values)
     if options.header is False:
@@ -201,7 +201,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     if frame is None:
         return _read_csv(path, place, options)
     frame.columns = pd.Index(list(form(is_sound=True).names))
-    return frame
+    return with_decimal_points(frame) if head.separator == ";" else frame
 
 
 def _named(roles: Mapping[str, str]) -> str:

@@ -84,6 +84,33 @@ def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        number,
+        lambda row: f"{row},5",
+        lambda row: f"{row},5" if row == 59 else str(row),
+        lambda row: "1.5" if row == 59 else f"{row},5",
+        lambda row: f'"{row},5"',
+        lambda row: "" if row == 3 else f"-{row},25",
+        lambda row: "abc,d"[row % 5],
+    ],
+)
+def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
+    cell: Callable[[int], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_columns, "_BLOCK", 256)
+    monkeypatch.setattr(csv_columns, "_BYTES_A_VALUE", 1)
+    rows = [f"{cell(row)};{number(row)};{'ab'[row % 2]}" for row in range(60)]
+    (tmp_path / "odd.csv").write_text("\n".join(["a;b;y", *rows, ""]))
+    (by_columns, dataset), read = outcome(tmp_path, "odd.csv"), []
+    monkeypatch.setattr(table, "read_columns", lambda *_: read.append(1))
+    as_text, other = outcome(tmp_path, "odd.csv")
+    assert by_columns == as_text
+    assert read, "it would have been read by columns"
+    assert (dataset is None) is (other is None)
+
+
+@pytest.mark.parametrize(
     ("end", "before"), [("\r\n", ""), ("\r", ""), ("\n", "\ufeff"), ("\n\n", "\n\n"), ("\n", '"a, ""x""","b\nc",y\n')]
 )
 def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str, tmp_path: Path) -> None:
