@@ -259,6 +259,12 @@ class TrainingData:
         unreduced = None if self.unreduced is None else self.unreduced.in_units(units)
         return replace(self, units=units, unreduced=unreduced)
 
+    def row_by_row(self) -> "TrainingData":
+        """The same examples; raw ones with contiguous rows, for a worker that has no file of them."""
+        if self.raw is None:
+            return self
+        return replace(self, raw=replace(self.raw, values=np.ascontiguousarray(self.raw.values)))
+
     def of_all_examples(self) -> "TrainingData":
         """The same examples for one network that trains on all of them; not where each network has its own X."""
         assert not self.has_own_inputs, "no X belongs to all examples"

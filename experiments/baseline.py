@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
 from experiments.preparation import PreparedData
+from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray
 from experiments.scores import scores
 
 MAX_ITERATIONS = 10_000
+MOST_NUMBERS = 2**26
+"""Numbers, 512 MB, that models are fitted to: of more to as many examples drawn at random, and not in each fold."""
 _SECONDS_BETWEEN_CHECKS = 0.05
 
 
@@ -35,7 +38,8 @@ class Baseline:
     """A simple model, fitted on all training columns and scored on the test set.
 
     Attributes:
-        name: "constant", or that of the linear model; a logistic regression that has not converged says so.
+        name: "constant", or that of the linear model, which says so where it has not converged, and to how many
+            examples it was fitted where these are not all.
         out_of_fold: As a trial's value is: mean over the folds of the mean log-loss of what each holds out, of the
             squared error of targets that are scaled as the fold's are, or of another objective. None where it is not
             known (yet), or a class is in no fold's part.
@@ -56,7 +60,7 @@ class BaselineFits:
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
         self._n_folds = len(prepared.held_out) // prepared.n_starts
         self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
-        for fold in range(self._n_folds):  # of the constant, then of the linear model
+        for fold in range(0 if _is_large(prepared) else self._n_folds):  # of the constant, then of the linear model
             self._fits += [
                 partial(_value_of_fold, prepared, fold, model, objective) for model in _models(prepared, seed)
             ]
@@ -154,20 +158,43 @@ def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
 
 
 def _scored(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> list[Baseline]:
-    dataset = prepared.dataset
-    y, everything = _targets(prepared), np.ones(dataset.n_train, np.bool_)
-    X, X_test = _in_span(prepared.X, prepared.X_test)
-    constant, linear = (_fitted(model, prepared, X, y, everything) for model in _models(prepared, seed))
+    dataset, y = prepared.dataset, _targets(prepared)
+    parts: Iterable[FloatArray]
+    if _is_large(prepared):
+        fitted_to = _drawn(prepared, seed)
+        rows, parts = prepared.rows_of(fitted_to), prepared.test_parts(NUMBERS_AT_ONCE // prepared.n_features + 1)
+        note = f" (fitted to {len(rows):,} of {prepared.n_examples:,} examples)"
+    else:
+        fitted_to, note = np.ones(dataset.n_train, np.bool_), ""
+        X, *parts = _in_span(prepared.X, prepared.X_test)
+        rows = np.ascontiguousarray(X.T)
+        del X  # it may be large, and fitting takes longest
+    constant, linear = (_fitted(model, prepared, rows, y, fitted_to) for model in _models(prepared, seed))
     name = "ridge regression"
     if dataset.task != "regression":
         has_converged = linear.n_iter_.max() < MAX_ITERATIONS
         name = "logistic regression" if has_converged else "logistic regression (not converged)"
     judged: Any = {"objective": objective, "weights": dataset.weights_test}
-    outputs = [prepared.target_scaling.to_original(_outputs(model, X_test.T)) for model in (constant, linear)]
+    answers = zip(*([_outputs(model, part.T) for model in (constant, linear)] for part in parts), strict=True)
+    outputs = [prepared.target_scaling.to_original(np.hstack(of_parts)) for of_parts in answers]
     return [
         Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold, **judged))
-        for label, predictions in zip(("constant", name), outputs, strict=True)
+        for label, predictions in zip(("constant", name + note), outputs, strict=True)
     ]
+
+
+def _is_large(prepared: PreparedData) -> bool:
+    """Whether only some of the examples are fitted to; not of more features than examples, where it would not help."""
+    n, m = prepared.n_features, prepared.n_examples
+    return n <= m and n * m > MOST_NUMBERS
+
+
+def _drawn(prepared: PreparedData, seed: int) -> NDArray[np.bool_]:
+    """As many examples as are fitted to, at random, (m,)."""
+    n_drawn = MOST_NUMBERS // prepared.n_features
+    drawn = np.zeros(prepared.n_examples, np.bool_)
+    drawn[np.random.default_rng(seed).permutation(prepared.n_examples)[:n_drawn]] = True
+    return drawn
 
 
 def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Objective) -> float:  # noqa: ANN401
@@ -183,7 +210,9 @@ def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Obj
     (X,), y = _in_span(X), prepared.dataset.y_train if n_classes else Y[0]
     if len(np.unique(y[trained])) < n_classes:
         return math.nan
-    outputs = _outputs(_fitted(model, prepared, X, y, trained), X.T[validated])
+    rows, others = X.T[trained], X.T[validated]
+    del X
+    outputs = _outputs(_fitted(model, prepared, rows, y, trained), others)
     weights = None if prepared.weights is None else prepared.weights[1, validated]
     if not objective.is_cost:
         unit = prepared.target_scalings[fold].scale
@@ -197,13 +226,13 @@ def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Obj
 def _fitted(
     model: Any,  # noqa: ANN401 - untyped
     prepared: PreparedData,
-    X: FloatArray,
+    rows: FloatArray,
     y: NDArray[Any],
-    columns: NDArray[np.bool_],
+    examples: NDArray[np.bool_],
 ) -> Any:  # noqa: ANN401 - untyped
-    """The model, fitted to these columns, by their weights."""
-    weights = None if prepared.weights is None else prepared.weights[0, columns]
-    return model.fit(X.T[columns], y[columns], sample_weight=weights)
+    """The model, fitted to rows of these examples, by their weights."""
+    weights = None if prepared.weights is None else prepared.weights[0, examples]
+    return model.fit(rows, y[examples], sample_weight=weights)
 
 
 def _targets(prepared: PreparedData) -> NDArray[Any]:

@@ -43,7 +43,7 @@ def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floati
         blocks = [(dataset.feature_names or tuple(f"x{j}" for j in range(X.shape[1])), X)]
     else:
         tables = [X.iloc[:, columns] for columns, is_number in runs(X) if is_number]
-        blocks = [(tuple(table.columns), table.to_numpy()) for table in tables]
+        blocks = [(tuple(table.columns.tolist()), table.to_numpy()) for table in tables]
     for names, values in blocks:
         for part in column_parts(*values.shape):
             yield names[part], values[:, part].astype(np.float64, copy=False)
@@ -64,8 +64,9 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
             yield _far_values(place, column, consequence, '; scaling = "robust" keeps the others apart')
     for j in np.flatnonzero(_are_too_large(values)).tolist():
         yield _too_large(f"{dataset.source}: column '{names[j]}'", values[:, j])
-    for j, column in enumerate(values.T):
-        if _tells_the_target(column, dataset) and not _is_key(names[j], column):
+    for j in np.flatnonzero(_may_tell_the_target(values, dataset)).tolist():
+        column = values[:, j]
+        if _is_told(column, dataset.y_train, dataset.n_classes) and not _is_key(names[j], column):
             yield _telling(f"{dataset.source}: column '{names[j]}'", names[j], dataset)
 
 
@@ -77,19 +78,25 @@ def _telling(place: str, name: str, dataset: Dataset) -> str:
     )
 
 
-def _tells_the_target(column: NDArray[np.floating], dataset: Dataset) -> bool:
-    """Whether each class is one stretch of a column's values, or the target rises or falls with them throughout.
+def _may_tell_the_target(values: NDArray[np.floating], dataset: Dataset) -> NDArray[np.bool_]:
+    """Whether in some rows of each column (m, b) each class is one stretch of its values, or the target is monotonic.
 
     Of few examples nothing is said.
     """
     y = dataset.y_train
     if len(y) < _FEWEST:
-        return False
+        return np.zeros(values.shape[1], np.bool_)
     some = slice(None, None, max(1, len(y) // _N_SAMPLED))
-    return _is_told(column[some], y[some], dataset.n_classes) and _is_told(column, y, dataset.n_classes)
+    ordered = y[some][np.argsort(values[some], axis=0, kind="stable")]  # NaN comes last
+    if dataset.n_classes:
+        n_changes = np.count_nonzero(ordered[1:] != ordered[:-1], axis=0)
+        return np.asarray(n_changes < dataset.n_classes)
+    rises, falls = (ordered[1:] >= ordered[:-1]).all(axis=0), (ordered[1:] <= ordered[:-1]).all(axis=0)
+    return np.asarray(rises | falls)
 
 
 def _is_told(column: NDArray[np.floating], y: NDArray[Any], n_classes: int) -> bool:
+    """Whether each class is one stretch of a column's values, or the target rises or falls with them throughout."""
     order = np.argsort(column, kind="stable")  # NaN comes last, as a value of its own
     values, y = column[order], y[order]
     differs = values[1:] != values[:-1]
@@ -106,16 +113,16 @@ def _telling_words(dataset: Dataset) -> Iterator[str]:
     """Of columns of text each of whose words has one class, or one target."""
     if isinstance(dataset.X_train, np.ndarray) or dataset.n_train < _FEWEST:
         return
-    for name in dataset.X_train.columns:
-        words = dataset.X_train[name]
-        if words.dtype.kind in "fM":
+    for columns, _ in (run for run in runs(dataset.X_train) if not run[1]):
+        words = dataset.X_train.iloc[:, columns.start]
+        if words.dtype.kind == "M":
             continue
         codes = words.factorize(use_na_sentinel=False)[0]
         first = np.full(int(codes.max()) + 1, -1)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first row of each word
         is_told = (dataset.y_train == dataset.y_train[first[codes]]).all()
         if is_told and 1 < len(first) <= dataset.n_train // 2:
-            yield _telling(f"{dataset.source}: column '{name}'", str(name), dataset)
+            yield _telling(f"{dataset.source}: column '{words.name}'", str(words.name), dataset)
 
 
 def _target(dataset: Dataset) -> Iterator[str]:

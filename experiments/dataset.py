@@ -11,6 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field, replace
+from json.encoder import encode_basestring_ascii as json_text
 from pathlib import Path
 from typing import Any
 
@@ -313,7 +314,7 @@ def _examples(n: int) -> str:
 
 def _digest(dataset: Dataset) -> str:
     """SHA-256 over every value, name, shape and dtype; a header precedes each part."""
-    from experiments.readers.number_block import runs  # pandas, which a set of arrays does not need
+    from experiments.readers.number_block import column_parts, runs  # pandas, which a set of arrays does not need
 
     sha = hashlib.sha256()
 
@@ -334,9 +335,14 @@ def _digest(dataset: Dataset) -> str:
         for stretch, is_number in runs(X):
             columns = X.iloc[:, stretch]
             if is_number:
-                for name, numbers in zip(columns.columns, columns.to_numpy().T, strict=True):
-                    one_nan = np.where(np.isnan(numbers), np.nan, numbers)  # all NaNs alike
-                    add([f"{role} {name}", "<f8", numbers.shape], one_nan.astype("<f8", copy=False).data.cast("B"))
+                m, names_of_columns = len(columns), columns.columns.tolist()
+                for part in column_parts(*columns.shape):
+                    numbers = columns.iloc[:, part].to_numpy().T
+                    one_nan = np.where(np.isnan(numbers), np.nan, numbers).astype("<f8", copy=False)  # all NaNs alike
+                    for name, row in zip(names_of_columns[part], one_nan, strict=True):
+                        header = f'[[{json_text(f"{role} {name}")}, "<f8", [{m}]], {8 * m}]'  # as `add`, but sooner
+                        sha.update(header.encode())
+                        sha.update(row.data.cast("B"))
                 continue
             column = columns.iloc[:, 0]
             if column.dtype.kind == "M":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
 from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
+from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray, Scaling, standardization
 from experiments.splits import Split, related_folds
 
@@ -88,6 +89,25 @@ class PreparedData:
     def X_test(self) -> FloatArray:  # noqa: N802
         """(n0, m_test), sealed; made as X is."""
         return self.preprocessing.transform(self.dataset.X_test, f"{self.dataset.source} (test examples)")
+
+    def rows_of(self, which: NDArray[np.bool_]) -> FloatArray:
+        """X of some of the examples as rows, (m', n0), made some at a time so that it is there once."""
+        X, chosen, place = self.dataset.X_train, np.flatnonzero(which), f"{self.dataset.source} (training examples)"
+        rows, n_at_once = np.empty((len(chosen), self.n_features)), max(1, NUMBERS_AT_ONCE // self.n_features)
+        for start in range(0, len(chosen), n_at_once):
+            part = chosen[start : start + n_at_once]
+            if self.encoded is not None:
+                columns = self.preprocessing.of_encoded(self.encoded[part])
+            else:
+                columns = self.preprocessing.transform(X[part] if isinstance(X, np.ndarray) else X.iloc[part], place)
+            rows[start : start + n_at_once] = columns.T
+        return rows
+
+    def test_parts(self, n_examples: int) -> Iterator[FloatArray]:
+        """`X_test`, so many examples at a time."""
+        encoded = self.preprocessing.inputs.encoded(self.dataset.X_test, f"{self.dataset.source} (test examples)")
+        for start in range(0, len(encoded), n_examples):
+            yield self.preprocessing.of_encoded(encoded[start : start + n_examples])
 
     @property
     def n_features(self) -> int:

@@ -22,7 +22,7 @@ from experiments.errors import InputError, collected, listed, nearest
 from experiments.readers.amounts import AMOUNTS_CURE, MAX_NUMERALS, WRITTEN_NUMBERS, kind_of_amounts
 from experiments.readers.dates import moments_of
 from experiments.readers.missing import MISSING_NUMBERS
-from experiments.readers.number_block import column_parts
+from experiments.readers.number_block import column_parts, names_of
 
 Kind = Literal["number", "text", "date"]
 
@@ -110,12 +110,12 @@ def as_kind(series: pd.Series, kind: Kind, place: str) -> pd.Series:
 def kinds_as_read(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column of a table that `conformed` returned, in order."""
     kinds: dict[str, Kind] = {"f": "number", "M": "date"}
-    return {str(name): kinds.get(dtype.kind, "text") for name, dtype in frame.dtypes.items()}
+    return {name: kinds.get(dtype.kind, "text") for name, dtype in zip(names_of(frame), frame.dtypes, strict=True)}
 
 
 def kinds_of(frame: pd.DataFrame) -> dict[str, Kind]:
     """The kind of each column, in order."""
-    dtypes = frame.dtypes.items()
+    dtypes = zip(frame.columns.tolist(), frame.dtypes, strict=True)
     return {str(name): "number" if dtype == np.float64 else kind_of(frame[name]) for name, dtype in dtypes}
 
 
@@ -125,7 +125,7 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
     Raises:
         InputError: A column is missing, unknown, given twice, or not of its kind; all of these are told.
     """
-    found = [str(name).strip() for name in frame.columns]
+    found = [name.strip() for name in names_of(frame)]
     frame = frame.set_axis(found, axis="columns").reset_index(drop=True)
     names = list(kinds)
     if found != names:
@@ -143,14 +143,18 @@ def conformed(frame: pd.DataFrame, kinds: Mapping[str, Kind], place: str) -> pd.
 
 def _stretches(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[tuple[slice, bool]]:
     """The columns as stretches of those that are numbers of one form, which are handled together, and of others."""
-    forms = [
-        str(dtype) if kind == "number" and (dtype == np.float64 or isinstance(dtype, pd.StringDtype)) else ""
-        for dtype, kind in zip(frame.dtypes, kinds.values(), strict=True)
-    ]
+
+    def form(dtype: object) -> str:
+        if dtype == np.float64:
+            return "float64"
+        return str(dtype) if isinstance(dtype, pd.StringDtype) else ""
+
+    columns = zip(frame.dtypes, kinds.values(), strict=True)
+    forms = (form(dtype) if kind == "number" else "" for dtype, kind in columns)
     start = 0
-    for form, members in groupby(forms):
+    for of_stretch, members in groupby(forms):
         stop = start + len(list(members))
-        yield slice(start, stop), bool(form)
+        yield slice(start, stop), bool(of_stretch)
         start = stop
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from experiments.readers.missing import MISSING_NUMBERS
 from experiments.readers.number_block import frame_of
+from experiments.readers.room import room_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def _read_blocks(
     """All numbers (n, at most m), the number of rows, columns of text, and which are text as was found too late."""
     import pyarrow as pa
 
-    numbers = np.empty((layout.n_columns, layout.n_rows_at_most))  # what is never written to takes no memory
+    numbers = room_for(layout.n_columns, layout.n_rows_at_most)  # what is never written to takes no memory
     is_number = np.ones(layout.n_columns, np.bool_)
     is_number[list(text)] = False
     has_value = np.zeros(layout.n_columns, np.bool_)
@@ -103,8 +104,8 @@ def _read_blocks(
             if batch.num_rows == 0:
                 continue
             part = slice(start, start + batch.num_rows)
-            which = np.flatnonzero(is_number)
-            found, is_other = _numbers([batch.column(j) for j in which.tolist()], batch.num_rows)
+            which, columns = np.flatnonzero(is_number), batch.columns
+            found, is_other = _numbers([columns[j] for j in which.tolist()], batch.num_rows)
             for j in which[is_other].tolist():
                 if start == 0:
                     texts[j] = []
@@ -114,7 +115,7 @@ def _read_blocks(
             numbers[which, part] = found
             has_value[which] |= ~np.isnan(found).all(axis=1)
             for j, arrays in texts.items():
-                arrays.append(batch.column(j))
+                arrays.append(columns[j])
             start = part.stop
     late += np.flatnonzero(is_number & ~has_value).tolist()  # words for missing ones, and no number
     return numbers, start, {j: pa.chunked_array(arrays) for j, arrays in texts.items()}, late

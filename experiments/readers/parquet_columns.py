@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.readers.number_block import column_parts, frame_of
+from experiments.readers.room import room_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def read_parquet_columns(path: Path, aside: Collection[str]) -> pd.DataFrame:
         index = {name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)}
         names = [name for name in schema.names if name not in index]
         is_number = [name not in aside and _is_number(schema.field(name).type) for name in names]
-        numbers = np.empty((len(names), file.metadata.num_rows))
+        numbers = room_for(len(names), file.metadata.num_rows)
         wanted = [position for position, is_one in enumerate(is_number) if is_one]
         for part in column_parts(numbers.shape[1], len(wanted)):
             _read_into(numbers, file, names, wanted[part])

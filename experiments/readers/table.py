@@ -27,6 +27,7 @@ from experiments.readers.csv_form import (
 from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import is_missing_label, label_array
+from experiments.readers.number_block import names_of
 from experiments.readers.options import ReadOptions
 from experiments.readers.other_tables import read_other_table
 from experiments.readers.parquet_columns import read_parquet_columns
@@ -64,7 +65,7 @@ def read_table(
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
     target, roles = options.target, options.roles
-    names = [str(name) for name in frame.columns]
+    names = names_of(frame)
     if target is None:
         raise InputError(
             f"{place}: target is not given for a table.",
@@ -91,7 +92,8 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
     aside = {target, *roles.values()}
     _refuse_saved_index(frame, ignored, place)
     frame, notes = _labelled(frame, target, options, y_place)
-    features = frame.drop(columns=[*aside, *ignored])
+    others = aside.union(ignored)
+    features = frame.loc[:, [name not in others for name in names]]
     if features.shape[1] == 0:
         raise InputError(
             f"{place}: the target '{target}' is the only column."
@@ -131,7 +133,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             X,
             y,
             y_place,
-            feature_names=tuple(X.columns),
+            feature_names=tuple(X.columns.tolist()),
             weights=more[0] if more else None,
             relation=relation,
             ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
@@ -185,7 +187,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     if file_format == "Parquet":
         return _read_parquet(path, place, text)
     head = head_of(path, options.header) if file_format == "CSV" else None
-    if head is None or head.dialect.separator == ";":
+    if head is None:
         return read_frame(path, place, file_format, options)
     names = list(head.values)
     if options.header is False:
@@ -203,7 +205,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
     if frame is None:
         return _read_csv(path, place, options)
     frame.columns = pd.Index(list(form(is_sound=True).names))
-    return frame
+    return with_decimal_points(frame) if head.dialect.separator == ";" else frame
 
 
 def _named(roles: Mapping[str, str]) -> str:
@@ -311,5 +313,5 @@ def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) ->
         ) from error
     if frame.empty:
         raise InputError(f"{place}: the table has no rows.", "At least one example is needed.", "Export it again.")
-    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+    frame.columns = pd.Index([name.strip() for name in names_of(frame)])
     return frame.reset_index(drop=True)

@@ -136,7 +136,7 @@ def _connect(scheduler: str, say: Callable[[str], None]) -> Iterator[Any]:
 def _send_data(client: Any, name: str, data: TrainingData) -> None:  # noqa: ANN401  # a Client
     """Give the data to all workers, present and to come."""
     plugin = WorkerPlugin()  # with functions of the engine: a class of ours would have to be importable there
-    plugin.setup = partial(receive, name, data, software())
+    plugin.setup = partial(receive, name, data.row_by_row(), software())
     plugin.teardown = partial(forget, name)
     for _ in range(MAX_ATTEMPTS - 1):
         with suppress(OSError):  # a worker that leaves just now

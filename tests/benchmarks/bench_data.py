@@ -38,9 +38,8 @@ COLUMNS = [
     "read, s",
     "prepared, s",
     "training begins, s",
+    "by the clock, s",
     "peak, MB",
-    "end, s",
-    "peak at the end, MB",
 ]
 PATIENCE = 300.0
 """Seconds after which a checkout is given up on."""

@@ -106,6 +106,15 @@ def test_saved_examples_load_bit_for_bit_with_contiguous_rows_and_train_the_same
     assert_same_bits(*(trained(problem, data, learning_rate=0.1, minibatch_size=8) for data in (saved, loaded)))
 
 
+def test_examples_that_are_sent_have_contiguous_rows_and_train_the_same_networks():
+    problem = problem_of()
+    data = TrainingData.of_raw(raw_of(values_of("columns", problem)), problem.Y, problem.held_out, np.float32)
+    arrived = data.row_by_row()
+    assert data.raw.values.flags.c_contiguous is False
+    assert arrived.raw.values.flags.c_contiguous
+    assert_same_bits(*(trained(problem, one, learning_rate=0.1, minibatch_size=8) for one in (data, arrived)))
+
+
 def test_one_scaling_serves_all_networks_and_a_refit_on_all_examples():
     problem = problem_of("multiclass")
     raw = raw_of(values_of("rows", problem), has_own=False)

@@ -222,3 +222,14 @@ def test_the_value_of_another_objective_out_of_fold_is_scikit_learn_s_cross_vali
     expected = cross_val_score(model, prepared.X.T, y, cv=split, scoring=name).mean()
     assert linear.out_of_fold == pytest.approx(expected, rel=1e-6)
     assert name in linear.scores
+
+
+def test_of_large_data_the_linear_model_is_fitted_to_some_of_the_examples_and_says_so(monkeypatch) -> None:
+    prepared = prepare(load_dataset("sklearn:breast_cancer"), folds=3)
+    everything = baselines(prepared, seed=0)
+    monkeypatch.setattr(baseline, "MOST_NUMBERS", 100 * prepared.n_features)
+    constant, linear = baselines(prepared, seed=0)
+    assert linear.name == "logistic regression (fitted to 100 of 455 examples)"
+    assert constant.out_of_fold is linear.out_of_fold is None
+    assert 0.9 < linear.scores["accuracy"] != everything[1].scores["accuracy"]
+    assert constant.scores["accuracy"] == everything[0].scores["accuracy"]

@@ -1,5 +1,6 @@
 """Tables that are read and prepared without a copy of their text or of their numbers: what comes of it is the same."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
 from experiments.preparation import prepare
-from experiments.readers import csv_columns, table
+from experiments.readers import csv_columns, room, table
 from experiments.readers.inputs import fit_inputs
 from experiments.readers.number_block import column_parts, divided, frame_of
 from experiments.readers.options import ReadOptions
@@ -80,6 +81,33 @@ def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
         assert isinstance(dataset.X_train, pd.DataFrame)
         assert isinstance(other.X_train, pd.DataFrame)
         pd.testing.assert_frame_equal(dataset.X_train, other.X_train)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        number,
+        lambda row: f"{row},5",
+        lambda row: f"{row},5" if row == 59 else str(row),
+        lambda row: "1.5" if row == 59 else f"{row},5",
+        lambda row: f'"{row},5"',
+        lambda row: "" if row == 3 else f"-{row},25",
+        lambda row: "abc,d"[row % 5],
+    ],
+)
+def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
+    cell: Callable[[int], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_columns, "_BLOCK", 256)
+    monkeypatch.setattr(csv_columns, "_BYTES_A_VALUE", 1)
+    rows = [f"{cell(row)};{number(row)};{'ab'[row % 2]}" for row in range(60)]
+    (tmp_path / "odd.csv").write_text("\n".join(["a;b;y", *rows, ""]))
+    (by_columns, dataset), read = outcome(tmp_path, "odd.csv"), []
+    monkeypatch.setattr(table, "read_columns", lambda *_: read.append(1))
+    as_text, other = outcome(tmp_path, "odd.csv")
+    assert by_columns == as_text
+    assert read, "it would have been read by columns"
+    assert (dataset is None) is (other is None)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +196,54 @@ def test_a_million_values_are_prepared_without_a_second_copy_of_the_table(tmp_pa
     assert prepared.encoded is not None
     assert isinstance(prepared.dataset.X_train, pd.DataFrame)
     assert np.shares_memory(prepared.encoded, prepared.dataset.X_train.to_numpy())
+
+
+def mapped_file_of(array: np.ndarray) -> bool:
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base  # type: ignore[assignment]
+    return False
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_table_that_would_fill_the_memory_lies_in_a_mapped_file_and_is_prepared_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    frame = pd.DataFrame(rng.normal(size=(200, 5)), columns=list("abcde")).assign(y=np.arange(200) % 2)
+    frame.loc[::9, "b"] = np.nan
+    name = f"train.{file_format}"
+    frame.to_csv(tmp_path / name, index=False) if file_format == "csv" else frame.to_parquet(tmp_path / name)
+    found = []
+    for n_bytes in (2**40, 100):
+        monkeypatch.setattr(room, "memory_bytes", lambda n=n_bytes: n)
+        dataset = load_dataset(name, target="y", directory=tmp_path)
+        assert isinstance(dataset.X_train, pd.DataFrame)
+        assert mapped_file_of(dataset.X_train["a"].to_numpy()) is (n_bytes == 100)
+        found.append(prepare(dataset, scales_folds=True))
+    in_memory, in_file = found
+    assert in_file.dataset.digest == in_memory.dataset.digest
+    assert in_file.encoded is not None
+    assert mapped_file_of(in_file.encoded), "no copy on the way"
+    for fold in range(5):
+        np.testing.assert_array_equal(in_file.of_fold(fold)[0], in_memory.of_fold(fold)[0])
+
+
+def test_a_disk_without_room_for_a_large_table_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    monkeypatch.setattr(room.os, "posix_fallocate", full)
+    pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 2}).to_csv(tmp_path / "train.csv", index=False)
+    with pytest.raises(InputError, match=r"2 columns of 6\d numbers .*No space left on device.*TMPDIR"):
+        load_dataset("train.csv", target="y", directory=tmp_path)
+
+
+def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "none").write_text("max\n")
+    monkeypatch.setattr(room, "_LIMITS", (str(tmp_path / "none"), str(tmp_path / "missing")))
+    assert room.memory_bytes() > 2**25
+    monkeypatch.setattr(room, "_LIMITS", (str(tmp_path / "memory.max"),))
+    assert room.memory_bytes() == 1000

@@ -1,0 +1,52 @@
+"""Room for the numbers of a table: in memory, or in a file that is mapped into it where they would fill it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError
+
+SHARE = 0.25
+"""Of the memory that there is; of more numbers the system keeps in memory what is in use, and the rest on the disk."""
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def room_for(n_columns: int, n_rows: int) -> NDArray[np.float64]:
+    """An array (n, m) that is to be filled.
+
+    Large ones lie in a file without a name in the folder for temporary files (TMPDIR), which is gone with the process.
+
+    Raises:
+        InputError: The disk has no room for the file.
+    """
+    n_bytes = 8 * n_columns * n_rows
+    if n_bytes <= SHARE * memory_bytes():
+        return np.empty((n_columns, n_rows))
+    try:
+        with tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, n_bytes)  # or a full disk would kill the process when it writes
+            return np.asarray(np.memmap(file, np.float64, "w+", shape=(n_columns, n_rows)))
+    except OSError as error:
+        raise InputError(
+            f"{n_columns} columns of {n_rows:,} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, and "
+            f"{tempfile.gettempdir()} has no room for them ({error.strerror}).",
+            "Numbers that would fill the memory lie in a temporary file.",
+            "Make room there, or set TMPDIR to a folder on a larger disk.",
+        ) from error
+
+
+def memory_bytes() -> int:
+    """Memory of the machine, or what a container may use of it."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in map(Path, _LIMITS):
+        with suppress(OSError, ValueError):  # there is none, or it is "max"
+            sizes.append(int(limit.read_text()))
+    return min(sizes)
