@@ -17,12 +17,14 @@ The file ends in a checksum (`checksum.py`), and its attribute `checksum` says s
 Files from before 2026-11-28 have neither; until 2026-11-29 they had no attribute. Earlier releases read over it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from engine.activations import FloatArray
@@ -31,6 +33,9 @@ from engine.durable_file import READABLE, write_durably
 from engine.ensemble import Member, check_members, is_single
 from engine.errors import WeightsFileError
 from engine.network import Architecture, Parameters
+
+if TYPE_CHECKING:  # whoever trains, or looks at a leaderboard, does without
+    import h5py
 
 FORMAT = "sweeps-weights"
 FORMAT_VERSION = 1
@@ -65,6 +70,8 @@ def save_weights(path: Path, weights: Weights) -> None:
 
 def _file_image(weights: Weights) -> memoryview:
     """Bytes of the file. Made in memory, because HDF5 itself answers a full disk with a RuntimeError."""
+    import h5py
+
     image = BytesIO()
     with h5py.File(image, "w") as file:
         file.attrs["format"] = FORMAT
@@ -105,6 +112,8 @@ def load_weights(path: Path) -> Weights:
     Raises:
         WeightsFileError: Missing, damaged, not a file of weights, or of a later format version.
     """
+    import h5py
+
     if not path.exists():
         raise WeightsFileError(f"{path}: no such file. A model file ends in .h5; check the path.")
     try:

@@ -20,13 +20,15 @@ from pathlib import Path
 from engine.durable_file import write_durably
 from experiments.user_cache import user_cache
 
+_SQLITE = b"SQLite format 3\0"
+
 
 def kept_empty_database() -> bytes | None:
     """The file's content, for the installed MLflow; None where there is none, or it is damaged or somebody else's."""
     try:
         file = _file()
-        is_ours = file.stat().st_uid == os.getuid()
-        return (gzip.decompress(file.read_bytes()) or None) if is_ours else None
+        content = gzip.decompress(file.read_bytes())
+        return content if content.startswith(_SQLITE) and file.stat().st_uid == os.getuid() else None
     except (OSError, EOFError, zlib.error, RuntimeError):  # gzip's own error is an OSError
         return None
 

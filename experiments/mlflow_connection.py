@@ -153,11 +153,13 @@ def _create_database(path: Path) -> None:
     if path.exists() and path.stat().st_size > 0:
         return
     copied = path.with_name(f".{path.name}.copy.new")
+    migrated = path.with_name(f".{path.name}.new")  # another name: MLflow keeps what it has opened by its name
+    _remove(copied)
+    _remove(migrated)
     content = kept_empty_database()
     if content is not None and _is_taken(content, copied, path):
         copied.replace(path)
         return
-    migrated = path.with_name(f".{path.name}.new")  # another name: MLflow keeps what it has opened by its name
     _fill(migrated, path)
     keep_empty_database(migrated)
     migrated.replace(path)
@@ -180,7 +182,6 @@ def _fill(unfinished: Path, path: Path, content: bytes = b"") -> None:
     """Let MLflow make what `content` lacks of a database that is to be at `path`."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    _remove(unfinished)
     unfinished.write_bytes(content)
     # MLflow's client would put the working directory into SQL as it is, which an apostrophe in it ends.
     SqlAlchemyStore(sqlite_uri(unfinished), (path.parent.resolve() / "mlruns").as_uri())  # type: ignore[no-untyped-call]

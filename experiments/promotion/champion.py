@@ -24,7 +24,7 @@ from experiments.error_text import in_one_line, root_cause
 from experiments.facts import VerdictReached
 from experiments.mlflow_connection import connect, lock_file
 from experiments.promotion.history import CHAMPION, Move, moves_in, now_unlike, write_move
-from experiments.promotion.outcome import OUTCOME_FILE, Outcome
+from experiments.promotion.outcome import KNOWN_FILE, OUTCOME_FILE, Outcome
 from experiments.promotion.verdict import ModelRef, Verdict, digest_of
 from experiments.pyfunc import MODEL_FILE
 from experiments.registry import DIGEST, STUDY, registered_name
@@ -37,8 +37,6 @@ VERDICT, VERDICT_DIGEST = "sweeps.verdict", "sweeps.verdict_digest"
 """Tags of a version: the document of its verdict, and the document's digest."""
 
 _FETCHED = "champion.h5"
-KNOWN_FILE = "champion.json"
-"""In the folder of a sweep's name: who was champion when MLflow was last asked or told."""
 
 PROMOTION = "sweeps.promotion"
 """Tag of a version: what became of it, in words."""

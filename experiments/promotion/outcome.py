@@ -9,6 +9,8 @@ from pathlib import Path
 from engine.durable_file import write_durably
 
 OUTCOME_FILE = "outcome.json"
+KNOWN_FILE = "champion.json"
+"""In the folder of a sweep's name: who was champion when MLflow was last asked or told."""
 
 
 @dataclass(frozen=True, slots=True)

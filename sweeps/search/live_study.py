@@ -10,7 +10,6 @@ stay in the live study: a resumed sweep repeats the asks of such a sampler, and 
 all the same.
 """
 
-import copy
 from contextlib import nullcontext
 from dataclasses import asdict
 
@@ -23,7 +22,7 @@ from experiments.errors import InputError
 from sweeps.configuration.config import Config
 from sweeps.search.pruners import new_pruner
 from sweeps.search.samplers import Samplers, new_brute_force
-from sweeps.search.window import Draft, WindowedMemory
+from sweeps.search.window import Draft, WindowedMemory, copy_of
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import EarlyEnd
 from sweeps.trials.configurations import n_configurations, space_of
@@ -133,7 +132,7 @@ class LiveStudy:
 
     def _write(self, number: int, trial_id: int) -> None:
         """Write a new trial of the live study through to the storage."""
-        template = copy.deepcopy(self._memory.get_trial(trial_id))
+        template = copy_of(self._memory.get_trial(trial_id))
         if self._samplers.repeats_asks:
             template.system_attrs = {}  # made again on a resume; of CMA-ES, it would be a pickle
         self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)
@@ -198,7 +197,7 @@ class LiveStudy:
 
 
 def _as_it_was_asked(stored: FrozenTrial) -> FrozenTrial:
-    asked = copy.deepcopy(stored)
+    asked = copy_of(stored)
     asked.state = TrialState.RUNNING
     asked.values = None
     asked.datetime_complete = None

@@ -3,11 +3,12 @@
 - `_log_ndtr` of TPE: most of an ask is log(Φ(x)) of some ten thousand numbers, for which Optuna, which does without
   SciPy, loops in Python. With SciPy's ufunc an ask takes half the time. The two differ by rounding: 1e-13 of the value,
   or 1e-15 near Φ = 1, in SciPy's favour.
+- `_split_trials` of TPE, which each of four or five groups of parameters calls anew in an ask, a fifth of its time.
 - `_pruners` of Hyperband, whose brackets look at all trials at every report.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +21,13 @@ from scipy.special import log_ndtr
 
 from sweeps.search.halving import SuccessiveHalving
 
-_truncnorm: Any  # the module, or None
+_truncnorm: Any  # modules, or None
+_tpe: Any
 try:
     from optuna.samplers._tpe import _truncnorm
+    from optuna.samplers._tpe import sampler as _tpe
 except ImportError:
-    _truncnorm = None
+    _truncnorm = _tpe = None
 
 _one_at_a_time = threading.Lock()
 
@@ -36,14 +39,14 @@ class QuickTPESampler(TPESampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As the interface says."""
-        with _vectorized():
+        with _quicker():
             return super().sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:  # noqa: ANN401  # a parameter's value
         """As the interface says."""
-        with _vectorized():
+        with _quicker():
             return super().sample_independent(study, trial, param_name, param_distribution)
 
 
@@ -61,14 +64,37 @@ class QuickHyperbandPruner(HyperbandPruner):
 
 
 @contextmanager
-def _vectorized() -> Iterator[None]:
-    slow = getattr(_truncnorm, "_log_ndtr", None)
-    if slow is None:
+def _quicker() -> Iterator[None]:
+    """While entered, which an ask is, TPE has SciPy's function and divides the trials into good and bad ones once."""
+    with (
+        _one_at_a_time,
+        _replaced(_truncnorm, "_log_ndtr", lambda slow: log_ndtr),
+        _replaced(_tpe, "_split_trials", _once),
+    ):
+        yield
+
+
+@contextmanager
+def _replaced(module: Any, name: str, by: Callable[[Any], Any]) -> Iterator[None]:  # noqa: ANN401  # a module, or None
+    before = getattr(module, name, None)
+    if before is None:
         yield
         return
-    with _one_at_a_time:
-        _truncnorm._log_ndtr = log_ndtr
-        try:
-            yield
-        finally:
-            _truncnorm._log_ndtr = slow
+    setattr(module, name, by(before))
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+def _once(split: Callable[..., Any]) -> Callable[..., Any]:
+    """Divides the trials of one ask, which are the same for each group of parameters, only once."""
+    divided: dict[tuple[int, int], Any] = {}
+
+    def split_once(study: Study, trials: list[FrozenTrial], n_below: int) -> Any:  # noqa: ANN401  # two lists
+        key = (len(trials), n_below)
+        if key not in divided:
+            divided[key] = split(study, trials, n_below)
+        return divided[key]
+
+    return split_once

@@ -60,7 +60,7 @@ class WindowedMemory(InMemoryStorage):
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """As the interface says; while there is a draft, a copy, because Optuna changes what it was given."""
         trial = super().get_trial(trial_id)
-        return copy.deepcopy(trial) if self._draft is not None else trial
+        return copy_of(trial) if self._draft is not None else trial
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
@@ -117,3 +117,11 @@ class WindowedMemory(InMemoryStorage):
                 shown.add(trial.number)
                 n_left[is_finished] -= 1
         return [trials[number] for number in sorted(shown)]
+
+
+def copy_of(trial: FrozenTrial) -> FrozenTrial:
+    """A trial whose own may be changed; distributions and values, which nobody changes, are shared."""
+    copied = copy.copy(trial)
+    for name in ("params", "distributions", "user_attrs", "system_attrs", "intermediate_values"):
+        setattr(copied, name, dict(getattr(trial, name)))
+    return copied

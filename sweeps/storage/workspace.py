@@ -25,7 +25,7 @@ from optuna.storages import BaseStorage
 from engine.durable_file import leftovers
 from experiments.errors import InputError
 from experiments.mlflow_connection import sqlite_uri
-from experiments.promotion.champion import KNOWN_FILE
+from experiments.promotion.outcome import KNOWN_FILE
 from sweeps.configuration.config_file import expand_uri
 from sweeps.storage.database import open_database
 from sweeps.storage.journal import Journal, read_journal

@@ -52,6 +52,7 @@ from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes
 from sweeps.storage.workspace import Workspace
 from sweeps.trials.problem import Problem, imagined_seconds
+from sweeps.trials.recipe import with_recipe
 from sweeps.trials.rungs import Rungs
 from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial
@@ -179,7 +180,7 @@ def rung_seconds(rung: Rung, problem: Problem) -> float:
     """What the rung takes on a worker of speed 1: as imagined, but for a deviation of its own."""
     begin = 0 if rung.state is None else rung.state.iteration
     deviation = np.random.default_rng((*rung.initial_seed, rung.n_iterations)).normal(0.0, DEVIATION)
-    imagined = imagined_seconds(rung.hyperparameters.architecture, problem, rung.n_iterations - begin)
+    imagined = imagined_seconds(rung.hyperparameters, problem, rung.n_iterations - begin)
     return imagined * math.exp(deviation)
 
 
@@ -258,6 +259,7 @@ class Sweep:
         self.config = override(load_config("breast_cancer"), sweep={"n_trials": self.n_trials}, study=study)
         self.prepared = load_data(self.config)
         self.problem = problem_of(self.config, self.prepared)
+        self.config = with_recipe(self.config, self.problem)
 
     def run(self, executor: RungExecutor, run_rung: Callable[[Rung], RungResult], *, is_durable: bool = True) -> None:
         """All trials, in a folder that is removed afterwards."""

@@ -516,9 +516,11 @@ def test_a_user_without_home_and_passwd_entry_has_one_that_does_not_exist(monkey
 
 def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the_next_run(tmp_path: Path) -> None:
     connect = "import sys; from experiments.mlflow_connection import connect; connect(sys.argv[1]).search_experiments()"
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    creating = subprocess.Popen([sys.executable, "-c", connect, uri])
-    unfinished = tmp_path / ".mlflow.db.new"
+    folder = tmp_path / "record"
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    without_copies = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    creating = subprocess.Popen([sys.executable, "-c", connect, uri], env=without_copies)
+    unfinished = folder / ".mlflow.db.new"
     while not (unfinished.exists() and unfinished.stat().st_size > 50_000):  # some of the thirty migrations are done
         assert creating.poll() is None, "the database was created before it could be killed"
         time.sleep(0.01)
@@ -527,4 +529,4 @@ def test_a_kill_while_mlflow_creates_its_database_leaves_nothing_that_blocks_the
 
     subprocess.run([sys.executable, "-c", connect, uri], check=True, timeout=60)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
+    assert sorted(path.name for path in folder.iterdir()) == [".mlflow.db.lock", "mlflow.db"]

@@ -37,7 +37,11 @@ def _rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_a_copy_is_what_mlflow_makes_to_the_last_row(empty_store: Path, cache: Path, tmp_path: Path) -> None:
     keep_empty_database(empty_store)
     database = tmp_path / "it's new" / "mlflow.db"
+    database.parent.mkdir()
+    for leftover in (".mlflow.db.new", ".mlflow.db.copy.new", ".mlflow.db.copy.new-journal"):  # of kills
+        (database.parent / leftover).write_text("torn")
     connect(sqlite_uri(database))
+    assert {path.name for path in database.parent.iterdir()} == {"mlflow.db", ".mlflow.db.lock"}
     assert _schema(database) == _schema(empty_store)
     rows, expected = _rows(database), _rows(empty_store)
     assert rows["experiments"] == [(0, "Default", (tmp_path / "it's new/mlruns/0").as_uri(), "active", "default")]

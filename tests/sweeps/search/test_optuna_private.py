@@ -4,7 +4,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.samplers import TPESampler
-from optuna.samplers._tpe import _truncnorm
+from optuna.samplers._tpe import _truncnorm, sampler
 from scipy.special import log_ndtr
 
 from sweeps.search import optuna_private
@@ -42,17 +42,18 @@ def test_it_asks_for_the_trials_that_its_base_asks_for(seed):
 
 
 def test_it_leaves_optuna_as_it_was_even_when_an_ask_fails():
-    before = _truncnorm._log_ndtr
+    before = _truncnorm._log_ndtr, sampler._split_trials
 
     class Broken(QuickTPESampler):
         def _sample(self, *args):
             assert _truncnorm._log_ndtr is log_ndtr
+            assert sampler._split_trials is not before[1]
             raise RuntimeError("broken")
 
     study = optuna.create_study(sampler=Broken(seed=1, group=True, n_startup_trials=2))
     with pytest.raises(RuntimeError, match="broken"):
         study.optimize(value_of, n_trials=5)
-    assert _truncnorm._log_ndtr is before
+    assert (_truncnorm._log_ndtr, sampler._split_trials) == before
 
 
 @pytest.mark.parametrize("moved", [None, SimpleNamespace()], ids=["the module", "the function"])
