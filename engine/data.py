@@ -12,8 +12,9 @@ from engine.activations import BoolArray, Float64Array, FloatArray
 from engine.errors import ShapeError
 from engine.folds import Folds, IndexArray
 from engine.heads import Head
-from engine.memory import copied, empty
+from engine.memory import copied, empty, mapped, mapped_if_there
 from engine.own_inputs import OwnInputs
+from engine.raw_rows import RawRows
 from engine.rotation import rotated
 
 
@@ -22,7 +23,9 @@ class TrainingData:
     """Examples, targets and folds.
 
     Each network has its own copy of the columns it trains on, so that no operation is spent on what it holds out, and
-    of those it holds out, for validation. With F folds that takes F times the memory of X, once per machine.
+    of those it holds out, for validation. With F folds that takes F times the memory of X, once per machine. Of large
+    data there is one copy for all, `raw`, of which minibatches are made: then `inputs`, `gram`, `training_inputs`,
+    `validation_inputs` and `rows` are None.
 
     Attributes:
         inputs: [X; 1], (n[0] + 1, m): the last row of ones carries the biases. (F, n[0] + 1, m) where each network has
@@ -34,7 +37,7 @@ class TrainingData:
         gram: K = [X; 1]^T [X; 1], (m, m) or (F, m, m) in float64, present where the first layer is trained in the span
             of the examples (`engine.stack`), which is the same algorithm with fewer operations. Else None.
         columns: (F, max(m, m_t)): indices of all m examples in each network's own order, those it trains on first
-            and those it is validated on last; padded with index 0 if m_t > m.
+            and those it is validated on last; padded with index 0 if m_t > m. With `raw`, (F, m_v): the last alone.
         training_inputs: (F, k, m_t): inputs of the first m_t of those columns, where m_t is at least the largest number
             of examples that any network trains on: [X; 1], or K[trained on, trained on] if the first layer is reduced.
             Columns beyond a network's own, there because another network trains on more or because rows are padded to
@@ -51,21 +54,23 @@ class TrainingData:
         units: (F,): how many original units a unit of each network's targets is; None is 1 for each.
         unreduced: Where the first layer is reduced: the same examples for a training that leaves their span; X itself,
             or R if there are more features than examples. Else None, and where no training leaves it.
+        raw: The examples before scaling, for trainings on minibatches alone; else None.
     """
 
-    inputs: FloatArray
+    inputs: FloatArray | None
     targets: FloatArray
     held_out: BoolArray
     validated: BoolArray
     gram: Float64Array | None
     columns: IndexArray
-    training_inputs: FloatArray
-    validation_inputs: FloatArray
+    training_inputs: FloatArray | None
+    validation_inputs: FloatArray | None
     rows: FloatArray | None = None
     basis: FloatArray | None = None
     weights: Float64Array | None = None
     units: Float64Array | None = None
     unreduced: "TrainingData | None" = None
+    raw: RawRows | None = None
 
     @classmethod
     def of(
@@ -143,6 +148,42 @@ class TrainingData:
         )
 
     @classmethod
+    def of_raw(
+        cls,
+        raw: RawRows,
+        Y: FloatArray,
+        held_out: BoolArray,
+        dtype: npt.DTypeLike = np.float64,
+        *,
+        validated: BoolArray | None = None,
+    ) -> "TrainingData":
+        """Examples that are scaled when they are trained on, for trainings on minibatches alone.
+
+        They train networks to the bits of `of`, or `of_networks`, with the scaled X.
+
+        Args:
+            raw: The examples, and each network's scaling.
+            Y: (n[L], m), or (F, n[L], m) where each network has its own.
+            held_out: (F, m).
+            dtype, validated: As in `of`.
+        Raises:
+            ShapeError: As in `of`.
+        """
+        _check(raw.values.T, Y[0] if Y.ndim == 3 else Y, held_out)
+        folds = Folds.of(held_out, validated)
+        return cls(
+            inputs=None,
+            targets=Y.astype(dtype),
+            held_out=folds.held_out,
+            validated=folds.validated,
+            gram=None,
+            columns=folds.validation_columns(),
+            training_inputs=None,
+            validation_inputs=None,
+            raw=raw,
+        )
+
+    @classmethod
     def _prepared(
         cls,
         X: FloatArray,
@@ -178,6 +219,9 @@ class TrainingData:
         def stacked(name: str) -> npt.NDArray[Any]:
             return _stacked([getattr(network, name) for network in networks])
 
+        def stacked_of_one(name: str) -> npt.NDArray[Any]:
+            return _stacked([getattr(network, name)[0] for network in networks])
+
         def joined(name: str) -> npt.NDArray[Any]:
             return np.concatenate([getattr(network, name) for network in networks])
 
@@ -190,8 +234,8 @@ class TrainingData:
             validated=joined("validated"),
             gram=None if first.gram is None else stacked("gram"),
             columns=joined("columns"),
-            training_inputs=_stacked([network.training_inputs[0] for network in networks]),
-            validation_inputs=_stacked([network.validation_inputs[0] for network in networks]),
+            training_inputs=stacked_of_one("training_inputs"),
+            validation_inputs=stacked_of_one("validation_inputs"),
             rows=rows,
             basis=None if first.basis is None else stacked("basis"),
             unreduced=cls._together(unreduced, shares_targets=shares_targets) if unreduced else None,
@@ -219,6 +263,7 @@ class TrainingData:
         """The same examples for one network that trains on all of them; not where each network has its own X."""
         assert not self.has_own_inputs, "no X belongs to all examples"
         nothing = Folds.of(np.zeros((1, self.n_examples), np.bool_))
+        assert self.inputs is not None, "has_own_inputs is True without"
         data = self._divided(self.inputs, self.targets, nothing, self.gram)
         unreduced = None if self.unreduced is None else self.unreduced.of_all_examples()
         return replace(data, basis=self.basis, weights=self.weights, unreduced=unreduced)
@@ -265,11 +310,14 @@ class TrainingData:
     @property
     def training_columns(self) -> IndexArray:
         """(F, m_t): the example that each column of `training_inputs` holds."""
+        assert self.training_inputs is not None, "of raw examples there are minibatches only"
         return self.columns[:, : self.training_inputs.shape[-1]]
 
     @property
     def validation_columns(self) -> IndexArray:
-        """(F, m_v): the example that each column of `validation_inputs` holds."""
+        """(F, m_v): the example that each column of `validation_inputs` holds, or would hold."""
+        if self.validation_inputs is None:
+            return self.columns
         return self.columns[:, self.n_examples - self.validation_inputs.shape[-1] : self.n_examples]
 
     def answers(self, logits: FloatArray, head: Head) -> Iterator[tuple[FloatArray, FloatArray, Float64Array | None]]:
@@ -306,18 +354,26 @@ class TrainingData:
 
     @property
     def has_own_inputs(self) -> bool:
-        """Whether each network has its own X."""
-        return self.inputs.ndim == 3
+        """Whether each network has its own X, or makes it of raw examples."""
+        return self.inputs is None or self.inputs.ndim == 3
 
     @property
     def n_examples(self) -> int:
         """m."""
-        return int(self.inputs.shape[-1])
+        return int(self.held_out.shape[1])
 
     @property
     def n_features(self) -> int:
         """n[0]."""
+        if self.raw is not None:
+            return self.raw.n_features
+        assert self.inputs is not None, "there are inputs, or raw examples"
         return int(self.inputs.shape[-2]) - 1 if self.basis is None else int(self.basis.shape[-2])
+
+    @property
+    def n_rows_of_inputs(self) -> int:
+        """k, the rows of what passes through the first layer."""
+        return self.n_features + 1 if self.training_inputs is None else int(self.training_inputs.shape[1])
 
     @property
     def n_outputs(self) -> int:
@@ -337,13 +393,13 @@ class TrainingData:
     @property
     def dtype(self) -> np.dtype[np.floating]:
         """float32 or float64."""
-        return self.inputs.dtype
+        return self.targets.dtype
 
     def save(self, directory: Path) -> None:
         """Write one .npy file per array into an existing directory, for `load` in other processes."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, TrainingData):
+            if isinstance(value, TrainingData | RawRows):
                 (directory / field.name).mkdir()
                 value.save(directory / field.name)
             elif value is not None and not (field.name == "inputs" and self._are_rows_inputs):
@@ -353,29 +409,29 @@ class TrainingData:
     def load(cls, directory: Path) -> "TrainingData":
         """Map the arrays that `save` wrote into memory, read-only: all processes of a machine share one copy."""
 
-        def mapped(name: str) -> npt.NDArray[Any]:
-            array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            return np.asarray(array)  # the same memory without np.memmap's Python-level cost in every ufunc
+        def there(name: str) -> npt.NDArray[Any] | None:
+            return mapped_if_there(directory / f"{name}.npy")
 
-        def mapped_if_there(name: str) -> npt.NDArray[Any] | None:
-            return mapped(name) if (directory / f"{name}.npy").exists() else None
-
-        unreduced, rows = directory / "unreduced", mapped_if_there("rows")
-        inputs = mapped_if_there("inputs")
+        targets, held_out, validated, columns = (
+            mapped(directory / f"{name}.npy") for name in ("targets", "held_out", "validated", "columns")
+        )
+        inputs, rows = there("inputs"), there("rows")
+        unreduced, raw = directory / "unreduced", directory / "raw"
         return cls(
-            inputs=mapped("rows").mT if inputs is None else inputs,
-            targets=mapped("targets"),
-            held_out=mapped("held_out"),
-            validated=mapped("validated"),
-            gram=mapped_if_there("gram"),
-            columns=mapped("columns"),
-            training_inputs=mapped("training_inputs"),
-            validation_inputs=mapped("validation_inputs"),
+            inputs=rows.mT if inputs is None and rows is not None else inputs,
+            targets=targets,
+            held_out=held_out,
+            validated=validated,
+            gram=there("gram"),
+            columns=columns,
+            training_inputs=there("training_inputs"),
+            validation_inputs=there("validation_inputs"),
             rows=rows,
-            basis=mapped_if_there("basis"),
-            weights=mapped_if_there("weights"),
-            units=mapped_if_there("units"),
+            basis=there("basis"),
+            weights=there("weights"),
+            units=there("units"),
             unreduced=cls.load(unreduced) if unreduced.exists() else None,
+            raw=RawRows.load(raw) if raw.exists() else None,
         )
 
 
@@ -404,15 +460,16 @@ def _of_rank(data: TrainingData, rank: int) -> TrainingData:
     assert data.basis is not None
     n_added = rank - data.basis.shape[1]
 
-    def filled(array: FloatArray, axis: int) -> FloatArray:
+    def filled(name: str, axis: int) -> FloatArray:
+        array = getattr(data, name)
         return np.insert(array, [array.shape[axis] - 1] * n_added, 0, axis=axis)  # before the ones
 
     return replace(
         data,
-        inputs=filled(data.inputs, 0),
-        training_inputs=filled(data.training_inputs, 1),
-        validation_inputs=filled(data.validation_inputs, 1),
-        rows=None if data.rows is None else filled(data.rows, 1),
+        inputs=filled("inputs", 0),
+        training_inputs=filled("training_inputs", 1),
+        validation_inputs=filled("validation_inputs", 1),
+        rows=None if data.rows is None else filled("rows", 1),
         basis=np.pad(data.basis, [(0, 0), (0, n_added)]),
     )
 

@@ -66,6 +66,14 @@ class Folds:
         n_training = whole_cache_lines(self.n_training, dtype)
         return np.pad(columns, [(0, 0), (0, max(0, n_training - columns.shape[1]))]), n_training
 
+    def validation_columns(self) -> IndexArray:
+        """(F, m_v): the last of those columns, as many as any network is validated on."""
+        n_others = self.held_out.shape[1] - self.n_validation
+        columns = np.empty((len(self.held_out), self.n_validation), np.intp)
+        for own, held_out, validated in zip(columns, self.held_out, self.validated, strict=True):
+            own[...] = np.argsort(held_out.astype(np.int8) + validated, kind="stable")[n_others:]
+        return columns
+
     def each(self) -> Iterator[Self]:
         """Those of each network alone, of the same sizes."""
         for held_out, validated in zip(self.held_out, self.validated, strict=True):

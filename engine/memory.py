@@ -1,10 +1,11 @@
-"""Arrays whose first byte begins a cache line.
+"""Arrays whose first byte begins a cache line, and arrays in files that are mapped into memory.
 
 NumPy aligns arrays to 16 bytes. An AVX-512 register holds 64, so unless an array begins on a cache line every load and
 store touches two lines. Measurements: README, decisions.
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,14 @@ def copied(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.N
     copy = empty(array.shape, dtype or array.dtype)
     copy[...] = array
     return copy
+
+
+def mapped(path: Path) -> npt.NDArray[Any]:
+    """The array of a .npy file, read-only: all processes of a machine share one copy."""
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.asarray(array)  # the same memory without np.memmap's Python-level cost in every ufunc
+
+
+def mapped_if_there(path: Path) -> npt.NDArray[Any] | None:
+    """The same, or None where there is no such file."""
+    return mapped(path) if path.exists() else None

@@ -13,13 +13,14 @@ from engine.activations import FloatArray
 from engine.data import TrainingData
 from engine.folds import IndexArray
 from engine.memory import empty, full
+from engine.raw_rows import Gathering
 
 
 class Minibatches:
     """The minibatches of one training run; `load` brings those of an iteration into `inputs`, `Y` and `goal`.
 
     Args:
-        data: Examples, targets and folds, with `rows`.
+        data: Examples, targets and folds, with `rows` or `raw`.
         goal, scale: What the head's backward pass needs of targets and step sizes, as targets in shape, and (1, m).
         size: Examples a network and iteration, at most as many as every network trains on.
         seed: Decides the order of the examples in every epoch.
@@ -34,34 +35,41 @@ class Minibatches:
     def __init__(
         self, data: TrainingData, goal: FloatArray, scale: FloatArray, size: int, seed: tuple[int, ...]
     ) -> None:
-        assert data.rows is not None, "minibatches train on X or its coordinates, not on a Gram matrix"
+        assert data.gram is None, "minibatches train on X or its coordinates, not on a Gram matrix"
         self.size = size
         self._seed = seed
         self._own = ~data.held_out
-        n_own = self._own.sum(axis=1, keepdims=True)
-        self.n_in_epoch = int(n_own.min()) // size
-        before = np.cumsum(n_own)[:, np.newaxis] - n_own  # own examples of the networks that come before
-        self._chosen = before + np.arange(self.n_in_epoch * size)
+        self.n_in_epoch = int(np.count_nonzero(self._own, axis=1).min()) // size
         n_networks = data.n_networks
         self._epoch = -1
-        self._order = np.empty((n_networks, 0), np.intp)
+        self._order = np.empty((n_networks, self.n_in_epoch * size), np.min_scalar_type(-data.n_examples))
         self._first = data.n_examples * np.arange(n_networks)[:, np.newaxis]
-        arrays = [data.rows, data.targets.mT, goal.mT]
+        self._rows = full((n_networks, size, data.n_rows_of_inputs), 1, data.dtype)
+        arrays = [data.targets.mT, goal.mT]
         if data.weights is not None:  # else all have the same
             arrays += [scale.mT, data.weights[:1].mT.astype(data.dtype)]
         self._sources = [
             (np.ascontiguousarray(array).reshape(-1, array.shape[-1]), array.ndim == 3) for array in arrays
         ]
         self._buffers = [empty((n_networks, size, source.shape[1]), data.dtype) for source, _ in self._sources]
-        self.inputs, self.Y, self.goal = (buffer.mT for buffer in self._buffers[:3])
+        self.inputs = self._rows.mT
+        self.Y, self.goal = (buffer.mT for buffer in self._buffers[:2])
         self.scale = full((n_networks, 1, size), scale[0, 0], data.dtype)
         self.weights: FloatArray | None = None
         if data.weights is not None:
-            self.scale, self.weights = self._buffers[3].mT, self._buffers[4][:, :, 0]
+            self.scale, self.weights = self._buffers[2].mT, self._buffers[3][:, :, 0]
+        self._gather: Gathering | None = None
+        if data.raw is not None:
+            self._gather = Gathering(data.raw, slice(None), self._rows[:, :, :-1])
+        elif data.rows is not None:
+            self._sources.append((data.rows.reshape(-1, data.n_rows_of_inputs), data.rows.ndim == 3))
+            self._buffers.append(self._rows)
 
     def load(self, iteration: int) -> None:
         """Bring the examples that the iteration after `iteration` updates trains on into the arrays."""
         which = self.examples(iteration)
+        if self._gather is not None:
+            self._gather(which)
         in_own = which + self._first  # where each network has its own rows: one network's after the other's
         for (source, is_own), buffer in zip(self._sources, self._buffers, strict=True):
             source.take(in_own if is_own else which, axis=0, out=buffer, mode="clip")  # checking indices needs a buffer
@@ -70,13 +78,12 @@ class Minibatches:
         """(F, size): which examples those are."""
         epoch, position = divmod(iteration, self.n_in_epoch)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._order_of(epoch)
-        return self._order[:, position * self.size : (position + 1) * self.size]
+            self._epoch = epoch
+            self._set_order(epoch)
+        return self._order[:, position * self.size : (position + 1) * self.size].astype(np.intp)
 
-    def _order_of(self, epoch: int) -> IndexArray:
+    def _set_order(self, epoch: int) -> None:
         """(F, n_in_epoch * size): each network's own examples in the order of an epoch."""
-        n_networks, m = self._own.shape
-        permutation = np.random.default_rng((*self._seed, epoch)).permutation(m)
-        own = np.flatnonzero(self._own.take(permutation, axis=1))  # one network's after the other's
-        order: IndexArray = permutation.take(own.take(self._chosen) - m * np.arange(n_networks)[:, np.newaxis])
-        return order
+        permutation = np.random.default_rng((*self._seed, epoch)).permutation(self._own.shape[1])
+        for order, own in zip(self._order, self._own, strict=True):
+            order[...] = permutation.compress(own.take(permutation))[: len(order)]

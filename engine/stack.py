@@ -13,7 +13,8 @@ iterations C is added to `settled`, in float64, and starts again from 0:
 Measurements: README, decisions.
 """
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,10 +26,11 @@ from engine.dropout import Dropout
 from engine.folds import IndexArray
 from engine.heads import HEADS
 from engine.layers import Columns, Layers
-from engine.memory import empty
+from engine.memory import empty, full
 from engine.minibatches import Minibatches
 from engine.network import Architecture
 from engine.parts import divide
+from engine.raw_rows import Gathering, RawRows
 from engine.steps import Step, run, step
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
@@ -123,19 +125,21 @@ class Stack:
         self._offset = self._offset_of_all_examples()
         self._offsets: list[tuple[FloatArray, IndexArray]] = []  # the same, for the columns in use, with their indices
         self._layers: dict[tuple[int, int], Layers] = {}  # all parts of one size share one
-        weights = np.ones((2, data.n_examples)) if data.weights is None else data.weights
-        n_examples = np.stack([~data.held_out @ weights[0], data.validated @ weights[1]])
+        self._gathered: dict[tuple[int, ...], FloatArray] = {}  # inputs of parts of one size
+        self._gatherings: dict[tuple[int, ...], Gathering] = {}  # of parts of one size and the same networks
+        n_examples = _counts(data)
         self.minibatches: Minibatches | None = None
         self.dropout: Dropout | None = None
         if dropout > 0:
             m = data.training_columns.shape[1] if minibatch_size is None else minibatch_size
             self.dropout = Dropout(dropout, architecture.layer_sizes[1:-1], m, theta.dtype, seed)
         if minibatch_size is None:
+            assert data.training_inputs is not None, "of raw examples there are minibatches only"
             self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
         else:
             step_size = np.full((1, data.n_examples), learning_rate / minibatch_size, data.dtype)
             if data.weights is not None:
-                step_size = (step_size * weights[0]).astype(data.dtype)
+                step_size = (step_size * data.weights[0]).astype(data.dtype)
             goal = self._head.goal(self._head.smoothed(data.targets, label_smoothing), step_size)
             self.minibatches = Minibatches(data, goal, self._head.scale(step_size), minibatch_size, seed)
             self.training = self._parts_of_minibatch(self.minibatches)
@@ -145,8 +149,10 @@ class Stack:
     @cached_property
     def validation(self) -> list[Part]:
         """The networks on the columns that they are validated on. Made on demand: not every rung is recorded."""
-        data = self.data
-        return self._parts(data.validation_inputs, data.validation_columns, data.validated, is_trained=False)
+        data, which, inputs = self.data, self.data.validation_columns, self.data.validation_inputs
+        if inputs is None:  # each part gathers its own
+            inputs = np.broadcast_to(np.zeros((), data.dtype), (len(which), data.n_rows_of_inputs, which.shape[1]))
+        return self._parts(inputs, which, data.validated, is_trained=False)
 
     def load(self, iteration: int) -> None:
         """Bring what the next iteration trains on to where `training` expects it: examples, and masks of dropout."""
@@ -229,14 +235,28 @@ class Stack:
         parts = []
         for networks, where in divide(n_networks, m, bytes_of_a_column):
             here = columns.at(networks, where)
+            gathering: list[Step] = []
+            if self.data.raw is not None and not is_trained:
+                here, gathering = self._gathering(self.data.raw, here, networks, where)
             theta = [of_layer[networks] for of_layer in (self.theta if is_trained else self._evaluated)]
             n_here, _, m_here = here.inputs.shape
             layers = self._layers_of(n_here, m_here)
-            steps = layers.forward(theta, here)
+            steps = gathering + layers.forward(theta, here)
             steps_back = self._backward(layers, theta, here, networks, where) if is_trained else []
             count = None if weights is None else weights[networks, where]
             parts.append(Part(networks, where, layers.Z[-1], here.Y, is_own[networks, where], count, steps, steps_back))
         return parts
+
+    def _gathering(self, raw: RawRows, columns: Columns, networks: slice, where: slice) -> tuple[Columns, list[Step]]:
+        """Held-out columns in a buffer that parts of one size share, and the steps that fill it."""
+        which = self.data.validation_columns[networks, where]
+        size = (len(which), raw.n_features + 1, which.shape[1])
+        if size not in self._gathered:
+            self._gathered[size] = full(size, 1, self.data.dtype)
+        inputs = self._gathered[size]
+        if (networks.start, *size) not in self._gatherings:
+            self._gatherings[networks.start, *size] = Gathering(raw, networks, inputs[:, :-1].mT)
+        return replace(columns, inputs=inputs), [partial(self._gatherings[networks.start, *size], which)]
 
     @property
     def _masks(self) -> tuple[FloatArray, ...]:
@@ -272,6 +292,14 @@ class Stack:
         ]
 
 
+def _counts(data: TrainingData) -> Float64Array:
+    """How many examples each network trains on and is validated on, by their weights: (2, F)."""
+    if data.weights is None:
+        n_held_out, n_validated = (np.count_nonzero(mask, axis=1) for mask in (data.held_out, data.validated))
+        return np.stack([data.n_examples - n_held_out, n_validated]).astype(np.float64)
+    return np.stack([~data.held_out @ data.weights[0], data.validated @ data.weights[1]])
+
+
 def split(flat: FloatArray, architecture: Architecture, data: TrainingData) -> list[FloatArray]:
     """Views of a flat array (F, P), one per layer: theta[l] (F, n[l], n[l-1] + 1), or C (F, n[1], m_t) if reduced."""
     views = []
@@ -290,7 +318,7 @@ def n_parameters(architecture: Architecture, data: TrainingData) -> int:
 
 def _shapes(architecture: Architecture, data: TrainingData) -> list[tuple[int, int]]:
     sizes = architecture.layer_sizes
-    fan_ins = (data.training_inputs.shape[1], *(n_units + 1 for n_units in sizes[1:-1]))
+    fan_ins = (data.n_rows_of_inputs, *(n_units + 1 for n_units in sizes[1:-1]))
     return list(zip(sizes[1:], fan_ins, strict=True))
 
 

@@ -212,7 +212,7 @@ def _shared_rows(dataset: Dataset) -> Iterator[str]:
     n_shared = int(pd.Index(test).isin(train).sum())  # by a hash table; np.isin sorts
     if n_shared > 0.01 * len(test):
         yield (
-            f"{dataset.source}: {n_shared} of {len(test)} test examples ({100 * n_shared / len(test):.2g} %) have the "
+            f"{dataset.source}: {n_shared} of {len(test)} test examples ({100 * n_shared / len(test):.3g} %) have the "
             "same features as a training example, so test scores are too good for new ones. Remove the duplicates, "
             "unless such examples occur again and again."
         )

@@ -36,6 +36,32 @@ def example_weights(dataset: Dataset, class_weight: ClassWeight = "none") -> NDA
     return np.stack([_of_classes(dataset, class_weight)[dataset.y_train] * judged, judged])
 
 
+def check_something_counts(dataset: Dataset, held_out: NDArray[np.bool_], validated: NDArray[np.bool_]) -> None:
+    """Check that weights leave something to train on and to be judged by.
+
+    Args:
+        dataset: Its examples may have weights.
+        held_out: (F, m): True where fold f does not train on the example.
+        validated: (F, m): True where it is validated on the example.
+
+    Raises:
+        InputError: All examples of the test set weigh 0, or all that a fold trains on, or is validated on.
+    """
+    parts = [] if dataset.weights_test is None else [("in the test set", dataset.weights_test)]
+    if (weights := dataset.weights_train) is not None:
+        for number, (out, judged) in enumerate(zip(held_out, validated, strict=True), start=1):
+            parts += [(f"that fold {number} trains on", weights[~out])]
+            parts += [(f"that fold {number} holds out", weights[judged])]
+    for which, of_part in parts:
+        if not of_part.any():
+            column = f"sample_weight = '{dataset.sample_weight}'"
+            raise InputError(
+                f"{dataset.source}: {column} is 0 for all {len(of_part)} examples {which}.",
+                "Wherever a model is trained or judged, some examples must count.",
+                "Correct the column, or remove the rows that do not count.",
+            )
+
+
 def _of_classes(dataset: Dataset, class_weight: ClassWeight) -> NDArray[np.float64]:
     names = dataset.class_names
     if not names:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from filelock import FileLock
 
 from experiments.artifact_places import follow, place_beside
+from experiments.empty_database import keep_empty_database, kept_empty_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -146,18 +147,48 @@ def _create_database(path: Path) -> None:
     """Give a new database its schema before it has its name.
 
     MLflow migrates an empty database in some thirty steps over seconds. A kill between two of them leaves tables that
-    every later attempt trips over ("table trace_info already exists"), so this happens in a file that may be lost.
+    every later attempt trips over ("table trace_info already exists"), so this happens in a file that may be lost. What
+    the migrations made once is copied from then on.
     """
     if path.exists() and path.stat().st_size > 0:
         return
+    copied = path.with_name(f".{path.name}.copy.new")
+    content = kept_empty_database()
+    if content is not None and _is_taken(content, copied, path):
+        copied.replace(path)
+        return
+    migrated = path.with_name(f".{path.name}.new")  # another name: MLflow keeps what it has opened by its name
+    _fill(migrated, path)
+    keep_empty_database(migrated)
+    migrated.replace(path)
+
+
+def _is_taken(content: bytes, unfinished: Path, path: Path) -> bool:
+    """Whether MLflow takes this content of a new database for its own; then it is in the file."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        _fill(unfinished, path, content)
+    except (MlflowException, SQLAlchemyError):
+        _remove(unfinished)
+        return False
+    return True
+
+
+def _fill(unfinished: Path, path: Path, content: bytes = b"") -> None:
+    """Let MLflow make what `content` lacks of a database that is to be at `path`."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    unfinished = path.with_name(f".{path.name}.new")
-    for leftover in path.parent.glob(f"{unfinished.name}*"):  # and SQLite's own journal of it
-        leftover.unlink()
+    _remove(unfinished)
+    unfinished.write_bytes(content)
     # MLflow's client would put the working directory into SQL as it is, which an apostrophe in it ends.
     SqlAlchemyStore(sqlite_uri(unfinished), (path.parent.resolve() / "mlruns").as_uri())  # type: ignore[no-untyped-call]
-    unfinished.replace(path)
+
+
+def _remove(unfinished: Path) -> None:
+    for leftover in unfinished.parent.glob(f"{unfinished.name}*"):  # and SQLite's own journal of it
+        leftover.unlink()
 
 
 def lock_file(tracking_uri: str, purpose: str = "") -> Path:

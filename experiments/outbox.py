@@ -17,16 +17,8 @@ from pathlib import Path
 from engine.checksum import Checksum, checksum_of_line, line_with_checksum
 from engine.durable_file import name_of_damaged, sync, write_durably
 from experiments.errors import InputError, listed
-from experiments.facts import (
-    Fact,
-    SweepFinished,
-    SweepStarted,
-    TrialFinished,
-    VerdictReached,
-    from_json,
-    to_json,
-    without_curves,
-)
+from experiments.fact_json import from_json, to_json, without_curves
+from experiments.facts import Fact, SweepFinished, SweepStarted, TrialFinished, VerdictReached
 
 _KEY = re.compile(rb'\{"key":"([^"\\]+)",')  # every line begins so; reading 10,000 keys parses no JSON
 _PRIVATE = 0o600  # configurations and paths are nobody else's business

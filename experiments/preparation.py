@@ -101,12 +101,15 @@ class PreparedData:
 
     def of_fold(self, fold: int) -> tuple[FloatArray, FloatArray]:
         """X (n0, m) and Y (n[L], m) as a fold's network sees them; Y itself for classes."""
-        if not self.folds:
-            return self.X, self.Y
-        own = self.folds[fold]
-        X = self.X if self.encoded is None else own.preprocessing.of_encoded(self.encoded)
-        is_shared = own.target_scaling == self.target_scaling  # as of classes
-        return X, self.Y if is_shared else _targets(self.dataset.y_train, self.dataset, own.target_scaling)
+        if not self.folds or self.encoded is None:
+            return self.X, self.targets_of_fold(fold)
+        return self.folds[fold].preprocessing.of_encoded(self.encoded), self.targets_of_fold(fold)
+
+    def targets_of_fold(self, fold: int) -> FloatArray:
+        """Y (n[L], m) as a fold's network sees it; Y itself for classes."""
+        if not self.folds or self.folds[fold].target_scaling == self.target_scaling:
+            return self.Y
+        return _targets(self.dataset.y_train, self.dataset, self.folds[fold].target_scaling)
 
     def mirror_images(self) -> PreparedData:
         """The mirror images of these pictures, prepared as they are."""

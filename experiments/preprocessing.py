@@ -152,6 +152,18 @@ class Preprocessing:
         return columns
 
     @property
+    def linear(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        """Shift, scale and fill, (n0,) each, where `of_encoded` is (value - shift) / scale to the bit; else None.
+
+        A missing value is taken to be `fill`.
+        """
+        if self.scaling in CURVED:
+            return None
+        fill, is_known = self.inputs.filling
+        shift, scale = (np.broadcast_to(array.ravel(), fill.shape) for array in (self.offset, self.scale))
+        return shift, np.where(is_known, scale, np.inf), fill
+
+    @property
     def _format_of_scaling(self) -> int:
         return _FORMAT_OF_CURVED if self.scaling in CURVED else FORMAT_VERSION
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,16 +38,16 @@ CODE = {
         "__init__.py", "activations.py", "checksum.py", "curve.py", "data.py", "descent.py", "dropout.py",
         "durable_file.py", "ensemble.py", "errors.py", "folds.py", "heads.py", "hyperparameters.py",
         "initialization.py", "layers.py", "memory.py", "minibatches.py", "network.py", "objectives.py",
-        "optimizers.py", "own_inputs.py", "parts.py", "products.py", "rotation.py", "stack.py", "steps.py",
-        "threads.py", "training.py", "weights.py",
+        "optimizers.py", "own_inputs.py", "parts.py", "products.py", "raw_rows.py", "rotation.py", "stack.py",
+        "steps.py", "threads.py", "training.py", "weights.py",
     ),
     "experiments": (
         "__init__.py", "dataset.py", "error_text.py", "errors.py", "example_weights.py", "mirror_images.py",
         "model.py", "preparation.py", "preprocessing.py", "scaling.py", "scores.py", "splits.py",
         "readers/__init__.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py", "readers/columns.py",
-        "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/missing.py",
-        "readers/number_block.py", "readers/options.py", "readers/pair.py", "readers/source.py",
-        "readers/stored_array.py",
+        "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py", "readers/medians.py",
+        "readers/missing.py", "readers/number_block.py", "readers/options.py", "readers/pair.py",
+        "readers/source.py", "readers/stored_array.py",
     ),
 }  # fmt: skip
 
@@ -69,28 +71,46 @@ def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None
     source = folder.with_name(f"{folder.name}.source")
     try:
         _copy_source(source)
-        mlflow.pyfunc.save_model(
-            folder,
-            python_model=str(source / "served_model.py"),
-            code_paths=[str(source / package) for package in CODE],
-            signature=signature_of(model),
-            input_example=(input_example(model), {"proba": False}),
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-            metadata={
-                "study": model.study,
-                "task": model.task,
-                "class_names": list(model.class_names),
-                "test_scores": dict(model.test_scores),
-            },
-            mlflow_model=described,
-            streamable=False,
-        )
+        with _pins_taken_for_right():
+            mlflow.pyfunc.save_model(
+                folder,
+                python_model=str(source / "served_model.py"),
+                code_paths=[str(source / package) for package in CODE],
+                signature=signature_of(model),
+                input_example=(input_example(model), {"proba": False}),
+                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                metadata={
+                    "study": model.study,
+                    "task": model.task,
+                    "class_names": list(model.class_names),
+                    "test_scores": dict(model.test_scores),
+                },
+                mlflow_model=described,
+                streamable=False,
+            )
     finally:
         shutil.rmtree(source, ignore_errors=True)
     (folder / MODEL_FILE).parent.mkdir()
     shutil.copyfile(model_file, folder / MODEL_FILE)  # MLflow's `artifacts` would copy it through TMPDIR
     described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     described.save(str(folder / "MLmodel"))
+
+
+@contextmanager
+def _pins_taken_for_right() -> Iterator[None]:
+    """MLflow 3.17 compares required versions with installed ones, and looks through all files of all packages for that.
+
+    Ours are the installed ones. Without the comparison 1 s of a core is saved at the end of each sweep.
+    """
+    from mlflow.utils import environment
+
+    name = "warn_dependency_requirement_mismatches"
+    compare = getattr(environment, name)
+    setattr(environment, name, lambda requirements: None)
+    try:
+        yield
+    finally:
+        setattr(environment, name, compare)
 
 
 def _copy_source(source: Path) -> None:

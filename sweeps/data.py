@@ -1,6 +1,7 @@
 """The data of a configuration, split and scaled, and the problem they pose to every trial."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,12 +10,14 @@ from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
 from experiments.errors import InputError, listed
+from experiments.example_weights import check_something_counts
 from experiments.preparation import PreparedData, prepare, trained_on
 from experiments.readers.examples import Advance, InMemory
 from experiments.readers.in_memory import in_memory
 from sweeps.configuration.config import Config
 from sweeps.trials.mirroring import with_mirror_images
 from sweeps.trials.problem import Problem
+from sweeps.trials.raw_examples import is_large, raw_training_data, trains_on_minibatches_alone
 
 
 def with_objects(config: Config, train: object | None, test: object | None) -> tuple[Config, dict[str, InMemory]]:
@@ -76,12 +79,26 @@ def load_data(
         n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
     )
+    check_something_counts(dataset, prepared.held_out, prepared.validated)
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
-def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> TrainingData:
-    """What the engine trains the folds on; see `TrainingData.of`."""
-    held_out, kind = prepared.with_copies(prepared.held_out), np.dtype(dtype)
+def training_data(
+    prepared: PreparedData, dtype: str, *, leaves_span: bool, minibatch_sizes: Sequence[int] = (0,)
+) -> TrainingData:
+    """What the engine trains the folds on; see `TrainingData.of`.
+
+    Args:
+        prepared, dtype, leaves_span: See there.
+        minibatch_sizes: All that a trial may have; 0 is all examples.
+    """
+    units = np.array([scaling.scale for scaling in prepared.target_scalings])
+    weights, kind = prepared.weights, np.dtype(dtype)
+    if is_large(prepared, kind.itemsize) and trains_on_minibatches_alone(minibatch_sizes, prepared.held_out):
+        raw = raw_training_data(prepared, dtype)
+        if raw is not None:
+            return raw.weighted(weights).in_units(units)
+    held_out = prepared.with_copies(prepared.held_out)
     versions, validated = prepared.versions, np.zeros_like(held_out)
     validated[:, : prepared.n_examples] = prepared.validated  # pictures themselves, not their mirror images
     if prepared.folds:
@@ -91,8 +108,7 @@ def training_data(prepared: PreparedData, dtype: str, *, leaves_span: bool) -> T
         data = TrainingData.of(
             *trained_on(versions, None), held_out, kind, leaves_span=leaves_span, validated=validated
         )
-    units = np.array([scaling.scale for scaling in prepared.target_scalings])
-    return data.weighted(None if prepared.weights is None else prepared.with_copies(prepared.weights)).in_units(units)
+    return data.weighted(None if weights is None else prepared.with_copies(weights)).in_units(units)
 
 
 def notes_on_data(prepared: PreparedData) -> list[str]:
@@ -106,22 +122,32 @@ def problem_of(config: Config, prepared: PreparedData) -> Problem:
     """What every trial of the sweep is built for.
 
     Raises:
-        InputError: A decision is configured, and there are not two classes; or the objective does not suit the data.
+        InputError: A decision, an objective or a target that is not negative is configured, and does not suit the data.
     """
-    is_price = prepared.dataset.task == "regression" and config.data.nonnegative_target
+    _check_nonnegative(config, prepared)
     return Problem(
         n_features=prepared.n_features,
         n_outputs=prepared.Y.shape[0],
         n_examples=prepared.with_copies(prepared.held_out).shape[1],
         n_networks=prepared.held_out.shape[0],
         n_starts=prepared.n_starts,
-        head="nonnegative_regression" if is_price else prepared.dataset.task,
+        head="nonnegative_regression" if config.data.nonnegative_target else prepared.dataset.task,
         dtype=config.execution.dtype,
         seed=config.sweep.seed,
         has_mirror_images=prepared.has_mirror_images,
         threshold=(threshold := _threshold(config, prepared)),
         objective=_objective(config, prepared, threshold),
     )
+
+
+def _check_nonnegative(config: Config, prepared: PreparedData) -> None:
+    task = prepared.dataset.task
+    if config.data.nonnegative_target and task != "regression":
+        raise InputError(
+            f"{config.source} [data] nonnegative_target = true, and {config.data.train} is a {task} task.",
+            "Classes have no sign.",
+            'Write task = "regression" if the target is a quantity, or remove it.',
+        )
 
 
 def _objective(config: Config, prepared: PreparedData, threshold: float | None) -> Objective:

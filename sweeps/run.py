@@ -59,6 +59,9 @@ END_SECONDS = 4.0
 """How much of a limit of time is left for ensemble, scores, report and record, beside the winner's refit; of short
 limits a third."""
 
+SECONDS_OVER = 2.0
+"""How long MLflow is waited for beyond a limit of time; what is pending then is said and delivered later."""
+
 
 def run_sweep(
     config: Config,
@@ -89,6 +92,7 @@ def run_sweep(
     check_variables(config)
     check_package(config.study.sampler)
     ends_at = _ends_at(config.sweep.timeout_seconds)
+    waits_until = time.time() + (config.sweep.timeout_seconds or math.inf) + SECONDS_OVER
     with ExitStack() as run:  # what is entered here stays open when the workers are gone
         run.enter_context(progress)
         patience = make_way(workspace, config.sweep.name, config.sweep.overlap, ends_at, progress.say)
@@ -96,6 +100,7 @@ def run_sweep(
         with Workers(config.execution.executor, config.execution.workers, most) as workers:  # they import meanwhile
             prepared = load_data(config, **objects, advance=progress.reading)
             sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
+            sweep.record.waits_until = waits_until
             problem, quiet = sweep.problem, (ExperimentalWarning,)
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)
             fits = run.enter_context(meanwhile)
@@ -159,7 +164,12 @@ def _begun(
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
     config = with_recipe(config, problem)
-    data = training_data(prepared, config.execution.dtype, leaves_span=problem.leaves_span(config.space))
+    data = training_data(
+        prepared,
+        config.execution.dtype,
+        leaves_span=problem.leaves_span(config.space),
+        minibatch_sizes=config.space.minibatch_size,
+    )
     digest = prepared.dataset.digest
     workspace.create()
     with (

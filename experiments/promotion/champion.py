@@ -7,6 +7,7 @@ champion than the one that it was compared with moves nothing.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -60,8 +61,9 @@ class Champion:
     past: list[tuple[float, float]] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Keep it for a night on which MLflow does not answer."""
-        write_durably(path, json.dumps(asdict(self)).encode())
+        """Keep it for a night without MLflow, in the folder of the sweep's name, which may be moved."""
+        file = self.file and os.path.relpath(self.file, path.parent)
+        write_durably(path, json.dumps(asdict(self) | {"file": file}).encode())
 
     @classmethod
     def load(cls, path: Path) -> Champion | None:
@@ -70,7 +72,7 @@ class Champion:
             saved = json.loads(path.read_bytes())
             return cls(
                 saved["model"] and ModelRef(**saved["model"]),
-                saved["file"],
+                saved["file"] and str(path.parent / saved["file"]),
                 saved["problem"],
                 [(at, alpha) for at, alpha in saved["past"]],
             )

@@ -74,7 +74,8 @@ class Evidence:
     Attributes:
         objective: "accuracy", or the name of the loss.
         total: Of all rows; None for a regression.
-        classes: By class, of those that the challenger does worst on.
+        classes: By class, of those that the challenger does worst on; of groups, where rows belong to some: which of
+            the two is right on more of a group's rows of the class, "both" where neither is.
         n_classes: How many classes there are.
         gains: Sorted, float32, (n_rows,); None where counts of rows decide, or of more than `MOST_RESAMPLED`.
         mean, deviation: Of the gains (n - 1 degrees of freedom); nan where counts of rows decide.
@@ -90,6 +91,11 @@ class Evidence:
     mean: float
     deviation: float
     unit: str = ROWS
+
+    @property
+    def hits_of_champion(self) -> tuple[int, int] | None:
+        """Rows that the champion got right, and all rows, whatever `n_rows` counts; None for a regression."""
+        return None if self.total is None else (self.total.both + self.total.only_champion, sum(self.total))
 
     @classmethod
     def of(
@@ -111,19 +117,20 @@ class Evidence:
             relation: Of the same rows; only groups matter.
         """
         total, classes = None, {}
+        groups = None if relation is None or relation.groups is None else relation.codes
         if champion.is_right is not None and challenger.is_right is not None:
             total = _counts(champion.is_right, challenger.is_right)
             by_class = {
-                name[:_LONGEST_NAME]: _counts(champion.is_right[y == code], challenger.is_right[y == code])
+                name[:_LONGEST_NAME]: _counts_of(y == code, champion.is_right, challenger.is_right, groups)
                 for code, name in enumerate(class_names)
             }
             worst = sorted(by_class, key=lambda name: (p_of_worse(by_class[name]), name))
             classes = {name: by_class[name] for name in worst[:N_CLASSES_KEPT]}
         differences = np.clip(champion.losses - challenger.losses, -_LARGEST_GAIN, _LARGEST_GAIN)
         unit = ROWS
-        if relation is not None and relation.groups is not None:
+        if relation is not None and groups is not None:
             unit = relation.words
-            of_groups = np.bincount(relation.codes, weights=differences)
+            of_groups = np.bincount(groups, weights=differences)
             differences = of_groups * len(of_groups) / max(1, len(differences))  # their mean is that of the rows
         gains, mean, deviation = None, math.nan, math.nan
         if objective != ACCURACY or unit != ROWS:
@@ -267,6 +274,20 @@ def p_of_worse(counts: Counts) -> float:
 
     n = counts.discordant
     return float(stats.binomtest(counts.only_champion, n, 0.5, alternative="greater").pvalue) if n else 1.0
+
+
+def _counts_of(
+    rows: NDArray[np.bool_],
+    champion: NDArray[np.bool_],
+    challenger: NDArray[np.bool_],
+    groups: NDArray[np.intp] | None,
+) -> Counts:
+    """The table of some rows, or of the groups that have any of them."""
+    if groups is None:
+        return _counts(champion[rows], challenger[rows])
+    of_rows = groups[rows]
+    lead = np.bincount(of_rows, weights=challenger[rows].astype(float) - champion[rows])[np.unique(of_rows)]
+    return Counts(int((lead == 0).sum()), int((lead < 0).sum()), int((lead > 0).sum()), 0)
 
 
 def _counts(champion: NDArray[np.bool_], challenger: NDArray[np.bool_]) -> Counts:

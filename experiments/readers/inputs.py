@@ -15,6 +15,7 @@ from experiments.errors import InputError, collected, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
+from experiments.readers.medians import medians_of
 from experiments.readers.number_block import column_parts, runs
 from experiments.readers.options import Dates, ExamplesAxis
 
@@ -79,6 +80,12 @@ class ArrayInputs:
     def imputed(self, encoded: NDArray[Any], columns: slice = slice(None)) -> NDArray[Any]:
         """As `TableInputs.imputed`; nothing is missing in arrays."""
         return encoded
+
+    @property
+    def filling(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `TableInputs.filling`; nothing is missing, and none is left out."""
+        n = math.prod(self.shape)
+        return np.zeros(n), np.ones(n, np.bool_)
 
     def numbers(self, X: Features, place: str) -> NDArray[Any]:
         """As `TableInputs.numbers`; possibly a view of X."""
@@ -214,8 +221,7 @@ class TableInputs:
             encoded: (m, n), from `encoded`.
             which: (m,), the examples to learn from.
         """
-        medians = np.nan_to_num(medians_of(encoded, which), nan=0.0).tolist()
-        is_there = np.concatenate([(encoded[which, part] > 0).any(axis=0) for part in column_parts(*encoded.shape)])
+        medians = np.nan_to_num(medians_of(encoded, which, ~self.is_one_hot), nan=0.0).tolist()
         columns: list[Column] = []
         start = 0
         for column in self.columns:
@@ -225,8 +231,9 @@ class TableInputs:
             elif isinstance(column, DateColumn):
                 columns.append(DateColumn(column.name, column.parts, tuple(medians[start:stop])))
             else:
-                known = zip(column.categories, is_there[start:stop].tolist(), strict=True)
-                columns.append(TextColumn(column.name, tuple(word if there else None for word, there in known)))
+                words = enumerate(column.categories, start=start)
+                known = (word if (encoded[:, j] > 0)[which].any() else None for j, word in words)
+                columns.append(TextColumn(column.name, tuple(known)))
             start = stop
         return TableInputs(tuple(columns))
 
@@ -241,19 +248,8 @@ class TableInputs:
             encoded: (m, n), from `encoded`, or some columns of it.
             columns: Which of the n these are.
         """
-        medians: list[float] = []
-        is_known: list[bool] = []
-        for column in self.columns:
-            if isinstance(column, NumberColumn):
-                medians.append(column.median)
-                is_known.append(True)
-            elif isinstance(column, DateColumn):
-                medians += column.medians
-                is_known += [True] * len(column.medians)
-            else:
-                medians += [0.0] * len(column.categories)
-                is_known += [category is not None for category in column.categories]
-        fill, unknown = np.array(medians[columns]), ~np.array(is_known[columns], np.bool_)
+        fill, is_known = self.filling
+        fill, unknown = fill[columns], ~is_known[columns]
         parts = list(column_parts(*encoded.shape))
         if not unknown.any() and not any(np.isnan(encoded[:, part]).any() for part in parts):
             return encoded
@@ -262,6 +258,23 @@ class TableInputs:
             np.copyto(filled[:, part], fill[part], where=np.isnan(filled[:, part]))
         filled[:, unknown] = 0
         return filled
+
+    @property
+    def filling(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """What `imputed` puts where a number is missing, and which of the numbers it leaves, (n,) each."""
+        fill: list[float] = []
+        is_known: list[bool] = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                fill.append(column.median)
+                is_known.append(True)
+            elif isinstance(column, DateColumn):
+                fill += column.medians
+                is_known += [True] * len(column.medians)
+            else:
+                fill += [0.0] * len(column.categories)
+                is_known += [category is not None for category in column.categories]
+        return np.array(fill), np.array(is_known, np.bool_)
 
     def encoded(self, X: Features, place: str) -> NDArray[np.float64]:
         """Numbers, nan where one is missing, and one-hot categories: (m, n), a view of X if it is all numbers."""
@@ -352,19 +365,6 @@ def _refuse_too_many_categories(columns: tuple[Column, ...], n_examples: int, so
         )
 
 
-def medians_of(encoded: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The median of each column (n,) over some rows, nan where it has no value there."""
-    medians = []
-    for part in column_parts(*encoded.shape):
-        values = encoded.T[part].compress(which, axis=1)
-        found = np.median(values, axis=1)
-        for j in np.flatnonzero(np.isnan(found)).tolist():
-            there = values[j, ~np.isnan(values[j])]
-            found[j] = np.median(there) if len(there) else np.nan
-        medians.append(found)
-    return np.concatenate(medians)
-
-
 def check_text_columns(frame: pd.DataFrame, source: str) -> None:
     """What `fit_inputs` says of these columns of text.
 
@@ -419,11 +419,10 @@ def _categories(words: Iterable[str | None]) -> str:
 def _medians_of_numbers(X: pd.DataFrame) -> dict[str, float]:
     """The median of each column of numbers, by name; nan where it has no value."""
     found: dict[str, float] = {}
-    everything = np.ones(len(X), np.bool_)
     for stretch, is_number in runs(X):
         if is_number:
             columns = X.iloc[:, stretch]
-            found |= zip(map(str, columns.columns), medians_of(columns.to_numpy(), everything).tolist(), strict=True)
+            found |= zip(map(str, columns.columns), medians_of(columns.to_numpy()).tolist(), strict=True)
     return found
 
 

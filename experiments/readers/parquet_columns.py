@@ -31,6 +31,7 @@ def read_parquet_columns(path: Path, aside: Collection[str]) -> pd.DataFrame:
         pyarrow.ArrowException, OSError, ValueError: The file is damaged.
     """
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -44,6 +45,7 @@ def read_parquet_columns(path: Path, aside: Collection[str]) -> pd.DataFrame:
             _read_into(numbers, file, names, wanted[part])
     rest = {position: name for position, name in enumerate(names) if not is_number[position]}
     others = pd.read_parquet(path, columns=list(rest.values())).reset_index(drop=True) if rest else pd.DataFrame()
+    pa.default_memory_pool().release_unused()  # 70 MB of a million rows of 20
     return frame_of(names, numbers, {position: others[name] for position, name in rest.items()})
 
 

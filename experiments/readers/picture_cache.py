@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.user_cache import user_cache
 from experiments.whole_file import unfinished_file
 
 N_KEPT = 8
@@ -27,11 +28,9 @@ def picture_cache() -> Path:
 
     Raises:
         OSError: It cannot be made.
+        RuntimeError: The user has no home.
     """
-    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(root).expanduser() / "sweeps" / "pictures"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return user_cache("pictures")
 
 
 def cached(key: str, read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -11,8 +11,10 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     PrivateAttr,
+    Tag,
     model_validator,
 )
 
@@ -50,6 +52,16 @@ def _check_name(name: str) -> str:
 
 
 Overlap = Literal["refuse", "wait", "replace"]
+
+
+def _value_or_list(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "value"
+
+
+ImageSize = Annotated[
+    Annotated[PositiveInt, Tag("value")] | Annotated[tuple[PositiveInt, PositiveInt], Tag("list")],
+    Discriminator(_value_or_list),
+]
 
 
 class SweepSection(Section):
@@ -91,7 +103,7 @@ class DataSection(Section):
     names: tuple[str, ...] | None = None
     examples: ExamplesAxis | None = None
     follow_links: bool = False
-    image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    image_size: ImageSize | None = None
     dates: Dates | None = None
     groups: str | None = None
     time: str | None = None
@@ -292,6 +304,16 @@ class ExecutionSection(Section):
         return self
 
 
+def _check_tables(value: object) -> object:
+    if isinstance(value, dict):
+        raise InputError(
+            "one table.",
+            "There may be several of these tables, each with a heading in double brackets.",
+            "Write [[enqueue]] above it.",
+        )
+    return value
+
+
 _IN_THE_DIGEST = {"train", "test", *(field.name for field in fields(ReadOptions))} - {"target"}
 """Keys of `[data]` that say where examples come from and how they are read: what comes of it is in the digest."""
 
@@ -303,7 +325,7 @@ class Config(Section):
     data: DataSection
     search: SearchSection = SearchSection()
     training: TrainingSection = TrainingSection()
-    enqueue: tuple[EnqueuedConfiguration, ...] = ()
+    enqueue: Annotated[tuple[EnqueuedConfiguration, ...], BeforeValidator(_check_tables)] = ()
     study: StudySection = StudySection()
     tracking: TrackingSection = TrackingSection()
     execution: ExecutionSection = ExecutionSection()
@@ -320,14 +342,14 @@ class Config(Section):
         self._check_enqueued(self.search.model_fields_set | {key for key, value in self.training if value is not None})
         return self
 
-    def _check_enqueued(self, keys: Set[str]) -> None:
+    def _check_enqueued(self, keys: Set[str], place: str = "") -> None:
         for number, table in enumerate(self.enqueue, start=1):
             for name, key, value in table.checked:
                 table_of_key = "training" if key in TrainingSection.model_fields else "search"
                 searched = getattr(self.space, key)
                 if key in keys and not is_in(value, searched):
                     raise InputError(
-                        f"[[enqueue]] table {number}, {name}: {value!r} is outside [{table_of_key}] {key}.",
+                        f"{place}[[enqueue]] table {number}, {name}: {value!r} is outside [{table_of_key}] {key}.",
                         f"It must be {in_words(searched)}.",
                         f"Change it, or widen [{table_of_key}] {key}.",
                     )
@@ -379,7 +401,7 @@ class Config(Section):
         """
         copy = self.model_copy(update={"search": search, "training": training})
         copy._as_written = self.as_written
-        copy._check_enqueued(set(SearchSpace.model_fields))
+        copy._check_enqueued(set(SearchSpace.model_fields), f"{self.source} ")
         return copy
 
     def with_first(self, enqueue: tuple[EnqueuedConfiguration, ...]) -> Self:

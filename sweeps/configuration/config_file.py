@@ -16,7 +16,7 @@ from experiments.error_text import mask_password
 from experiments.errors import InputError, nearest
 from sweeps.configuration.config import Config
 from sweeps.configuration.limited_toml import parse_toml
-from sweeps.configuration.search_space import EnqueuedConfiguration
+from sweeps.configuration.search_space import TAGS, EnqueuedConfiguration
 
 DEFAULT_CONFIG = "breast_cancer"
 
@@ -101,8 +101,14 @@ def _says_the_same(one: Config, other: Config) -> bool:
 
 def _toml_value(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and lists of them are written alike
+        return "{ " + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    text = json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and lists of them are written alike
+    return text.replace("\x7f", "\\u007f")  # but for the one control character that JSON leaves alone
+
+
+def _toml_key(key: str) -> str:
+    """A key, quoted where it is not made of letters, digits, _ and - alone, as the names of classes may be."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def ready_made() -> list[str]:
@@ -195,8 +201,9 @@ def _read(path: Path) -> str:
 def _as_input_error(error: ValidationError, source: str) -> InputError:
     """The first complaint of pydantic in the house's three parts; a misspelt key goes before what it left missing."""
     complaint = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    tags = ("range", "value")  # what pydantic puts behind [search] and a key
-    place = [str(part) for depth, part in enumerate(complaint["loc"]) if depth != 2 or part not in tags]
+    loc = complaint["loc"]
+    is_tagged = loc[:1] != ("enqueue",)  # a table there may have any key
+    place = [str(part) for depth, part in enumerate(loc) if not (is_tagged and depth == 2 and part in TAGS)]
     where = _place_in_words(source, place)
     given = mask_password(repr(complaint["input"]))
     match complaint["type"]:
@@ -216,7 +223,9 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
             choices = re.findall(r"'([^']+)'", complaint["msg"])
             what = f"{where}: {given} is unknown.{nearest(str(complaint['input']), choices)}"
             return InputError(what, f"It must be one of {', '.join(choices)}.", "Choose one of them.")
-    allowed = re.sub(r"^\w+ should", "It must", complaint["msg"])
+    allowed = re.sub(r"^\w+ should", "It must", complaint["msg"]).replace(" after validation", "")
+    if place[:1] in (["search"], ["training"]) and "value" in loc and isinstance(complaint["input"], list):
+        allowed = "It must be a plain value or a range, as in { low = 1, high = 3 }"
     return InputError(f"{where}: {given} is not allowed.", f"{allowed}.", "Change it.")
 
 

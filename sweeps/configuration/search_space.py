@@ -29,8 +29,16 @@ NonnegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
+TAGS = ("value", "range", "table", "list")
+"""What pydantic puts behind a key that takes one kind of value or another, in the place of an error."""
+
+
 def _value_or_range(value: object) -> str:
     return "range" if isinstance(value, dict | Range) else "value"
+
+
+def _value_or_table(value: object) -> str:
+    return "table" if isinstance(value, dict) else "value"
 
 
 def _as_list(value: object) -> object:
@@ -133,6 +141,10 @@ class SearchSection(Section):
 
 
 ClassWeights = Annotated[dict[str, PositiveFloat], Field(min_length=1)]
+ClassWeight = Annotated[
+    Annotated[ClassWeights, Tag("table")] | Annotated[Literal["none", "balanced"], Tag("value")],
+    Discriminator(_value_or_table),
+]
 
 NOT_SEARCHED = ("recipe", "class_weight", "flips")
 """Keys of `[training]` that are the same for every trial, and no part of its configuration."""
@@ -148,7 +160,7 @@ class TrainingSection(Section):
     """
 
     recipe: Literal["auto", "textbook"] = "auto"
-    class_weight: Literal["none", "balanced"] | ClassWeights = "none"
+    class_weight: ClassWeight = "none"
     flips: bool | None = None
     optimizer: Optimizers | None = None
     minibatch_size: MinibatchSizes | None = None

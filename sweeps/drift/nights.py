@@ -185,12 +185,11 @@ def _champion(folder: StudyFolder) -> ChampionScore | None:
     champion, evidence, rows = verdict.champion, verdict.evidence, verdict.rows
     if verdict.reference != "champion" or champion is None or evidence is None or rows is None:
         return None
-    total = evidence.total
     return ChampionScore(
         version=champion.version,
         digest=champion.digest,
         rows=rows.digest,
-        accuracy=None if total is None else (total.both + total.only_champion, evidence.n_rows),
+        accuracy=evidence.hits_of_champion,
         loss=None if evidence.mean != evidence.mean else (evidence.mean, evidence.deviation, evidence.n_rows),
         what=evidence.objective,
     )

@@ -78,8 +78,10 @@ class Workers:
 
             cluster = open_dask_executor(self._n_workers, data, scheduler=scheduler, data_name=data_name, say=say)
             return self._opened.enter_context(cluster)
-        if self._name == "serial":
+        if self._name == "serial" and data.raw is None:
             return SerialExecutor(), partial(run_rung, data=data)
+        if self._name == "serial":  # from a file whose rows are contiguous, as workers have it
+            return SerialExecutor(), partial(run_rung, data=TrainingData.load(self._saved(data, folder)))
         assert self._processes is not None, f"{self._name}: an executor that is not opened here"
         if self._n_workers < self._n_wanted:
             say(f"{self._n_workers} of {self._n_wanted} workers are started: no more trials are in flight.")
@@ -89,11 +91,14 @@ class Workers:
                 f"each other. Twice as many trials keep them busy; set trials_in_flight = {2 * self._n_workers}, or "
                 f"--workers {max(1, trials_in_flight // 2)}."
             )
-        # readable by this user only
+        self._processes.call_first(initialize_worker, self._saved(data, folder))
+        return self._processes, run_rung_in_worker
+
+    def _saved(self, data: TrainingData, folder: Path | None) -> Path:
+        """Where the data are until the block is left, readable by this user only."""
         directory = self._opened.enter_context(tempfile.TemporaryDirectory(prefix=WORKER_DATA_PREFIX, dir=folder))
         try:
             data.save(Path(directory))
         except OSError as error:  # NumPy gives a short write no errno
             raise OSError(error.errno or errno.ENOSPC, str(error), directory) from error
-        self._processes.call_first(initialize_worker, Path(directory))
-        return self._processes, run_rung_in_worker
+        return Path(directory)

@@ -181,7 +181,7 @@ def _of_examples(
             )
         predictions = model.table(examples, proba=proba, place=str(path))
     else:
-        _check_columns(model, examples, path, keep)
+        _check_columns(model, examples, path, keep, proba)
         features = column_names(model)
         aside = {model.target, *model.ignored, *keep} - set(features)
         X = examples.drop(columns=[name for name in examples.columns if name in aside])
@@ -194,14 +194,15 @@ def _of_examples(
     return predictions
 
 
-def _check_columns(model: Model, examples: "pd.DataFrame", path: Path, keep: Sequence[str]) -> None:
+def _check_columns(model: Model, examples: "pd.DataFrame", path: Path, keep: Sequence[str], proba: bool) -> None:
     """Refuse columns to keep that are not there, and columns that nobody asked for."""
     found, features = list(examples.columns), column_names(model)
+    ours = ["file", "prediction", *(f"probability_{name}" for name in model.class_names if proba)]
     for name in keep:
-        if name not in found or name in ("file", "prediction") or keep.count(name) > 1:
+        if name not in found or name in ours or keep.count(name) > 1:
             raise InputError(
                 f"--keep {name}: {path} has no such column, or its name is taken.{nearest(name, found)}",
-                f"The columns are {listed(found, 10)}; 'file' and 'prediction' are ours.",
+                f"The columns are {listed(found, 10)}; {listed(ours, 10)} are ours.",
                 "Name one of them, once.",
             )
     unknown = [name for name in found if name not in (*features, *keep, model.target, *model.ignored)]

@@ -33,6 +33,8 @@ _ITS_END_IS_GONE = (EOFError, OSError)
 _GRACE_SECONDS = 5.0
 _LATEST_START_SECONDS = 3.0
 """Importing MLflow takes two seconds of a core: workers, which start at the same time, need it more."""
+_NICENESS = 5
+"""A third of a worker's claim to a core: with one core, or two busy ones, trials end while MLflow is imported."""
 _LOOK_SECONDS = 0.5
 """How often to look whether there is an error to tell of."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -185,6 +187,7 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
     """Life of the process: a message is None (there are new facts), who is champion, or how it is to end."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    os.nice(_NICENESS)
     outbox = Outbox(path)
     delivery = Delivery(outbox, tracking_uri)
     pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer

@@ -1,5 +1,6 @@
 """The record of one study while it runs: facts into the outbox at once, from there to MLflow in the background."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,8 @@ from typing import Self
 
 from experiments.error_text import mask_password
 from experiments.errors import InputError
-from experiments.facts import VerdictReached, to_json
+from experiments.fact_json import to_json
+from experiments.facts import VerdictReached
 from experiments.outbox import Outbox
 from experiments.preparation import PreparedData
 from experiments.promotion.champion import Champion
@@ -27,6 +29,9 @@ SECONDS_TO_DELIVER_INTERRUPTED = 5.0
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often the end of a sweep that waits for MLflow says how far it is."""
+
+LEAST_SECONDS_TO_ANSWER = 1.0
+"""How long MLflow is waited for even where a limit of time is over."""
 
 SECONDS_TO_FIND_CHAMPION = 30.0
 """How long the end of a sweep waits to be told who is champion; a server that does not answer is given up after ten."""
@@ -46,6 +51,7 @@ class Record:
 
     Attributes:
         state: RUNNING, until `finish` says FINISHED or FAILED.
+        waits_until: Unix time from which on the end of the sweep waits for MLflow no longer; inf, unless it is set.
         delivered: How much of the record is in MLflow; None until the block is left.
     """
 
@@ -78,6 +84,7 @@ class Record:
         if (note := not_asked(config.tracking.uri, self._tracking_uri)) is not None:
             say(note)
         self.state = "RUNNING"
+        self.waits_until = math.inf
         self.delivered: Delivered | None = None
 
     def __enter__(self) -> Self:
@@ -111,7 +118,8 @@ class Record:
     def champion(self, *, with_past: bool) -> tuple[Champion | None, str]:
         """Who is champion of the sweep's name, and ""; or None, and why MLflow does not say."""
         root, sweep = self._workspace.root, self._folder.sweep_name
-        return self._delivery.champion(sweep, root, SECONDS_TO_FIND_CHAMPION, with_past=with_past)
+        seconds = seconds_to_wait(SECONDS_TO_FIND_CHAMPION, self.waits_until - time.time())
+        return self._delivery.champion(sweep, root, seconds, with_past=with_past)
 
     def verdict(self, challenger: str) -> VerdictReached | None:
         """The verdict on a model of this study that was reached before, by the digest of its file."""
@@ -134,8 +142,11 @@ class Record:
         finally:  # on a full disk too: a process that is left behind would keep the program from ending
             if self.state == "RUNNING":
                 self.delivered = self._delivery.close(SECONDS_TO_DELIVER_INTERRUPTED, self._others())
+                if n_left := self.delivered.own.n_pending:
+                    self._tell(f"{n_left} facts are not in MLflow yet. To deliver them: python -m sweeps sync")
             else:
-                self.delivered = self._delivery.close(SECONDS_TO_DELIVER, self._others(), self._waiting())
+                seconds = seconds_to_wait(SECONDS_TO_DELIVER, self.waits_until - time.time())
+                self.delivered = self._delivery.close(seconds, self._others(), self._waiting())
 
     def _waiting(self) -> Callable[[int], bool]:
         """What is said while MLflow is slow, and whether anybody still waits for it."""
@@ -200,6 +211,11 @@ class Record:
         earlier = [folder for folder in folders if folder.study_name < self._study_name and folder.outbox.exists()]
         end = Outbox(earlier[-1].outbox).last_finish() if earlier else None
         return 0.0 if end is None else end.order or end.ended_at
+
+
+def seconds_to_wait(most: float, left: float) -> float:
+    """How long to wait for MLflow where so many seconds are left of a limit of time; inf is no limit."""
+    return max(LEAST_SECONDS_TO_ANSWER, min(most, left))
 
 
 def not_asked(configured_uri: str | None, tracking_uri: str) -> str | None:

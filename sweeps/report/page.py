@@ -42,7 +42,7 @@ def _subtitle(study: ReportedStudy) -> str:
     if study.started is not None:
         parts.append(f"begun {_utc(study.started.started_at)}")
         if study.finished is not None and study.state == "FINISHED":
-            parts.append(f"took {_duration(study.finished.ended_at - study.started.started_at)}")
+            parts.append(f"trials and winner took {_duration(study.finished.ended_at - study.started.started_at)}")
         data = study.started.data
         parts.append(f"{data.task}, {data.n_train:,} training examples of {data.n_features:,} features")
     return " · ".join(parts)

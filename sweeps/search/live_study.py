@@ -95,7 +95,7 @@ class LiveStudy:
                 candidate = recall(stored, self._space)
             self._memory.keep(draft)
             if stored is None:
-                self._write(number)
+                self._write(number, trial_id)
         self._tried.add(candidate)
         self._trials.append(Trial(self._live, trial_id))
         return number, candidate
@@ -131,9 +131,9 @@ class LiveStudy:
         n_tried = len(self._tried)
         return n_configurations(self._space, n_tried) == n_tried
 
-    def _write(self, number: int) -> None:
-        """Write a new trial through to the storage."""
-        template = copy.deepcopy(self._live.get_trials(deepcopy=False)[number])
+    def _write(self, number: int, trial_id: int) -> None:
+        """Write a new trial of the live study through to the storage."""
+        template = copy.deepcopy(self._memory.get_trial(trial_id))
         if self._samplers.repeats_asks:
             template.system_attrs = {}  # made again on a resume; of CMA-ES, it would be a pickle
         self._trial_ids[number] = self._stored.storage.create_new_trial(self._stored.study_id, template)

@@ -3,7 +3,7 @@
 - `_log_ndtr` of TPE: most of an ask is log(Φ(x)) of some ten thousand numbers, for which Optuna, which does without
   SciPy, loops in Python. With SciPy's ufunc an ask takes half the time. The two differ by rounding: 1e-13 of the value,
   or 1e-15 near Φ = 1, in SciPy's favour.
-- `_get_bracket_id` and `_pruners` of Hyperband, which works out the bracket of every trial at every report.
+- `_pruners` of Hyperband, whose brackets look at all trials at every report.
 """
 
 import threading
@@ -17,6 +17,8 @@ from optuna.pruners import HyperbandPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 from scipy.special import log_ndtr
+
+from sweeps.search.halving import SuccessiveHalving
 
 _truncnorm: Any  # the module, or None
 try:
@@ -46,15 +48,16 @@ class QuickTPESampler(TPESampler):
 
 
 class QuickHyperbandPruner(HyperbandPruner):
-    """Same answers as its base, of one study: a trial's bracket is worked out once."""
+    """Same answers as its base, of one study that asks it after every report."""
 
-    def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
-        if not getattr(self, "_pruners", None):  # not initialized yet: the answer is provisional
-            return super()._get_bracket_id(study, trial)
-        brackets: dict[int, int] = self.__dict__.setdefault("_brackets", {})
-        if trial.number not in brackets:
-            brackets[trial.number] = super()._get_bracket_id(study, trial)
-        return brackets[trial.number]
+    def __init__(self, min_resource: int, max_resource: int, reduction_factor: int) -> None:
+        super().__init__(min_resource, max_resource, reduction_factor)
+        self._halving = (min_resource, reduction_factor)
+
+    def _try_initialization(self, study: Study) -> None:
+        super()._try_initialization(study)
+        brackets = getattr(self, "_pruners", [])
+        brackets[:] = [SuccessiveHalving(*self._halving, rate) for rate in range(len(brackets))]
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from optuna.pruners import (
     MedianPruner,
     NopPruner,
     PercentilePruner,
-    SuccessiveHalvingPruner,
 )
 
+from sweeps.search.halving import SuccessiveHalving
 from sweeps.search.optuna_private import QuickHyperbandPruner
 from sweeps.trials.rungs import REDUCTION_FACTOR, Rungs
 
@@ -18,7 +18,7 @@ def new_pruner(name: str, rungs: Rungs) -> BasePruner:
         case "hyperband":
             return QuickHyperbandPruner(rungs.first, rungs.max_iterations, REDUCTION_FACTOR)
         case "successive_halving":
-            return SuccessiveHalvingPruner(rungs.first, REDUCTION_FACTOR)
+            return SuccessiveHalving(rungs.first, REDUCTION_FACTOR)
         case "median":
             return MedianPruner()
         case "percentile":

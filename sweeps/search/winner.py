@@ -11,15 +11,17 @@ from engine.worker import initial_parameters
 from experiments.baseline import Baseline
 from experiments.estimate import Estimate
 from experiments.facts import Score
+from experiments.intervals import interval_95
 from experiments.model import Model
 from experiments.preparation import PreparedData, trained_on
-from experiments.scores import interval_95, scores
+from experiments.scores import scores
 from experiments.splits import groups_of
 from sweeps.configuration.config import Config
 from sweeps.search.corrected import corrected_value
 from sweeps.search.ensemble import Ensemble, select
 from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.problem import Problem
+from sweeps.trials.raw_examples import raw_refit_data
 from sweeps.trials.stored_trial import StoredTrial, best_trial
 
 
@@ -106,6 +108,8 @@ def _all_examples(data: TrainingData, prepared: PreparedData, hyperparameters: H
     """For one network that trains on all examples, and whose scaling is fitted to all."""
     if not data.has_own_inputs:
         return data.of_all_examples()
+    if data.raw is not None:
+        return raw_refit_data(prepared, str(data.dtype)).weighted(data.weights)
     nothing, leaves_span = np.zeros((1, data.n_examples), np.bool_), hyperparameters.leaves_span(data.n_examples)
     X, Y = trained_on(prepared.versions, None)
     everything = TrainingData.of(X, Y, nothing, data.dtype, reduce=data.gram is not None, leaves_span=leaves_span)

@@ -1,6 +1,6 @@
 """How often `drift` finds what was injected, and how often it finds what was not, over simulated names of sweeps.
 
-    python -m tests.benchmarks.bench_drift [--quick] [--append] [--runs 200] [--proposals tpe]
+    python -m tests.benchmarks.bench_drift [--quick] [--append] [--runs 200] [--proposals tpe] [--seed 1000]
 
 Nothing is trained: a trial's value is a known function of its hyperparameters, of the night and of chance. Each
 night begins with what did best in the nights before: without that memory the best value of a hyperparameter would be
@@ -221,16 +221,16 @@ def by_means(nights: Sequence[Night]) -> set[str]:
 RULES = {"by score": by_score, "Mann-Kendall": by_trend, "Welch": by_means}
 
 
-def found(case: Case, n_runs: int, proposals: str) -> list[list[str]]:
+def found(case: Case, seeds: range, proposals: str) -> list[list[str]]:
     """One row a rule: how often what moved was found, and how often anything else was."""
-    histories = [nights_of(case, 1000 + seed, PROPOSALS[proposals]) for seed in range(n_runs)]
+    histories = [nights_of(case, seed, PROPOSALS[proposals]) for seed in seeds]
     rows = []
     for name, rule in RULES.items():
         said = [rule(nights) for nights in histories]
         hits = sum(set(case.moved) <= one for one in said)
         false = sum(bool(one - set(case.moved)) for one in said)
-        power = f"{hits / n_runs:.0%}" if case.moved else "-"
-        rows.append([case.name, proposals, name, power, f"{false} of {n_runs}", f"{false / n_runs:.1%}"])
+        power = f"{hits / len(seeds):.0%}" if case.moved else "-"
+        rows.append([case.name, proposals, name, power, f"{false} of {len(seeds)}", f"{false / len(seeds):.1%}"])
     return rows
 
 
@@ -240,11 +240,13 @@ def main() -> None:
     parser.add_argument("--append", action="store_true")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--proposals", choices=PROPOSALS, default="local")
+    parser.add_argument("--seed", type=int, default=1000, help="of the first history; the next has the next")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     cases, n_runs = (CASES[1:2], 2) if options.quick else (CASES, options.runs)
+    seeds = range(options.seed, options.seed + n_runs)
     with OtherLoad() as load:
-        rows = [row for case in cases for row in found(case, n_runs, options.proposals)]
+        rows = [row for case in cases for row in found(case, seeds, options.proposals)]
     text = results.table(["history", "proposals", "rule", "found", "something else moved", "share"], rows)
     conditions = results.conditions(load.cores)
     print(f"{conditions}\n\n{text}")

@@ -475,6 +475,8 @@ def test_test_examples_that_were_trained_on_are_counted(tmp_path: Path) -> None:
     write_csv(tmp_path, {"a": rows[:, 0], "b": rows[:, 1], "cls": [0, 1] * 25}, "u.csv")
     note = suspicions(read(tmp_path, "t.csv", "cls", test="u.csv"))[-1]
     assert "20 of 50 test examples (40 %) have the same features as a training example" in note
+    write_csv(tmp_path, {"a": X[:20, 0], "b": X[:20, 1], "cls": [0, 1] * 10}, "v.csv")
+    assert "20 of 20 test examples (100 %)" in suspicions(read(tmp_path, "t.csv", "cls", test="v.csv"))[-1]
     np.savez(tmp_path / "a.npz", X=X[:, :2], y=y, X_test=rows, y_test=[0, 1] * 25)
     assert "20 of 50 test examples (40 %)" in suspicions(read(tmp_path, "a.npz"))[-1]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.fact_json import from_json, to_json, without_curves
 from experiments.facts import (
     CorrectedCost,
     DataFact,
@@ -15,9 +16,6 @@ from experiments.facts import (
     SweepStarted,
     TrialFinished,
     VerdictReached,
-    from_json,
-    to_json,
-    without_curves,
 )
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError
-from experiments.facts import SweepFinished, TrialFinished, VerdictReached, to_json
+from experiments.fact_json import to_json
+from experiments.facts import SweepFinished, TrialFinished, VerdictReached
 from experiments.outbox import Outbox
 from tests.support.damage import MANY_DAMAGES, damages
 

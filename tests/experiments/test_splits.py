@@ -9,9 +9,9 @@ import pytest
 from experiments.baseline import fitted_meanwhile
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
+from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
-from experiments.scores import interval_95
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8

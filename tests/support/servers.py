@@ -40,7 +40,8 @@ def mlflow_server(folder: Path, uri: str | None = None, *options: str, port: int
     store = [] if uri is None else ["--backend-store-uri", uri]
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port), "--workers", "1", *store, *options]
     address = f"http://127.0.0.1:{port}"
-    with serving(command, f"{address}/health", folder / "server.log", folder):
+    without_jobs = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # GenAI's, eight processes more
+    with serving(command, f"{address}/health", folder / "server.log", folder, without_jobs):
         yield address
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.errors import InputError
 from sweeps.configuration.config_file import load_config
-from sweeps.data import load_data, with_objects
+from sweeps.data import load_data, problem_of, with_objects
 from sweeps.results.summary import data_summary
 from tests.sweeps.support.small_sweep import small_config
 
@@ -38,3 +38,31 @@ def test_validate_says_by_what_examples_are_split_and_draws_no_sheet_of_tables(t
     found = data_summary(load_data(config))
     assert found["split_by"] == "groups of 'patient'"
     assert "contact_sheet" not in found
+
+
+@pytest.mark.parametrize(
+    ("counts", "where"),
+    [
+        (range(48), "0 for all 12 examples in the test set"),
+        (range(16, 60), "0 for all 16 examples that fold 1 trains on"),
+        ([*range(16), *range(32, 60)], "0 for all 16 examples that fold 1 holds out"),
+        (range(10, 60), None),
+    ],
+)
+def test_something_counts_wherever_a_model_is_trained_or_judged(tmp_path, counts, where):
+    """Along time the last 12 rows are the test set, and each of two folds holds out a third of the others."""
+    rows = "\n".join(f"{a},{t},{int(t in counts)},{a + t}" for t, a in enumerate(X[:, 0]))
+    (tmp_path / "t.csv").write_text(f"a,t,w,y\n{rows}\n")
+    data = {"train": "t.csv", "target": "y", "time": "t", "sample_weight": "w", "folds": 2}
+    config = small_config(tmp_path, data=data)
+    if where is None:
+        load_data(config)
+    else:
+        with pytest.raises(InputError, match=f"sample_weight = 'w' is {where}"):
+            load_data(config)
+
+
+def test_a_sign_is_said_of_numbers_only():
+    config = small_config(data={"train": "sklearn:iris", "nonnegative_target": True})
+    with pytest.raises(InputError, match=r'nonnegative_target = true, and sklearn:iris is a multiclass task\. .*"regr'):
+        problem_of(config, load_data(config))

@@ -690,6 +690,7 @@ def test_an_unreachable_mlflow_is_told_while_the_sweep_goes_on(folder, monkeypat
     (line,) = [line for line in progress.said if line.startswith("MLflow")]
     assert line.startswith("MLflow does not accept the record now: http://ada:***@127.0.0.1:9: ")
     assert "hunter2" not in line
+    assert re.fullmatch(r"\d+ facts are not in MLflow yet. To deliver them: python -m sweeps sync", progress.said[-1])
 
 
 class InterruptWhenSaid(SilentProgress):
@@ -828,6 +829,7 @@ def test_when_time_is_up_the_best_so_far_is_refitted(folder):
     assert result.exit_code == 3  # not one rung was over
     assert all(row.state == TrialState.PRUNED for row in result.rows)
     assert all(trial.state.is_finished() for trial in study_of(folder).trials)
+    sync_all(Workspace(folder), None)  # the end did not wait much longer for MLflow than the limit
     statuses = {status for _, status, of in mlflow_runs(folder / "mlflow.db") if of is not None}
     assert statuses == {"KILLED"}
 

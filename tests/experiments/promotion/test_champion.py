@@ -106,6 +106,22 @@ def nights(tmp_path, with_store, models):
     return Nights(with_store(tmp_path), models)
 
 
+def test_who_was_champion_is_known_in_a_folder_that_was_moved(tmp_path):
+    before, after = tmp_path / "cats", tmp_path / "moved" / "cats"
+    model = before / "20261121-020000" / "model.h5"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"a model")
+    known = Champion(ModelRef("2", "cats/20261121-020000", "0" * 64), str(model), past=[(T0, 0.01)])
+    known.save(before / "champion.json")
+    assert Champion.load(before / "champion.json") == known
+    after.parent.mkdir()
+    before.rename(after)
+    moved = Champion.load(after / "champion.json")
+    assert moved == replace(known, file=str(after / "20261121-020000" / "model.h5"))
+    Champion(None, problem="MLflow is down").save(after / "champion.json")
+    assert Champion.load(after / "champion.json") == Champion(None, problem="MLflow is down")
+
+
 def test_the_first_candidate_becomes_champion_then_those_that_prove_better_and_no_others(nights):
     assert nights.night().champion == "1"
     assert nights.night("1", BETTER).champion == "2"

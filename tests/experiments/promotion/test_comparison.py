@@ -16,6 +16,7 @@ from experiments.promotion.comparison import (
     compare,
     mcnemar,
     moments,
+    p_of_worse,
     paired_means,
     sign_flip_p,
 )
@@ -129,6 +130,22 @@ def test_rows_of_groups_prove_as_much_as_their_groups(objective):
     assert found.p_value == expected.p_value
     assert found.improvement == pytest.approx(other.mean() - one.mean())
     assert compare(Evidence.of(objective, *repeated, np.repeat(y, 5), names), 0.05, 0).p_value < found.p_value / 2
+
+
+def test_a_class_that_gets_worse_for_one_patient_of_many_rows_is_not_clearly_worse():
+    """Twelve rows of the sick, all lost: of twelve patients that is more than chance, of one it is not."""
+    m = 200
+    y = (np.arange(m) < 12).astype(int)
+    champion, challenger = np.ones(m, bool), y == 0
+    champion[100:] = False
+    both = (Scored((~champion).astype(float), champion), Scored((~challenger).astype(float), challenger))
+    rows = np.arange(m)
+    for owner, p in ((rows, 0.5**12), (np.where(y == 1, 0, rows), 0.5)):
+        evidence = Evidence.of("accuracy", *both, y, ("well", "sick"), Relation("patient", groups=owner.astype(str)))
+        assert p_of_worse(evidence.classes["sick"]) == pytest.approx(p)
+        assert sum(evidence.classes["sick"]) == len(np.unique(owner[y == 1]))
+        assert evidence.hits_of_champion == (100, 200), "rows, of groups too"
+    assert Evidence.of("accuracy", *both, y, ("well", "sick")).classes["sick"] == (0, 12, 0, 0)
 
 
 def test_rows_along_time_are_rows():

@@ -129,6 +129,30 @@ BAD = {
         r"cats.toml \[study\] sampler: \"brute_force\" with \[search\] learning_rate from 0.001 to 1.0. It tries every "
         r"configuration .* Give learning_rate a plain value \(learning_rate = 0.001\), or choose another sampler.",
     ),
+    "one enqueued table in single brackets": (
+        {"enqueue": {"learning_rate": 0.1}},
+        r"cats.toml \[enqueue\]: one table\. .* double brackets\. Write \[\[enqueue\]\] above it\.",
+    ),
+    "a weight of a class below 0": (
+        {"training": {"class_weight": {"cat": -1}}},
+        r"cats.toml \[training\] class_weight.cat: -1 is not allowed. It must be greater than 0.",
+    ),
+    "a misspelt word for weights of classes": (
+        {"training": {"class_weight": "balance"}},
+        r"cats.toml \[training\] class_weight: 'balance' is unknown. Did you mean 'balanced'\?",
+    ),
+    "three sizes of pictures": (
+        {"data": {"image_size": [8, 8, 3]}},
+        r"cats.toml \[data\] image_size: \[8, 8, 3\] is not allowed. It must have at most 2 items, not 3.",
+    ),
+    "a list of depths": (
+        {"search": {"depth": [1, 2]}},
+        r"cats.toml \[search\] depth: \[1, 2\] is not allowed. It must be a plain value or a range, as in { low = 1,",
+    ),
+    "a key of an enqueued table that pydantic has a tag of": (
+        {"enqueue": [{"value": 1}]},
+        r"cats.toml \[\[enqueue\]\] table 1, value: unknown key.",
+    ),
     "an enqueued learning rate outside the range": (
         {"enqueue": [{}, {"learning_rate": 5}], "search": {"learning_rate": {"low": 0.001, "high": 1.0}}},
         r"cats.toml \[\[enqueue\]\] table 2, learning_rate: 5.0 is outside \[search\] learning_rate. "

@@ -173,6 +173,12 @@ def test_the_toml_of_a_configuration_made_in_python_says_the_same_configuration(
     assert again.model_dump() == config.model_dump()
 
 
+def test_names_of_classes_are_written_as_the_keys_they_are(tmp_path):
+    config = small_config(training={"class_weight": {"no cat": 3.0, "1.5": 2.0, "dog": 1.0, 'a "\x7f': 4.0, "": 5.0}})
+    again = parse_config(tomllib.loads(as_toml(config)), source="again", directory=tmp_path)
+    assert again.training == config.training
+
+
 def test_enqueued_tables_are_written_and_replaced_as_a_whole(file, tmp_path):
     tables = [{"learning_rate": 0.1, "hidden_units": [3, 2], "activation": "tanh"}, {"depth": 1}]
     config = load_config(file, enqueue=tables)

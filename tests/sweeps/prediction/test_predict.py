@@ -227,6 +227,18 @@ def test_a_column_to_keep_must_be_there_once(houses, keep, message):
         predict_files(houses[0], paths("new.csv"), keep=keep)
 
 
+def test_a_column_to_keep_that_is_called_as_a_probability_is_refused_beside_probabilities(inputs):
+    prepared, model = model_of("binary", inputs)
+    earlier = "probability_benign"
+    table = pd.DataFrame(prepared.dataset.X_test, columns=list(prepared.dataset.feature_names)).assign(**{earlier: 0.5})
+    table.to_csv("earlier.csv", index=False)
+    with pytest.raises(
+        InputError, match="its name is taken.*prediction, probability_malignant, probability_benign are"
+    ):
+        predict_files(model, paths("earlier.csv"), keep=(earlier,), proba=True)
+    assert list(predict_files(model, paths("earlier.csv"), keep=(earlier,))) == [earlier, "prediction"]
+
+
 def test_inputs_of_another_kind_than_the_models_are_refused(houses, inputs):
     model, _ = houses
     picture("kitten.jpg")

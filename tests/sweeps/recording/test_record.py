@@ -1,11 +1,12 @@
 """What a record says of itself; what becomes of it is in test_delivery_process.py and tests/sweeps/test_run.py."""
 
+import math
 import time
 
 import pytest
 
 from sweeps.recording.facts import sweep_finished
-from sweeps.recording.record import not_asked
+from sweeps.recording.record import not_asked, seconds_to_wait
 
 OWN = "sqlite:////work/mlflow.db"
 
@@ -57,3 +58,8 @@ def test_the_order_of_ends_does_not_go_back_with_the_clock(monkeypatch):
     second = sweep_finished("flowers/2", "FAILED", None, 1, after=first.order)
     assert (first.ended_at, first.order) == (1000.0, 1000.0)
     assert (second.ended_at, second.order) == (400.0, 1000.001)
+
+
+@pytest.mark.parametrize(("left", "waited"), [(math.inf, 30), (45, 30), (4.5, 4.5), (-100, 1)])
+def test_mlflow_is_waited_for_as_long_as_a_limit_allows_and_always_for_a_moment(left, waited):
+    assert seconds_to_wait(30, left) == waited

@@ -16,7 +16,8 @@ from optuna.trial import TrialState, create_trial
 
 from engine.objectives import COST, Objective
 from experiments.errors import InputError
-from experiments.facts import CorrectedCost, Score, from_json, to_json
+from experiments.fact_json import from_json, to_json
+from experiments.facts import CorrectedCost, Score
 from experiments.outbox import Outbox
 from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, optimization_history, sample

@@ -21,6 +21,7 @@ from sweeps.retention.pruning import prune
 from sweeps.retention.rule import Retention
 from sweeps.run import run_sweep
 from sweeps.storage.workspace import LeaseHeldError, Workspace
+from tests.support.servers import mlflow_server
 from tests.support.sql import query
 from tests.sweeps.support.small_sweep import small_config, table
 from tests.sweeps.support.warm import forked_deliveries, pages_without_figures, warm_up
@@ -36,7 +37,7 @@ def night(folder, seed, n_iterations=3, **sections):
         sweep={"name": "digits", "n_trials": 2, "seed": seed},
         data={"train": "sklearn:iris"},
         search={"n_iterations": n_iterations, "learning_rate": {"low": 0.1, "high": 0.2}, "depth": 0},
-        study={"ensemble": 0, "memory": False},
+        study={"ensemble": 0, "memory": False} | sections.pop("study", {}),
         **sections,
     )
     return run_sweep(config, directory=folder)
@@ -258,3 +259,30 @@ def test_the_end_of_a_run_keeps_to_the_configuration(nights, warm_deliveries, no
     again = night(workspace.directory, 7, promotion={"promote": "never"}, retention={"keep": 3})
     assert again.study == result.study  # the journal that was written anew still has it
     assert again.rows == result.rows
+
+
+@pytest.mark.usefixtures("warm_deliveries", "no_figures")
+def test_a_study_goes_out_of_a_database_and_at_a_server_it_is_deleted_and_another_folders_stays(tmp_path, with_store):
+    """Its operator's `mlflow gc` does the rest: nobody else may take anything out of a server for good."""
+    store = f"sqlite:///{with_store(tmp_path / 'server')}/mlflow.db"
+    folders = [tmp_path / "here", tmp_path / "there"]
+    with mlflow_server(tmp_path / "server", store) as address:
+        sections = {
+            "study": {"storage": f"sqlite:///{tmp_path}/studies.db"},
+            "tracking": {"uri": address},
+            "promotion": {"promote": "never"},
+        }
+        for folder in folders:
+            folder.mkdir()
+        old, new = (night(folders[0], seed, **sections).study for seed in (1, 2))
+        other = night(folders[1], 3, **sections).study
+        pruned = prune(Workspace(folders[0]), "digits", Retention(keep=1), is_dry=False)
+        assert prune(Workspace(folders[0]), None, Retention(keep=1), is_dry=False).removed == []
+    assert [(study.study, study.n_trials, study.n_runs) for study in pruned.removed] == [(old, 2, 3)]
+    assert [study.name for folder in folders for study in all_studies(Workspace(folder))] == [new, other]
+    assert [folder.study_name for folder in Workspace(folders[0]).study_folders()] == [new]
+    stages = query(
+        store,
+        "select distinct value, lifecycle_stage from runs join tags using (run_uuid) where key = 'sweeps.study'",
+    )
+    assert sorted(stages) == sorted([(old, "deleted"), (new, "active"), (other, "active")])

@@ -12,7 +12,8 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from engine.checksum import line_with_checksum
-from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished, to_json
+from experiments.fact_json import to_json
+from experiments.facts import DataFact, Fact, Score, SweepFinished, SweepStarted, TrialFinished
 from sweeps.configuration.search_space import SearchSpace
 from sweeps.storage.stored_study import StoredStudy
 from sweeps.storage.study_attributes import StudyAttributes

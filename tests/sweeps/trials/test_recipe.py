@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.errors import InputError
 from sweeps.configuration.config_file import as_toml, override, parse_config
 from sweeps.configuration.search_space import FloatRange, SearchSpace, ShareRange
 from sweeps.trials.problem import Problem
@@ -109,6 +110,12 @@ def test_of_the_first_configurations_only_what_the_space_holds_is_said():
 def test_the_textbook_has_none_and_the_users_own_replace_them():
     assert first(training={"recipe": "textbook"}) == []
     assert first(enqueue=[{"depth": 3}]) == [{"depth": 3}]
+
+
+def test_what_is_outside_of_the_recipes_choice_is_named_with_its_file():
+    outside = config(enqueue=[{"learning_rate": 0.5}])
+    with pytest.raises(InputError, match=r"^a.toml \[\[enqueue\]\] table 1, learning_rate: 0.5 .* 0.0005 to 0.03"):
+        with_recipe(outside, TABLE)
 
 
 def test_what_is_tried_first_is_part_of_the_fingerprint_and_not_of_the_recorded_file():
