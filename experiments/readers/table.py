@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ def read_table(
 
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
-    target, roles = options.target, options.roles
+    target = options.target
+    if train is not None and options.fold not in map(str, frame.columns):
+        options = replace(options, fold=None)  # test examples need none
+    roles = options.roles
     names = [str(name) for name in frame.columns]
     if target is None:
         raise InputError(
@@ -115,7 +119,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
         partial(refuse_unasked, features, unasked, place),
         partial(conformed, features.drop(columns=unasked), {k: kinds[k] for k in kinds if k not in unasked}, place),
         partial(_labels, frame[target], label_kind, place, y_place),
-        partial(relation_of, frame, options, place),
+        partial(relation_of, frame, options if train is None else replace(options, fold=None), place),
     ]
     if weights is not None:
         checks.append(partial(_weights, frame[weights], f"{place}: column '{weights}'"))
@@ -134,7 +138,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             feature_names=tuple(X.columns),
             weights=more[0] if more else None,
             relation=relation,
-            ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
+            ignored=ignored + tuple(roles[key] for key in ("groups", "time", "fold") if key in roles),
             notes=tuple(notes),
         )
     )

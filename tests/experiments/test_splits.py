@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import PredefinedSplit
 
 from experiments.baseline import fitted_meanwhile
 from experiments.dataset import Dataset, load_dataset
@@ -12,6 +13,7 @@ from experiments.errors import InputError
 from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
+from sweeps.configuration.config import DataSection
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8
@@ -180,3 +182,59 @@ def test_an_interval_of_groups_is_that_of_as_many_examples_as_there_are_groups()
     np.testing.assert_allclose(of_patients["accuracy"], wilson, atol=0.06)
     taken_for_many = interval_95("binary", np.repeat(y, 25), np.repeat(p, 25, axis=1), 1)["accuracy"]
     assert np.ptp(taken_for_many) < np.ptp(of_rows["accuracy"]) / 4
+
+
+# --- folds that a column names
+
+
+def with_folds(values: object) -> pd.DataFrame:
+    frame = sales(60).drop(columns="sold_at")
+    return frame.assign(cv=values, b=rng.normal(size=60))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(60) % 3,
+        [["north", "south", None][i % 3] for i in range(60)],
+        np.arange(60) % 4 - 1,
+        np.arange(60) % 2 - 1,
+    ],
+)
+def test_folds_that_a_column_names_are_those_of_scikit_learns_predefined_split(tmp_path: Path, values: object) -> None:
+    frame = with_folds(values)
+    dataset = read(tmp_path, frame, "price", fold="cv")
+    assert dataset.feature_names == ("area", "b")
+    assert dataset.ignored == ("cv",)
+    row_of = {price: row for row, price in enumerate(pd.read_csv(tmp_path / "t.csv")["price"])}
+    codes = pd.Series(values).map({"north": 0, "south": 1, None: -1} if isinstance(values, list) else int).fillna(-1)
+    of_rows = codes.to_numpy(dtype=int)[[row_of[price] for price in dataset.y_train]]
+    expected = [held for _, held in PredefinedSplit(of_rows).split()]
+    prepared = prepare(dataset)
+    assert [np.flatnonzero(held_out).tolist() for held_out in prepared.held_out] == [held.tolist() for held in expected]
+    np.testing.assert_array_equal(prepared.validated, prepared.held_out)
+    assert "folds are those of 'cv'" in dataset.notes[-1]
+    assert ("are in none" in dataset.notes[-1]) == (-1 in of_rows)
+
+
+def test_a_test_file_needs_no_folds_and_may_have_them(tmp_path: Path) -> None:
+    frame = with_folds(np.arange(60) % 3)
+    without, also = (read(tmp_path, frame, "price", test, fold="cv") for test in (frame.drop(columns="cv"), frame))
+    assert without.digest == also.digest
+    assert without.relation_test is None
+
+
+def test_a_column_of_one_fold_or_of_very_many_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"all examples have one value of 'cv'.*Name another column"):
+        prepare(read(tmp_path, with_folds("a"), "price", fold="cv"))
+    with pytest.raises(InputError, match=r"'cv' is said to name folds, and has 60 different values.*groups = 'cv'"):
+        read(tmp_path, with_folds(np.arange(60)), "price", fold="cv")
+    with pytest.raises(InputError, match=r"groups = 'b' and fold = 'cv' are both given"):
+        read(tmp_path, with_folds(np.arange(60) % 2), "price", fold="cv", groups="b")
+
+
+def test_given_folds_exclude_other_ways_to_validate() -> None:
+    for other in ({"folds": 3}, {"validation_fraction": 0.2}):
+        with pytest.raises(ValueError, match=r'fold = "cv" and .* are both set'):
+            DataSection(train="t.csv", fold="cv", **other)  # type: ignore[arg-type]
+    assert DataSection(train="t.csv", fold=" cv").read_options.fold == "cv"
