@@ -154,6 +154,21 @@ def related_folds(
     return [train for train, _ in parts], [held for _, held in parts]
 
 
+def refuse_repeats(relation: Relation, repeats: int, place: str) -> None:
+    """Refuse folds that would be the same again: along time, and those that are given.
+
+    Raises:
+        InputError: They would.
+    """
+    if relation.groups is None:
+        key = "time" if relation.folds is None else "fold"
+        raise InputError(
+            f"{place}: repeats = {repeats}, and {key} = '{relation.column}'.",
+            "Folds are repeated with other examples in each, and these are the same every time.",
+            "Remove repeats.",
+        )
+
+
 def _given_folds(folds: Rows, column: str, place: str) -> tuple[list[Rows], list[Rows]]:
     """What each fold trains on and what it holds out, where the examples say which fold that is."""
     held = [np.flatnonzero(folds == fold) for fold in np.unique(folds[folds >= 0]).tolist()]

@@ -96,6 +96,7 @@ class DataSection(Section):
     scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
+    repeats: PositiveInt | None = None
     ignore: tuple[str, ...] | None = None
     only: tuple[str, ...] | None = None
     missing_target: Literal["refuse", "drop"] = "refuse"

@@ -238,3 +238,34 @@ def test_given_folds_exclude_other_ways_to_validate() -> None:
         with pytest.raises(ValueError, match=r'fold = "cv" and .* are both set'):
             DataSection(train="t.csv", fold="cv", **other)  # type: ignore[arg-type]
     assert DataSection(train="t.csv", fold=" cv").read_options.fold == "cv"
+
+
+# --- repeated folds
+
+
+@pytest.mark.parametrize("how", [{"folds": 4}, {"folds": None, "validation_fraction": 0.25}])
+def test_repeated_folds_hold_out_others_each_time_and_the_first_are_those_of_one_time(how: dict[str, object]) -> None:
+    dataset = load_dataset("sklearn:iris")
+    once, thrice = (prepare(dataset, seed=5, repeats=repeats, scales_folds=True, **how) for repeats in (1, 3))  # type: ignore[arg-type]
+    n = len(once.held_out)
+    assert (len(thrice.held_out), len(thrice.folds)) == (3 * n, 3 * n)
+    np.testing.assert_array_equal(thrice.held_out[:n], once.held_out)
+    np.testing.assert_array_equal(thrice.of_fold(0)[0], once.of_fold(0)[0])
+    assert len({mask.tobytes() for mask in thrice.held_out}) == 3 * n
+    if how["folds"]:
+        assert (thrice.held_out.sum(axis=0) == 3).all()
+
+
+def test_repeated_folds_of_groups_keep_groups_together(by_patient: PreparedData) -> None:
+    train, _ = groups_of(by_patient.dataset)
+    again = prepare(by_patient.dataset, folds=4, repeats=2)
+    assert not np.array_equal(again.held_out[4:], again.held_out[:4])
+    for held_out in again.held_out:
+        assert not set(train[held_out]) & set(train[~held_out])
+
+
+def test_folds_that_would_be_the_same_each_time_are_not_repeated(tmp_path: Path, by_day: PreparedData) -> None:
+    with pytest.raises(InputError, match=r"repeats = 2, and time = 'sold_at'.*Remove repeats"):
+        prepare(by_day.dataset, repeats=2)
+    with pytest.raises(InputError, match=r"repeats = 2, and fold = 'cv'.*Remove repeats"):
+        prepare(read(tmp_path, with_folds(np.arange(60) % 3), "price", fold="cv"), repeats=2)
