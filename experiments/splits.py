@@ -35,8 +35,8 @@ class Relation:
 
     def of(self, rows: Rows) -> Relation:
         """That of some examples."""
-        groups, times, folds = (None if own is None else own[rows] for own in (self.groups, self.times, self.folds))
-        return Relation(self.column, groups, times, folds)
+        given = {name: getattr(self, name) for name in ("groups", "times", "folds")}
+        return Relation(self.column, **{name: own[rows] for name, own in given.items() if own is not None})
 
     @property
     def values(self) -> NDArray[Any]:

@@ -65,7 +65,7 @@ def read_table(
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
     target = options.target
-    if train is not None and options.fold not in map(str, frame.columns):
+    if train is not None and options.fold is not None and options.fold not in map(str, frame.columns):
         options = replace(options, fold=None)  # test examples need none
     roles = options.roles
     names = [str(name) for name in frame.columns]
