@@ -27,7 +27,7 @@ from experiments.readers.csv_form import (
 )
 from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
-from experiments.readers.labels import is_missing_label, label_array
+from experiments.readers.labels import dates_as_labels, is_missing_label, label_array
 from experiments.readers.options import ReadOptions
 from experiments.readers.other_tables import read_other_table
 from experiments.readers.parquet_columns import read_parquet_columns
@@ -241,6 +241,9 @@ def _labelled(frame: pd.DataFrame, target: str, options: ReadOptions, place: str
 
 
 def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.ndarray:
+    is_text = pd.api.types.infer_dtype(column, skipna=True) == "string"  # which may be names, see `infer_task`
+    if kind == "text" and not is_text and are_dates(column):
+        raise dates_as_labels(place, column.dropna().iloc[0] if column.notna().any() else "missing")
     labels = numbers_of(column, place) if kind == "number" else as_kind(column, kind, file_place)
     missing = np.flatnonzero(labels.isna())
     if len(missing):
