@@ -199,5 +199,5 @@ def test_an_archive_of_a_version_that_nobody_knows_is_no_workbook(tmp_path: Path
     content = bytearray((tmp_path / "t.xlsx").read_bytes())
     content[content.rfind(b"PK\x01\x02") + 6] = 168  # the version that is needed to read the last member
     (tmp_path / "t.xlsx").write_bytes(content)
-    with pytest.raises(InputError, match="not an Excel file, although its name ends in .xlsx"):
+    with pytest.raises(InputError, match="not an Excel file, although its name ends in"):
         read(tmp_path, "t.xlsx")
