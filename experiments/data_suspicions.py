@@ -137,9 +137,12 @@ def _target(dataset: Dataset) -> Iterator[str]:
 
 def _are_too_large(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether each of the columns (m, b) holds numbers so large that floats hardly tell them apart, (b,)."""
-    lowest, highest = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-    largest = np.maximum(np.abs(lowest), np.abs(highest))
-    found: NDArray[np.bool_] = (largest > MAX_INTEGER_LABEL) & (highest - lowest < _FEWEST_STEPS * np.spacing(largest))
+    sample = np.abs(values[:_N_SAMPLED])  # all are as large, if any is
+    found: NDArray[np.bool_] = np.fmax.reduce(sample, axis=0) > MAX_INTEGER_LABEL / 2
+    for j in np.flatnonzero(found).tolist():
+        lowest, highest = float(np.fmin.reduce(values[:, j])), float(np.fmax.reduce(values[:, j]))
+        largest = max(abs(lowest), abs(highest))
+        found[j] = largest > MAX_INTEGER_LABEL and highest - lowest < _FEWEST_STEPS * np.spacing(largest)
     return found
 
 

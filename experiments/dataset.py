@@ -49,8 +49,8 @@ class Dataset:
         target: The column to predict, for tables; else None.
         sample_weight: The column of weights, for tables; None where there is none.
         weights_train, weights_test: How much each example counts, (m,), 0 or more; None is 1.
-        relation_train, relation_test: What relates the examples to each other: the groups that they belong to, or when
-            each was. None where nothing is said.
+        relation_train, relation_test: What relates the examples to each other: the groups that they belong to, when
+            each was, or which fold holds it out. None where nothing is said.
         dates: What columns of dates become, see `ReadOptions`.
         ignored: Columns of the table that are no features, beside target and weights.
         examples_axis: Which axis of a stored array counted the examples.
@@ -199,7 +199,7 @@ def split_off(
         how: At random unless the examples are related.
         task: Regression is not stratified.
         class_names: For the message about a class that is too small.
-        relation: Keeps groups together, or makes the second part the latest.
+        relation: Keeps groups together, or makes the second part the latest; given folds are split at random.
 
     Returns:
         Sorted row numbers of the first and of the second part.
@@ -212,7 +212,7 @@ def split_off(
         raise InputError(
             f"{option} = {fraction}: not a fraction.", "0 < fraction < 1 must hold.", f"Try {option} = 0.2."
         )
-    if relation is not None:
+    if relation is not None and relation.folds is None:
         return split_related(None if task == "regression" else y, relation, how)
     n_second = math.ceil(len(y) * fraction)
     n_first = len(y) - n_second

@@ -16,7 +16,7 @@ from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
 from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray, Scaling, standardization
-from experiments.splits import Split, related_folds
+from experiments.splits import Split, refuse_repeats, related_folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,7 @@ def prepare(
     seed: int = 0,
     n_starts: int = 1,
     scales_folds: bool = False,
+    repeats: int = 1,
 ) -> PreparedData:
     """Scale, encode and divide a data set.
 
@@ -185,13 +186,17 @@ def prepare(
         n_starts: How many networks each fold has.
         scales_folds: Whether folds have their own scaling, as far as there is something to learn. Without, they share
             X and Y, and what they hold out has a part in these.
+        repeats: How often the examples are divided, each time anew.
 
     Raises:
         InputError: Both or neither of folds and validation_fraction are given, there are too few examples for them,
-            the scaling does not suit the data, or targets are too large for float64 arithmetic or negative where they
-            must not be.
+            they would be the same each time they are repeated, the scaling does not suit the data, or targets are too
+            large for float64 arithmetic or negative where they must not be.
     """
-    held_out, validated = _divided(dataset, folds, validation_fraction, seed)
+    if repeats > 1 and dataset.relation_train is not None:
+        refuse_repeats(dataset.relation_train, repeats, dataset.source)
+    divided = [_divided(dataset, folds, validation_fraction, seed + repeat) for repeat in range(repeats)]
+    held_out, validated = (np.vstack(masks) for masks in zip(*divided, strict=True))
     preprocessing = Preprocessing.fit(dataset, scaling)
     target_scaling = _fit_target_scaling(dataset, dataset.y_train, nonnegative_target)
     own: tuple[FoldScaling, ...] = ()

@@ -112,8 +112,10 @@ def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str
     eps = np.finfo(np.float64).eps
     is_constant = variance <= m * eps * variance + (m * mean * eps) ** 2  # of rounding alone
     deviation = np.where(is_constant, 1.0, np.sqrt(variance))
-    for column in np.flatnonzero(is_constant & (values != values[:1]).any(axis=0)).tolist():
+    for column in np.flatnonzero(is_constant).tolist():
         differences = values[:, column] - values[0, column]  # exact, of numbers that are so near to each other
+        if not differences.any():
+            continue
         resolution = np.spacing(np.abs(values[:, column]).max())
         is_whole = bool((values[:, column] == np.trunc(values[:, column])).all())
         if is_whole or np.ptp(differences) > _ROUNDING * resolution:

@@ -1,4 +1,4 @@
-"""Which examples are held out: at random, group by group, or the latest.
+"""Which examples are held out: at random, group by group, the latest, or those that a column names.
 
 Groups (the patients of whom there are several rows each) stay together: new ones are what a model will meet. Along time
 a fold trains on what was before the examples that it holds out, and on nothing that came after.
@@ -31,25 +31,25 @@ class Relation:
 
     Attributes:
         column: Its name.
-        groups: Which group each belongs to, (m,) text; None for times.
-        times: When each was, (m,) float64; None for groups.
+        groups: Which group each belongs to, (m,) text.
+        times: When each was, (m,) float64.
+        folds: Which of the folds 0, 1, … holds each out, (m,); -1 is none of them. One of the three is given.
     """
 
     column: str
     groups: NDArray[np.str_] | None = None
     times: NDArray[np.float64] | None = None
+    folds: Rows | None = None
 
     def of(self, rows: Rows) -> Relation:
         """That of some examples."""
-        groups, times = self.groups, self.times
-        return Relation(self.column, None if groups is None else groups[rows], None if times is None else times[rows])
+        given = {name: getattr(self, name) for name in ("groups", "times", "folds")}
+        return Relation(self.column, **{name: own[rows] for name, own in given.items() if own is not None})
 
     @property
     def values(self) -> NDArray[Any]:
-        """Groups or times, (m,)."""
-        values = self.times if self.groups is None else self.groups
-        assert values is not None
-        return values
+        """Groups, times or folds, (m,)."""
+        return next(own for own in (self.groups, self.times, self.folds) if own is not None)
 
     @property
     def codes(self) -> Rows:
@@ -64,7 +64,8 @@ class Relation:
     @property
     def words(self) -> str:
         """What is split: "groups of 'patient'"."""
-        return f"{'times' if self.groups is None else 'groups'} of '{self.column}'"
+        kind = "groups" if self.groups is not None else "folds" if self.folds is not None else "times"
+        return f"{kind} of '{self.column}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,10 @@ def related_folds(
     """What each fold trains on and what it holds out; along time, what comes later is neither.
 
     Raises:
-        InputError: There are too few groups or times.
+        InputError: There are too few groups or times, or a fold that is given leaves nothing to train on.
     """
+    if relation.folds is not None:
+        return _given_folds(relation.folds, relation.column, place)
     codes, n = relation.codes, relation.n_distinct
     is_time = relation.groups is None
     if n < folds + is_time:
@@ -161,6 +164,33 @@ def related_folds(
     return [train for train, _ in parts], [held for _, held in parts]
 
 
+def refuse_repeats(relation: Relation, repeats: int, place: str) -> None:
+    """Refuse folds that would be the same again: along time, and those that are given.
+
+    Raises:
+        InputError: They would.
+    """
+    if relation.groups is None:
+        key = "time" if relation.folds is None else "fold"
+        raise InputError(
+            f"{place}: repeats = {repeats}, and {key} = '{relation.column}'.",
+            "Folds are repeated with other examples in each, and these are the same every time.",
+            "Remove repeats.",
+        )
+
+
+def _given_folds(folds: Rows, column: str, place: str) -> tuple[list[Rows], list[Rows]]:
+    """What each fold trains on and what it holds out, where the examples say which fold that is."""
+    held = [np.flatnonzero(folds == fold) for fold in np.unique(folds[folds >= 0]).tolist()]
+    if not held or len(held[0]) == len(folds):
+        raise InputError(
+            f"{place}: all examples have one value of '{column}', and fold = '{column}' holds out value by value.",
+            "There must be two values, or some rows without one, which are trained on in every fold.",
+            "Name another column, or remove fold.",
+        )
+    return [np.setdiff1d(np.arange(len(folds)), part) for part in held], held
+
+
 def groups_of(relation: Relation | None) -> Rows | None:
     """Which of the groups 0, 1, … each example belongs to, (m,); None where examples belong to none."""
     return None if relation is None or relation.groups is None else relation.codes
@@ -169,6 +199,9 @@ def groups_of(relation: Relation | None) -> Rows | None:
 def sealed_in_words(relation: Relation, held: Rows, place: str) -> str:
     """Which part of the examples is the test set."""
     rows = f"{len(held):,} of {len(relation.values):,} examples"
+    if relation.folds is not None:
+        always = f", {(relation.folds < 0).sum():,} examples are in none" if (relation.folds < 0).any() else ""
+        return f"{place}: folds are those of '{relation.column}'{always}; the test set is {rows}, at random."
     if relation.groups is None:
         return f"{place}: the test set is the latest by '{relation.column}', {rows}."
     n_held = relation.of(held).n_distinct
@@ -188,7 +221,7 @@ def shared_groups(train: Relation | None, test: Relation | None, place: str) -> 
                 f"{place}: {len(shared)} of its {test.n_distinct} {test.words} are in the training examples too, so "
                 "test scores are too good for new ones."
             ]
-    elif test.values.min() <= train.values.max():
+    elif train.times is not None and test.values.min() <= train.values.max():
         n = int((test.values <= train.values.max()).sum())
         return [
             f"{place}: {n} of its {len(test.values)} examples are no later than the last training example by "

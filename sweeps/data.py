@@ -78,6 +78,7 @@ def load_data(
         seed=config.sweep.seed,
         n_starts=config.study.seeds_per_trial,
         scales_folds=config.training.scales_folds,
+        repeats=config.data.repeats or 1,
     )
     check_something_counts(dataset, prepared.held_out, prepared.validated)
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)

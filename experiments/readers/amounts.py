@@ -1,4 +1,4 @@
-"""Numbers as people and spreadsheets write them: with a currency, a percent sign, a unit or separators of thousands.
+"""Numbers as people and spreadsheets write them: money, percentages, times, with a unit or separators of thousands.
 
 They are refused, because 1,234 is one number in London and another in Berlin; that they are numbers is said.
 """
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 WRITTEN_NUMBERS = "Numbers are written as digits, with a point before the decimals: 1234.5."
 AMOUNTS_CURE = (
-    "Remove currency signs, percent signs, units and separators of thousands; write a decimal comma as a point."
+    "Remove currency signs, percent signs, units and separators of thousands; write a decimal comma as a point, and a "
+    "time as minutes."
 )
 MAX_NUMERALS = 10
 """Distinct values of a text column that may be numbers where others are not, or amounts."""
@@ -25,6 +26,7 @@ _MONEY = re.compile(
 )
 _PERCENT = re.compile(rf"{_SIGN}\s*{_DIGITS}\s*[%‰]")
 _PLAIN = re.compile(rf"{_SIGN}\s*{_DIGITS}-?")
+_TIME = re.compile(r"\d{1,3}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?:\s*[ap]\.?m\.?)?", re.IGNORECASE)
 _WITH_UNIT = re.compile(rf"{_SIGN}\s*{_DIGITS}(?:\s+|(?=[^\W\d_]{{2}}))(?P<unit>[^\W\d_][^\s\d]{{0,7}})")
 
 
@@ -43,6 +45,8 @@ def kind_of_amounts(texts: Iterable[str]) -> str | None:
             found.add("amounts of money")
         elif _PERCENT.fullmatch(amount):
             found.add("percentages")
+        elif _TIME.fullmatch(amount):
+            found.add("times")
         elif match := _WITH_UNIT.fullmatch(amount):
             units.add(match["unit"])
         else:

@@ -159,7 +159,7 @@ def feature_array(X: NDArray[Any], place: str) -> NDArray[Any]:
         place: How messages name the array.
 
     Returns:
-        (m, n) or (m, h, w, c), in native byte order; truth values as float64, other dtypes kept.
+        (m, n) or (m, h, w, c), in native byte order; truth values and long doubles as float64, other dtypes kept.
 
     Raises:
         InputError: Not numbers, another number of axes, empty, or NaN or infinity among the values.
@@ -184,7 +184,8 @@ def feature_array(X: NDArray[Any], place: str) -> NDArray[Any]:
         )
     if X.ndim == 3:
         X = X[..., np.newaxis]
-    X = X.astype(np.float64 if X.dtype.kind == "b" else X.dtype.newbyteorder("="), copy=False)
+    is_odd = X.dtype.kind == "b" or X.dtype.itemsize > 8  # truth values, and C's long double
+    X = X.astype(np.float64 if is_odd else X.dtype.newbyteorder("="), copy=False)
     _refuse_lowest_integer(X, place)
     _refuse_not_finite(X, place)
     return X

@@ -43,7 +43,9 @@ def kind_of(series: pd.Series) -> Kind:
 
 
 def _is_decimal(series: pd.Series) -> bool:
-    """Whether these are the decimal numbers of a database, which pandas keeps as Python's."""
+    """Whether these are the decimal numbers of a database, which pandas keeps as Python's or as Arrow's."""
+    if isinstance(series.dtype, pd.ArrowDtype):
+        return str(series.dtype).startswith("decimal")
     return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "decimal"
 
 
@@ -221,6 +223,8 @@ def numbers_of(series: pd.Series, where: str) -> pd.Series:
     """
     if _is_decimal(series):
         return _of_decimals(series)
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise _not_a_feature(where, "complex")
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return series
     texts = series if isinstance(series.dtype, pd.StringDtype) else _as_text(series, where)

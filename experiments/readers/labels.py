@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, listed
+from experiments.readers.amounts import MAX_NUMERALS
 from experiments.readers.examples import Examples
 from experiments.readers.stored_array import lowest_integer
 
@@ -114,12 +115,12 @@ def infer_task(examples: Examples) -> tuple[Task, str]:
         The task, and a sentence that says why.
 
     Raises:
-        InputError: Numbers with text among them, or as a spreadsheet shows them ($106,190).
+        InputError: Numbers with text among them, or as a spreadsheet shows them ($106,190), or dates.
     """
     y, listed_classes = examples.y, examples.listed_classes
     n_distinct = len(np.unique(y))
     if y.dtype.kind == "U" and listed_classes is None:
-        _refuse_numbers_as_text(y, examples.y_place)
+        _refuse_quantities(y, examples.y_place)
     n_classes = n_distinct if listed_classes is None else len(listed_classes)
     task: Task = "binary" if n_classes <= 2 else "multiclass"
     what, otherwise = f"{n_classes} different {'truth values' if y.dtype.kind == 'b' else 'words'}", ""
@@ -138,13 +139,27 @@ def infer_task(examples: Examples) -> tuple[Task, str]:
     return task, f'task = "{task}", because {examples.y_place} holds {what}.{said}'
 
 
-def _refuse_numbers_as_text(y: NDArray[Any], place: str) -> None:
+def dates_as_labels(place: str, example: object) -> InputError:
+    """What to say of labels that are dates."""
+    return InputError(
+        f"{place} holds dates, such as {example}.",
+        "Labels are numbers or names of classes.",
+        "Write a number, such as the days since some date, or name another target.",
+    )
+
+
+def _refuse_quantities(y: NDArray[Any], place: str) -> None:
+    """Refuse text that is meant to be numbers, or dates."""
     import pandas as pd
 
     from experiments.readers.columns import refuse_numbers_as_text
+    from experiments.readers.dates import are_dates
 
+    distinct = pd.Series(np.unique(y), dtype=str)
+    if len(distinct) > MAX_NUMERALS and are_dates(distinct):
+        raise dates_as_labels(place, distinct[0])
     refuse_numbers_as_text(
-        pd.Series(np.unique(y), dtype=str),
+        distinct,
         place,
         allowed="Targets are all numbers, or all names of classes.",
         remedy="Correct it, or remove its row; if these are classes, set task.",
@@ -158,7 +173,7 @@ def regression_targets(y: NDArray[Any], place: str) -> NDArray[np.float64]:
         InputError: They are text, such as amounts of money, or truth values.
     """
     if y.dtype.kind == "U":
-        _refuse_numbers_as_text(y, place)
+        _refuse_quantities(y, place)
     if y.dtype.kind not in "if":
         held = f"text such as '{y[0]}'" if y.dtype.kind == "U" else "truth values"
         raise InputError(

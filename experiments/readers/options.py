@@ -35,6 +35,8 @@ class ReadOptions:
             for tables only.
         time: The column that says when each row was: what comes later is held out, and never trained on before; for
             tables only.
+        fold: The column that says which fold holds each row out; rows without a value, or with -1 as in scikit-learn's
+            PredefinedSplit, are trained on in every fold. For tables only.
     """
 
     target: str | None = None
@@ -50,9 +52,10 @@ class ReadOptions:
     image_size: int | tuple[int, int] | None = None
     groups: str | None = None
     time: str | None = None
+    fold: str | None = None
 
     def __post_init__(self) -> None:
-        for key in ("target", "sample_weight", "groups", "time"):  # readers trim the names of columns
+        for key in ("target", "sample_weight", "groups", "time", "fold"):  # readers trim the names of columns
             name = getattr(self, key)
             object.__setattr__(self, key, None if name is None else name.strip())
         for key in ("ignore", "only"):
@@ -89,7 +92,8 @@ class ReadOptions:
         return self
 
     def _refuse_keys_of_tables(self, source: str) -> None:
-        for key in ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time", "dates"):
+        of_tables = ("target", "sample_weight", "ignore", "only", "header", "names", "groups", "time", "fold", "dates")
+        for key in of_tables:
             value = getattr(self, key)
             if value not in (None, ()):
                 shown = f"'{value}'" if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
@@ -125,7 +129,7 @@ class ReadOptions:
     @property
     def roles(self) -> dict[str, str]:
         """The columns that are neither features nor the target, by what they are for."""
-        columns = {key: getattr(self, key) for key in ("sample_weight", "groups", "time")}
+        columns = {key: getattr(self, key) for key in ("sample_weight", "groups", "time", "fold")}
         return {key: column for key, column in columns.items() if column is not None}
 
     def ignored(self, names: Sequence[str], place: str, *, is_training: bool) -> tuple[str, ...]:

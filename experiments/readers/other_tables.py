@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _OF_OPENPYXL = (
-    *(OSError, ValueError, KeyError, AttributeError, TypeError, IndexError, EOFError, NotImplementedError),
+    *(OSError, ValueError, KeyError, AttributeError, TypeError, IndexError, EOFError, RuntimeError),
     *(SyntaxError, zipfile.BadZipFile, zlib.error),  # SyntaxError: of the XML
 )
 """What a damaged workbook makes openpyxl raise."""

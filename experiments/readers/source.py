@@ -210,7 +210,7 @@ def _format_of_archive(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # RuntimeError: of a version that nobody knows
         return None
     if any(name.startswith("xl/") for name in names):
         return "Excel"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from experiments.readers.csv_form import (
 )
 from experiments.readers.dates import are_dates, refuse_unasked
 from experiments.readers.examples import Contents, Examples
-from experiments.readers.labels import is_missing_label, label_array
+from experiments.readers.labels import dates_as_labels, is_missing_label, label_array
 from experiments.readers.number_block import names_of
 from experiments.readers.options import ReadOptions
 from experiments.readers.other_tables import read_other_table
@@ -64,8 +65,10 @@ def read_table(
 
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
-    target, roles = options.target, options.roles
-    names = names_of(frame)
+    target, names = options.target, names_of(frame)
+    if train is not None and options.fold is not None and options.fold not in names:
+        options = replace(options, fold=None)  # test examples need none
+    roles = options.roles
     if target is None:
         raise InputError(
             f"{place}: target is not given for a table.",
@@ -117,7 +120,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
         partial(refuse_unasked, features, unasked, place),
         partial(conformed, features.drop(columns=unasked), {k: kinds[k] for k in kinds if k not in unasked}, place),
         partial(_labels, frame[target], label_kind, place, y_place),
-        partial(relation_of, frame, options, place),
+        partial(relation_of, frame, options if train is None else replace(options, fold=None), place),
     ]
     if weights is not None:
         checks.append(partial(_weights, frame[weights], f"{place}: column '{weights}'"))
@@ -136,7 +139,7 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             feature_names=tuple(X.columns.tolist()),
             weights=more[0] if more else None,
             relation=relation,
-            ignored=ignored + tuple(roles[key] for key in ("groups", "time") if key in roles),
+            ignored=ignored + tuple(roles[key] for key in ("groups", "time", "fold") if key in roles),
             notes=tuple(notes),
         )
     )
@@ -239,6 +242,9 @@ def _labelled(frame: pd.DataFrame, target: str, options: ReadOptions, place: str
 
 
 def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.ndarray:
+    is_text = pd.api.types.infer_dtype(column, skipna=True) == "string"  # which may be names, see `infer_task`
+    if kind == "text" and not is_text and are_dates(column):
+        raise dates_as_labels(place, column.dropna().iloc[0] if column.notna().any() else "missing")
     labels = numbers_of(column, place) if kind == "number" else as_kind(column, kind, file_place)
     missing = np.flatnonzero(labels.isna())
     if len(missing):

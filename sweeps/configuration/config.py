@@ -96,6 +96,7 @@ class DataSection(Section):
     scaling: Scaling = "auto"
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
     validation_fraction: Fraction | None = None
+    repeats: PositiveInt | None = None
     ignore: tuple[str, ...] | None = None
     only: tuple[str, ...] | None = None
     missing_target: Literal["refuse", "drop"] = "refuse"
@@ -107,6 +108,7 @@ class DataSection(Section):
     dates: Dates | None = None
     groups: str | None = None
     time: str | None = None
+    fold: str | None = None
 
     @property
     def read_options(self) -> ReadOptions:
@@ -120,6 +122,13 @@ class DataSection(Section):
             raise InputError(
                 f"folds = {self.folds} and validation_fraction = {self.validation_fraction} are both set.",
                 "A sweep validates one way;",
+                "remove one of them.",
+            )
+        other = "folds" if self.folds is not None else "validation_fraction"
+        if self.fold is not None and getattr(self, other) is not None:
+            raise InputError(
+                f'fold = "{self.fold}" and {other} = {getattr(self, other)} are both set.',
+                "The column says how many folds there are, and which examples each holds out;",
                 "remove one of them.",
             )
         return self

@@ -16,6 +16,7 @@ from experiments.readers.amounts import kind_of_amounts
         ("1,234 12,345,678 7", "numbers with separators"),
         ("1.234,50 (12) 7-", "numbers with separators"),
         ("5.4mm 12mm 3", "numbers with the unit 'mm'"),
+        ("10:30 7:05:59 3:15_pm", "times"),
         ("1248_CC 990_CC", "numbers with the unit 'CC'"),
     ],
 )
@@ -30,7 +31,6 @@ def test_amounts_are_told_what_they_are(written: str, kind: str) -> None:
         "12A 13A",
         "1.2.3 1.2.4",
         "12.05.24 13.05.24",
-        "10:30 11:45",
         "12345-6789 22222-1111",
         "5_kg 5_lb",  # not one unit
         "5_% 5_kg",

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -416,6 +417,24 @@ def test_dates_are_refused_in_a_csv_as_they_are_in_parquet(tmp_path: Path, form:
     for source in ("t.parquet", name):
         with pytest.raises(InputError, match=r"column 'sold' holds dates, such as .* Write dates = \"parts\""):
             prepare(read(tmp_path, source, "price"))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "date", "npz"])
+@pytest.mark.parametrize("task", [None, "regression"])
+def test_dates_as_labels_are_called_dates_and_never_classes_of_one_example(
+    tmp_path: Path, form: str, task: Any
+) -> None:
+    days = pd.date_range("2025-01-01", periods=200)
+    frame = pd.DataFrame({"a": X[:, 0], "sold": days.date if form == "date" else days})
+    name = f"t.{'parquet' if form == 'date' else form}"
+    if form == "npz":
+        np.savez(tmp_path / name, X=X, y=days.strftime("%Y-%m-%d").to_numpy(dtype=str))
+    elif form == "csv":
+        frame.to_csv(tmp_path / name, index=False)
+    else:
+        frame.to_parquet(tmp_path / name)
+    with pytest.raises(InputError, match=r"holds dates, such as 2025-01-01.*Labels are numbers or names of classes"):
+        load_dataset(name, target=None if form == "npz" else "sold", task=task, directory=tmp_path)
 
 
 def test_semicolons_and_decimal_commas_are_the_same_table(tmp_path: Path) -> None:

@@ -192,3 +192,12 @@ def test_an_offset_that_points_outside_is_refused_and_never_followed(tmp_path: P
     (tmp_path / "t.arrow").write_bytes(whole.replace(offsets, wrong))
     with pytest.raises(InputError, match=r"t\.arrow: the Feather file is truncated or damaged"):
         read(tmp_path, "t.arrow")
+
+
+def test_an_archive_of_a_version_that_nobody_knows_is_no_workbook(tmp_path: Path) -> None:
+    TABLE.to_excel(tmp_path / "t.xlsx", index=False)
+    content = bytearray((tmp_path / "t.xlsx").read_bytes())
+    content[content.rfind(b"PK\x01\x02") + 6] = 168  # the version that is needed to read the last member
+    (tmp_path / "t.xlsx").write_bytes(content)
+    with pytest.raises(InputError, match="not an Excel file, although its name ends in"):
+        read(tmp_path, "t.xlsx")

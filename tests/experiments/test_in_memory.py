@@ -1,5 +1,6 @@
 """Examples that a Python program hands over are the data set that a file of them is, and are never shown."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,13 @@ def test_the_same_object_is_no_test_set() -> None:
 def test_a_configuration_kept_of_such_a_sweep_says_where_its_examples_came_from() -> None:
     with pytest.raises(InputError, match="python:train: these examples were handed over by a Python program"):
         load_dataset("python:train", target="price")
+
+
+@pytest.mark.parametrize("role", ["area", "price"])
+def test_decimals_of_arrow_are_numbers_and_complex_ones_are_refused(role: str) -> None:
+    rng = np.random.default_rng(0)
+    plain = pd.DataFrame({"area": rng.integers(0, 400, 40) / 4, "price": rng.integers(0, 400, 40) / 4})
+    decimals = pd.array([Decimal(value) for value in plain[role]], dtype=pd.ArrowDtype(pa.decimal128(12, 2)))
+    assert given(plain.assign(**{role: decimals})).digest == given(plain).digest
+    with pytest.raises(InputError, match=f"column '{role}' holds values of type complex"):
+        given(plain.assign(**{role: plain[role] * 1j}))

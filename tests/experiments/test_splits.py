@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import PredefinedSplit
 
 from experiments.baseline import fitted_meanwhile
 from experiments.dataset import Dataset, load_dataset
@@ -13,6 +14,7 @@ from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
 from experiments.splits import Relation, Split, split_related
+from sweeps.configuration.config import DataSection
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8
@@ -218,3 +220,90 @@ def test_a_test_set_of_one_group_is_told_to_have_no_intervals(tmp_path: Path) ->
     )
     with pytest.raises(InputError, match=r"1 groups of 'patient' for folds = 5\..* Add others, or name another column"):
         prepare(few, folds=5)
+
+
+# --- folds that a column names
+
+
+def with_folds(values: object) -> pd.DataFrame:
+    frame = sales(60).drop(columns="sold_at")
+    return frame.assign(cv=values, b=rng.normal(size=60))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(60) % 3,
+        [["north", "south", None][i % 3] for i in range(60)],
+        np.arange(60) % 4 - 1,
+        np.arange(60) % 2 - 1,
+    ],
+)
+def test_folds_that_a_column_names_are_those_of_scikit_learns_predefined_split(tmp_path: Path, values: object) -> None:
+    frame = with_folds(values)
+    dataset = read(tmp_path, frame, "price", fold="cv")
+    assert dataset.feature_names == ("area", "b")
+    assert dataset.ignored == ("cv",)
+    row_of = {price: row for row, price in enumerate(pd.read_csv(tmp_path / "t.csv")["price"])}
+    codes = pd.Series(values).map({"north": 0, "south": 1, None: -1} if isinstance(values, list) else int).fillna(-1)
+    of_rows = codes.to_numpy(dtype=int)[[row_of[price] for price in dataset.y_train]]
+    expected = [held for _, held in PredefinedSplit(of_rows).split()]
+    prepared = prepare(dataset)
+    assert [np.flatnonzero(held_out).tolist() for held_out in prepared.held_out] == [held.tolist() for held in expected]
+    np.testing.assert_array_equal(prepared.validated, prepared.held_out)
+    assert "folds are those of 'cv'" in dataset.notes[-1]
+    assert ("are in none" in dataset.notes[-1]) == (-1 in of_rows)
+
+
+def test_a_test_file_needs_no_folds_and_may_have_them(tmp_path: Path) -> None:
+    frame = with_folds(np.arange(60) % 3)
+    without, also = (read(tmp_path, frame, "price", test, fold="cv") for test in (frame.drop(columns="cv"), frame))
+    assert without.digest == also.digest
+    assert without.relation_test is None
+
+
+def test_a_column_of_one_fold_or_of_very_many_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"all examples have one value of 'cv'.*Name another column"):
+        prepare(read(tmp_path, with_folds("a"), "price", fold="cv"))
+    with pytest.raises(InputError, match=r"'cv' is said to name folds, and has 60 different values.*groups = 'cv'"):
+        read(tmp_path, with_folds(np.arange(60)), "price", fold="cv")
+    with pytest.raises(InputError, match=r"groups = 'b' and fold = 'cv' are both given"):
+        read(tmp_path, with_folds(np.arange(60) % 2), "price", fold="cv", groups="b")
+
+
+def test_given_folds_exclude_other_ways_to_validate() -> None:
+    for other in ({"folds": 3}, {"validation_fraction": 0.2}):
+        with pytest.raises(ValueError, match=r'fold = "cv" and .* are both set'):
+            DataSection(train="t.csv", fold="cv", **other)  # type: ignore[arg-type]
+    assert DataSection(train="t.csv", fold=" cv").read_options.fold == "cv"
+
+
+# --- repeated folds
+
+
+@pytest.mark.parametrize("how", [{"folds": 4}, {"folds": None, "validation_fraction": 0.25}])
+def test_repeated_folds_hold_out_others_each_time_and_the_first_are_those_of_one_time(how: dict[str, object]) -> None:
+    dataset = load_dataset("sklearn:iris")
+    once, thrice = (prepare(dataset, seed=5, repeats=repeats, scales_folds=True, **how) for repeats in (1, 3))  # type: ignore[arg-type]
+    n = len(once.held_out)
+    assert (len(thrice.held_out), len(thrice.folds)) == (3 * n, 3 * n)
+    np.testing.assert_array_equal(thrice.held_out[:n], once.held_out)
+    np.testing.assert_array_equal(thrice.of_fold(0)[0], once.of_fold(0)[0])
+    assert len({mask.tobytes() for mask in thrice.held_out}) == 3 * n
+    if how["folds"]:
+        assert (thrice.held_out.sum(axis=0) == 3).all()
+
+
+def test_repeated_folds_of_groups_keep_groups_together(by_patient: PreparedData) -> None:
+    train, _ = groups_of(by_patient.dataset)
+    again = prepare(by_patient.dataset, folds=4, repeats=2)
+    assert not np.array_equal(again.held_out[4:], again.held_out[:4])
+    for held_out in again.held_out:
+        assert not set(train[held_out]) & set(train[~held_out])
+
+
+def test_folds_that_would_be_the_same_each_time_are_not_repeated(tmp_path: Path, by_day: PreparedData) -> None:
+    with pytest.raises(InputError, match=r"repeats = 2, and time = 'sold_at'.*Remove repeats"):
+        prepare(by_day.dataset, repeats=2)
+    with pytest.raises(InputError, match=r"repeats = 2, and fold = 'cv'.*Remove repeats"):
+        prepare(read(tmp_path, with_folds(np.arange(60) % 3), "price", fold="cv"), repeats=2)
