@@ -164,7 +164,7 @@ def load_dataset(
         related = examples.relation
         relation = (None, None) if related is None else (related.of(kept), related.of(held))
         notes = notes if related is None else (*notes, sealed_in_words(related, held, examples.place))
-    _check_enough(y_train, y_test, task, class_names, examples.y_place)
+    _check_enough(y_train, y_test, task, class_names, examples.y_place, None if sealed is None else sealed.place)
     return Dataset(
         name=source.removeprefix(SKLEARN_PREFIX) if source.startswith(SKLEARN_PREFIX) else Path(source).stem,
         task=task,
@@ -225,13 +225,18 @@ def split_off(
         raise InputError(
             f"{place}: {option} = {fraction} splits {len(y)} examples into {n_first} and {n_second}.",
             f"Each part needs at least {n_needed}.",
-            f"Add examples, or move {option} towards 0.5.",
+            f"Add examples, or move {option} towards 0.5."
+            + (' If the target is a quantity, write task = "regression".' if _are_numbers(class_names) else ""),
         )
     from sklearn.model_selection import train_test_split
 
     stratify = None if task == "regression" else y
     first, second = train_test_split(np.arange(len(y)), test_size=fraction, random_state=seed, stratify=stratify)
     return np.sort(first), np.sort(second)
+
+
+def _are_numbers(class_names: tuple[str, ...]) -> bool:
+    return len(class_names) > 2 and all(name.lstrip("-").isdecimal() for name in class_names)
 
 
 def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:
@@ -272,8 +277,14 @@ def _coded(
 
 
 def _check_enough(
-    y_train: NDArray[Any], y_test: NDArray[Any], task: Task, class_names: tuple[str, ...], place: str
+    y_train: NDArray[Any],
+    y_test: NDArray[Any],
+    task: Task,
+    class_names: tuple[str, ...],
+    place: str,
+    test_place: str | None,
 ) -> None:
+    """Refuse what nothing can be learned from, or scored on; the test examples may be of a file of their own."""
     if task == "regression":
         if np.ptp(y_train) == 0:
             raise InputError(
@@ -283,9 +294,9 @@ def _check_enough(
             )
         if len(y_test) < 2:
             raise InputError(
-                f"{place}: the test set has {_examples(len(y_test))}.",
+                f"{test_place or place}: the test set has {_examples(len(y_test))}.",
                 "R² needs at least two.",
-                "Add examples, or raise test_fraction.",
+                "Add examples to it." if test_place else "Add examples, or raise test_fraction.",
             )
         return
     counts = np.bincount(y_train, minlength=len(class_names))

@@ -119,7 +119,9 @@ def standardization(rows: NDArray[np.floating], names: Sequence[str], place: str
         resolution = np.spacing(np.abs(values[:, column]).max())
         is_whole = bool((values[:, column] == np.trunc(values[:, column])).all())
         if is_whole or np.ptp(differences) > _ROUNDING * resolution:
-            mean[column], deviation[column] = values[0, column] + differences.mean(), differences.std()
+            largest = np.abs(differences).max()  # whose square may be 0
+            mean[column] = values[0, column] + differences.mean()
+            deviation[column] = largest * (differences / largest).std()
     return mean, deviation
 
 

@@ -205,12 +205,19 @@ class TableInputs:
         return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
 
     def unseen(self, X: Features, place: str) -> list[str]:
-        """What a person should know about categories that the training examples do not have: a sentence per column."""
-        if self.are_numbers:
-            return []
-        frame = self._conformed(X, place)
+        """What a person should know of new examples, a sentence per column: categories that the training examples do
+        not have, and numbers that are missing in all rows.
+        """
+        are_read = self.are_numbers and not isinstance(X, np.ndarray) and set(X.dtypes) == {np.dtype(np.float64)}
+        frame = cast("pd.DataFrame", X) if are_read else self._conformed(X, place)
+        is_empty = dict(zip(names_of(frame), frame.isna().all().tolist(), strict=True))
         notes = []
         for column in self.columns:
+            if isinstance(column, NumberColumn) and is_empty[column.name] and len(frame) > 1:
+                notes.append(
+                    f"{place}: column '{column.name}' has no value in any of {len(frame)} rows. The training examples' "
+                    f"median, {column.median:g}, stands for all of them."
+                )
             if not isinstance(column, TextColumn):
                 continue
             words = frame[column.name].fillna(MISSING)

@@ -66,6 +66,12 @@ def read_table(
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
     """As `read_table`, from a table as it is in its file, which is used up."""
     target, names = options.target, names_of(frame)
+    if train is not None and target is not None and target not in names:
+        raise InputError(
+            f"{place}: there is no target column '{target}', which the training examples have.",
+            "Test examples are scored, so each needs its label.",
+            f"Add it; files without labels are for `predict`.{nearest(target, names)}",
+        )
     if train is not None and options.fold is not None and options.fold not in names:
         options = replace(options, fold=None)  # test examples need none
     roles = options.roles
@@ -75,7 +81,8 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
             f"It names the column to predict, one of {listed(names, 10)}.",
             f"Write, for example, target = '{names[-1]}'.",
         )
-    for role, name in {"target": target, **roles}.items():
+    named = {"target": target, **roles}
+    for role, name in named.items():
         if name not in names:
             raise InputError(
                 f"{place}: there is no {role} column '{name}'.",
@@ -84,9 +91,10 @@ def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Ex
                 if len(names) == 1 and name in names[0]
                 else f"Write one of these.{nearest(name, names)}",
             )
-        if role != "target" and name == target:
+        first = next(other for other in named if named[other] == name)
+        if first != role:
             raise InputError(
-                f"{place}: '{target}' is both target and {role}.",
+                f"{place}: '{name}' is both {first} and {role}.",
                 "They are two columns.",
                 "Correct one of them.",
             )
@@ -251,7 +259,7 @@ def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.nd
         raise InputError(
             f"{place} has {len(missing)} missing values: rows {listed(missing)} (counted from 0).",
             "Every example needs a label.",
-            "Fill them in, or remove these rows.",
+            'Fill them in, or write missing_target = "drop" to leave these rows out.',
         )
     if kind == "number":
         return label_array(labels.to_numpy(), place)

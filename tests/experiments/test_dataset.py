@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
+from experiments.readers.options import ReadOptions
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 
@@ -307,3 +308,39 @@ def test_prices_that_are_said_to_be_classes_are_never_told_to_get_another_exampl
         InputError, match=r'These are amounts of money: write them as plain numbers, and task = "regress'
     ):
         load_dataset("h.csv", directory=tmp_path, target="price", task="multiclass")
+
+
+def test_a_test_file_that_cannot_be_scored_is_named_itself(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i},{i / 7}" for i in range(30))
+    (tmp_path / "t.csv").write_text(f"a,y\n{rows}\n")
+    (tmp_path / "one.csv").write_text("a,y\n1,2.5\n")
+    (tmp_path / "unlabelled.csv").write_text("a\n1\n2\n")
+    for test, match in (
+        ("one.csv", r"one\.csv.*: the test set has 1 example\. .* Add examples to it"),
+        ("unlabelled.csv", r"unlabelled\.csv.*: there is no target column 'y', which the training examples have"),
+    ):
+        with pytest.raises(InputError, match=match):
+            load_dataset("t.csv", test=test, target="y", directory=tmp_path)
+
+
+def test_ten_whole_numbers_among_thirty_may_be_a_quantity(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i / 3},{i % 10}" for i in range(30))
+    (tmp_path / "t.csv").write_text(f"a,y\n{rows}\n")
+    with pytest.raises(InputError, match=r"at least 10\. .* If the target is a quantity, write task = \"regression\""):
+        load_dataset("t.csv", target="y", directory=tmp_path)
+
+
+@pytest.mark.parametrize("labels", [["1", "", "0"], ["yes", "", "no"]])
+def test_a_missing_label_says_how_its_row_is_left_out(tmp_path: Path, labels: list[str]) -> None:
+    rows = "\n".join(f"{i},{labels[i % 3]}" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"a,y\n{rows}\n")
+    with pytest.raises(InputError, match=r'20 missing values: .* write missing_target = "drop"'):
+        load_dataset("t.csv", target="y", directory=tmp_path)
+
+
+def test_one_column_cannot_be_two_things(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i},{i / 7},{i}" for i in range(30))
+    (tmp_path / "t.csv").write_text(f"a,y,when\n{rows}\n")
+    options = ReadOptions(time="when")
+    with pytest.raises(InputError, match=r"'when' is both sample_weight and time\."):
+        load_dataset("t.csv", target="y", sample_weight="when", directory=tmp_path, options=options)

@@ -55,10 +55,20 @@ def test_a_table_is_imputed_encoded_and_standardized_as_scikit_learn_does() -> N
     )  # fmt: skip
 
 
-@given(hnp.arrays(np.float64, (7, 3), elements=st.floats(-1e6, 1e6)))
+SQUARABLE = st.floats(-1e6, 1e6).filter(lambda value: value == 0 or abs(value) > 1e-150)
+"""Smaller numbers have squares of 0, and scikit-learn takes a column of them for constant."""
+
+
+@given(hnp.arrays(np.float64, (7, 3), elements=SQUARABLE))
 def test_arrays_are_standardized_as_scikit_learn_does(X: NDArray) -> None:
     preprocessing = Preprocessing.fit(dataset_of(X), "standardize")
     np.testing.assert_array_equal(preprocessing.transform(X), StandardScaler().fit_transform(X).T)
+
+
+@given(hnp.arrays(np.float64, (7, 3), elements=st.floats(-1, 1).map(lambda value: round(value, 9))))
+def test_numbers_whose_squares_are_0_are_standardized_as_larger_ones_are(X: NDArray) -> None:
+    tiny = Preprocessing.fit(dataset_of(X * 1e-200), "standardize").transform(X * 1e-200)
+    np.testing.assert_allclose(tiny, Preprocessing.fit(dataset_of(X), "standardize").transform(X), atol=1e-6)
 
 
 def test_a_constant_feature_keeps_scale_one() -> None:
@@ -108,6 +118,20 @@ def test_unseen_categories_are_told_a_column_at_a_time() -> None:
         "'no', (missing). They count as none of 'False', 'True'."
     )
     assert Preprocessing.fit(dataset_of(np.eye(3))).inputs.unseen(np.eye(3), "new.npz") == []
+
+
+@pytest.mark.parametrize("has_words", [True, False])
+def test_a_column_of_numbers_that_is_empty_in_all_new_rows_is_told(has_words: bool) -> None:
+    train = table() if has_words else table().select_dtypes("number")
+    (first, *_) = train.select_dtypes("number").columns
+    inputs = Preprocessing.fit(dataset_of(train)).inputs
+    (note,) = inputs.unseen(train[:3].assign(**{first: np.nan}), "new.csv")
+    median = train[first].median()
+    assert note == (
+        f"new.csv: column '{first}' has no value in any of 3 rows. The training examples' median, {median:g}, stands "
+        "for all of them."
+    )
+    assert inputs.unseen(train[:3].assign(**{first: [1.0, np.nan, np.nan]}), "new.csv") == []
 
 
 def test_the_test_set_does_not_reach_the_fit() -> None:
