@@ -21,17 +21,20 @@ def start_of_ours() -> Iterator[None]:
     begin its sweep anew in every worker.
 
     It finds our packages before others of their names: MLflow puts the code that travels with a model, which has parts
-    of `engine` and `experiments`, at the front of the path of a program that has loaded one.
+    of `engine` and `experiments`, at the front of the path of a program that has loaded one. The list is replaced and
+    never changed: another thread may be importing, and would pass over a folder of a list that shifts under it.
     """
     main = sys.modules["__main__"]
     with _one_at_a_time:
         hidden = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
-        sys.path.insert(0, _PACKAGES)
+        sys.path = [_PACKAGES, *sys.path]
         try:
             for name in hidden:
                 setattr(main, name, None)
             yield
         finally:
-            sys.path.remove(_PACKAGES)
+            path = sys.path.copy()
+            path.remove(_PACKAGES)
+            sys.path = path
             for name, value in hidden.items():
                 setattr(main, name, value)
