@@ -102,7 +102,7 @@ class Score:
 
     Attributes:
         name: As `experiments.scores.scores` has it: "accuracy", "log_loss", "roc_auc", "rmse", "r2".
-        low, high: The 95 % interval of `value`; nan for a single example, which says nothing about its own spread.
+        low, high: The 95 % interval of `value`; nan where nothing is known of it, as of a single example.
         baselines: Name of a model to its score, the constant first.
     """
 
@@ -111,6 +111,11 @@ class Score:
     low: float
     high: float
     baselines: dict[str, float]
+
+    @property
+    def interval_in_words(self) -> str:
+        """ "0.93 to 0.99"."""
+        return "not known" if math.isnan(self.low) else f"{self.low:.4g} to {self.high:.4g}"
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -135,6 +140,11 @@ class CorrectedCost:
     value: float
     low: float
     high: float
+
+    def with_sign(self, sign: int) -> "CorrectedCost":
+        """As a cost where it is a score, and the other way round: all of it by 1 or -1."""
+        low, high = sorted((sign * self.low, sign * self.high))
+        return CorrectedCost(sign * self.value, low, high)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from experiments.drift.night import Night
 from experiments.drift.shift import LEAST_NIGHTS, Shift, interval_shift, mean_shift, share_shift, shift_between
 from experiments.drift.staying import Region, halves, prices
-from experiments.facts import CorrectedCost
 
 LEAST_STUDIES = 2 * LEAST_NIGHTS
 """With which a verdict is possible."""
@@ -177,7 +176,7 @@ def _value(earlier: Sequence[Night], later: Sequence[Night], margin: float, sign
 
 def _corrected(earlier: Sequence[Night], later: Sequence[Night], margin: float, sign: int) -> ScoreRow | None:
     known = [
-        [_as_told(night.corrected, sign) for night in nights if night.corrected is not None]
+        [astuple(night.corrected.with_sign(sign)) for night in nights if night.corrected is not None]
         for nights in (earlier, later)
     ]
     if not all(known):
@@ -185,12 +184,6 @@ def _corrected(earlier: Sequence[Night], later: Sequence[Night], margin: float, 
     shift = interval_shift(known[0], known[1], margin, ALPHA / N_SCORES)
     means = [statistics.mean(value for value, _, _ in of_half) for of_half in known]
     return ScoreRow("best value, corrected", means[0], means[1], shift)
-
-
-def _as_told(corrected: CorrectedCost, sign: int) -> tuple[float, float, float]:
-    """Value, low and high, with the sign that values are told with."""
-    low, high = sorted((sign * corrected.low, sign * corrected.high))
-    return sign * corrected.value, low, high
 
 
 def _memory(nights: Sequence[Night], margin: float) -> ScoreRow | None:

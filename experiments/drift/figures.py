@@ -19,17 +19,15 @@ def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> go.Figu
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    corrected = [(night, night.corrected) for night in nights if night.corrected is not None]
+    corrected = [(night, night.corrected.with_sign(sign)) for night in nights if night.corrected is not None]
     figure.add_scatter(
         x=[_label(night) for night, _ in corrected],
-        y=[sign * cost.value for _, cost in corrected],
+        y=[told.value for _, told in corrected],
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [abs(cost.high - cost.value) if sign > 0 else abs(cost.value - cost.low) for _, cost in corrected],
-            "arrayminus": [
-                abs(cost.value - cost.low) if sign > 0 else abs(cost.high - cost.value) for _, cost in corrected
-            ],
+            "array": [abs(told.high - told.value) for _, told in corrected],
+            "arrayminus": [abs(told.value - told.low) for _, told in corrected],
         },
         mode="markers",
         name="corrected, 95 % interval",

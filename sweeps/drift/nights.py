@@ -116,7 +116,7 @@ def _night(study: StoredStudy, facts: _Facts, corrected: CorrectedCost | None, c
         started_at=attributes.started_at,
         machine=attributes.machine,
         tried=tried,
-        corrected=None if corrected is None else _as_cost(corrected, objective),
+        corrected=None if corrected is None else corrected.with_sign(-1 if objective.is_higher_better else 1),
         importances=_by_hyperparameter(importances(trials, objective)),
         seconds_per_iteration=_seconds_per_iteration(trials, facts.seconds or {}),
         champion=champion,
@@ -147,12 +147,6 @@ def _by_hyperparameter(shares: Mapping[str, float]) -> dict[str, float]:
         key = "hidden_units" if name.startswith("hidden_units_") else name
         summed[key] = summed.get(key, 0.0) + share
     return summed
-
-
-def _as_cost(corrected: CorrectedCost, objective: Objective) -> CorrectedCost:
-    if not objective.is_higher_better:
-        return corrected
-    return CorrectedCost(-corrected.value, -corrected.high, -corrected.low)
 
 
 def _seconds_per_iteration(trials: Sequence[FrozenTrial], seconds: Mapping[int, float]) -> float | None:

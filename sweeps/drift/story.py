@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Story:
                     "best_value": self._sign * night.best.cost,
                     "best": dict(night.best.params),
                     "importances": dict(night.importances),
-                    "corrected": self._corrected(night.corrected),
+                    "corrected": night.corrected and asdict(night.corrected.with_sign(self._sign)),
                     "price_of_memory": night.price_of_memory,
                     "seconds_per_iteration": night.seconds_per_iteration,
                     "champion_accuracy": night.champion and night.champion.accuracy,
@@ -103,12 +103,6 @@ class Story:
     @property
     def _sign(self) -> int:
         return -1 if self.read.objective.is_higher_better else 1
-
-    def _corrected(self, corrected: Any) -> dict[str, float] | None:  # noqa: ANN401
-        if corrected is None:
-            return None
-        low, high = sorted((self._sign * corrected.low, self._sign * corrected.high))
-        return {"value": self._sign * corrected.value, "low": low, "high": high}
 
 
 def drift(

@@ -58,7 +58,7 @@ def _scores(winner: Winner) -> str:
     lines = []
     for score in winner.scores:
         others = ", ".join(f"{model} {value:.4g}" for model, value in score.baselines.items())
-        interval = f"95 % interval {score.low:.4g} to {score.high:.4g}"
+        interval = f"95 % interval {score.interval_in_words}"
         lines.append(f"- {score.name} **{score.value:.4g}**, {interval} ({others})\n")
     return "".join(lines)
 
@@ -80,8 +80,7 @@ def _ensemble(winner: Winner) -> str:
         return ""
     shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
     scores = "".join(
-        f"; {score.name} **{score.value:.4g}**, 95 % interval {score.low:.4g} to {score.high:.4g}"
-        for score in ensemble.scores
+        f"; {score.name} **{score.value:.4g}**, 95 % interval {score.interval_in_words}" for score in ensemble.scores
     )
     return (
         f"\n**Ensemble** of the fold models of trials {shares}: {label(winner.objective.name)} out of "

@@ -1,6 +1,5 @@
 """The report's page: what won, the tables, the configuration; `figures` has what is drawn."""
 
-import math
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -71,7 +70,7 @@ def _tiles(study: ReportedStudy) -> list[Tile]:
         what = f"that value, corrected for being the best of {len(study.trials):,} trials; {interval}"
         tiles.append(Tile(f"{corrected.value:.4g}", what))
     for score in _scores(study):
-        tiles.append(Tile(f"{score.value:.4g}", f"test {label(score.name)}, 95 % interval {_interval(score)}"))
+        tiles.append(Tile(f"{score.value:.4g}", f"test {label(score.name)}, 95 % interval {score.interval_in_words}"))
     if study.outbox is not None:
         tiles.append(Tile(_duration(study.table["training_seconds"].sum()), "training time, all workers together"))
     return tiles
@@ -113,8 +112,8 @@ def _scores(study: ReportedStudy) -> list[Score]:
 
 def _score_table(score: Score, of_ensemble: Score | None) -> str:
     rows = [
-        ("winner", score.value, _interval(score)),
-        *([] if of_ensemble is None else [("ensemble", of_ensemble.value, _interval(of_ensemble))]),
+        ("winner", score.value, score.interval_in_words),
+        *([] if of_ensemble is None else [("ensemble", of_ensemble.value, of_ensemble.interval_in_words)]),
         *((model, value, "") for model, value in score.baselines.items()),
     ]
     name = f"test {label(score.name)}"
@@ -221,10 +220,6 @@ def _data_and_configuration(study: ReportedStudy) -> Section:
 def _tag(key: str) -> str:
     """ "sweeps.packages.numpy" as "numpy"; MLflow's own tags keep their names."""
     return key.removeprefix("sweeps.packages.").removeprefix("sweeps.").removeprefix("mlflow.").replace(".", " ")
-
-
-def _interval(score: Score) -> str:
-    return "not known" if math.isnan(score.low) else f"{score.low:.4g} to {score.high:.4g}"
 
 
 def _utc(seconds: float) -> str:

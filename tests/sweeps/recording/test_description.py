@@ -1,5 +1,6 @@
 """The Markdown on a run's page."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,13 @@ def test_what_won_begins_with_the_scores_beside_the_baselines():
     assert "| `learning_rate` | 0.01235 |\n| `n_iterations` | 500 |" in text
     assert "0.1235 at iteration 340" in text
     assert "report.html" not in won(winner(), TRIALS, 30, has_report=False)
+
+
+def test_an_interval_of_which_nothing_is_known_is_no_number():
+    of_few = replace(winner().scores[0], low=math.nan, high=math.nan)
+    text = won(replace(winner(), scores=[of_few]), TRIALS, 30, has_report=True)
+    assert "- accuracy **0.95**, 95 % interval not known (constant" in text
+    assert "nan" not in text
 
 
 def test_the_corrected_cost_and_the_ensemble_are_named_where_they_are_known():
