@@ -60,7 +60,7 @@ class Folds:
 
     def columns(self, dtype: np.dtype[Any]) -> tuple[IndexArray, int]:
         """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
-        columns = np.argsort(self.held_out.astype(np.int8) + self.validated, axis=1, kind="stable")
+        columns = _in_order(self.held_out, self.validated)
         if self.n_training < MIN_FILLED:
             return columns, self.n_training
         n_training = whole_cache_lines(self.n_training, dtype)
@@ -71,10 +71,15 @@ class Folds:
         n_others = self.held_out.shape[1] - self.n_validation
         columns = np.empty((len(self.held_out), self.n_validation), np.intp)
         for own, held_out, validated in zip(columns, self.held_out, self.validated, strict=True):
-            own[...] = np.argsort(held_out.astype(np.int8) + validated, kind="stable")[n_others:]
+            own[...] = _in_order(held_out, validated)[n_others:]
         return columns
 
     def each(self) -> Iterator[Self]:
         """Those of each network alone, of the same sizes."""
         for held_out, validated in zip(self.held_out, self.validated, strict=True):
             yield replace(self, held_out=held_out[np.newaxis], validated=validated[np.newaxis])
+
+
+def _in_order(held_out: BoolArray, validated: BoolArray) -> IndexArray:
+    """All examples, those that are trained on first and those that are validated on last; along the last axis."""
+    return np.argsort(held_out.astype(np.int8) + validated, kind="stable")

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
 from experiments.preparation import PreparedData
-from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray
 from experiments.scores import scores
 
@@ -162,7 +161,7 @@ def _scored(prepared: PreparedData, seed: int, threshold: float | None, objectiv
     parts: Iterable[FloatArray]
     if _is_large(prepared):
         fitted_to = _drawn(prepared, seed)
-        rows, parts = prepared.rows_of(fitted_to), prepared.test_parts(NUMBERS_AT_ONCE // prepared.n_features + 1)
+        rows, parts = prepared.rows_of(fitted_to), prepared.test_parts()
         note = f" (fitted to {len(rows):,} of {prepared.n_examples:,} examples)"
     else:
         fitted_to, note = np.ones(dataset.n_train, np.bool_), ""

@@ -86,7 +86,7 @@ class Dataset:
     @property
     def are_whole_numbers(self) -> bool:
         """Whether all names of classes are numbers, so that they may be quantities."""
-        return bool(self.class_names) and all(re.fullmatch(r"-?\d+", name) for name in self.class_names)
+        return are_whole_numbers(self.class_names)
 
     @property
     def n_train(self) -> int:
@@ -107,6 +107,11 @@ class Dataset:
     def n_classes(self) -> int:
         """0 for regression."""
         return len(self.class_names)
+
+
+def are_whole_numbers(class_names: tuple[str, ...]) -> bool:
+    """Whether there are classes, and all have numbers for names."""
+    return bool(class_names) and all(re.fullmatch(r"-?\d+", name) for name in class_names)
 
 
 def load_dataset(
@@ -222,21 +227,18 @@ def split_off(
             raise _too_small(class_names, class_names[counts.argmin()], int(counts.min()), how)
     n_needed = 1 if task == "regression" else len(class_names)
     if min(n_first, n_second) < n_needed:
+        may_be_quantity = n_needed > 2 and are_whole_numbers(class_names)
         raise InputError(
             f"{place}: {option} = {fraction} splits {len(y)} examples into {n_first} and {n_second}.",
             f"Each part needs at least {n_needed}.",
             f"Add examples, or move {option} towards 0.5."
-            + (' If the target is a quantity, write task = "regression".' if _are_numbers(class_names) else ""),
+            + (' If the target is a quantity, write task = "regression".' if may_be_quantity else ""),
         )
     from sklearn.model_selection import train_test_split
 
     stratify = None if task == "regression" else y
     first, second = train_test_split(np.arange(len(y)), test_size=fraction, random_state=seed, stratify=stratify)
     return np.sort(first), np.sort(second)
-
-
-def _are_numbers(class_names: tuple[str, ...]) -> bool:
-    return len(class_names) > 2 and all(name.lstrip("-").isdecimal() for name in class_names)
 
 
 def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:

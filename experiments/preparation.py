@@ -93,21 +93,27 @@ class PreparedData:
     def rows_of(self, which: NDArray[np.bool_]) -> FloatArray:
         """X of some of the examples as rows, (m', n0), made some at a time so that it is there once."""
         X, chosen, place = self.dataset.X_train, np.flatnonzero(which), f"{self.dataset.source} (training examples)"
-        rows, n_at_once = np.empty((len(chosen), self.n_features)), max(1, NUMBERS_AT_ONCE // self.n_features)
-        for start in range(0, len(chosen), n_at_once):
-            part = chosen[start : start + n_at_once]
+        rows = np.empty((len(chosen), self.n_features))
+        for at_once in self._some_at_a_time(len(chosen)):
+            part = chosen[at_once]
             if self.encoded is not None:
                 columns = self.preprocessing.of_encoded(self.encoded[part])
             else:
                 columns = self.preprocessing.transform(X[part] if isinstance(X, np.ndarray) else X.iloc[part], place)
-            rows[start : start + n_at_once] = columns.T
+            rows[at_once] = columns.T
         return rows
 
-    def test_parts(self, n_examples: int) -> Iterator[FloatArray]:
-        """`X_test`, so many examples at a time."""
+    def test_parts(self) -> Iterator[FloatArray]:
+        """`X_test`, some examples at a time."""
         encoded = self.preprocessing.inputs.encoded(self.dataset.X_test, f"{self.dataset.source} (test examples)")
-        for start in range(0, len(encoded), n_examples):
-            yield self.preprocessing.of_encoded(encoded[start : start + n_examples])
+        for at_once in self._some_at_a_time(len(encoded)):
+            yield self.preprocessing.of_encoded(encoded[at_once])
+
+    def _some_at_a_time(self, m: int) -> Iterator[slice]:
+        """So many of m examples that scaling them takes little memory."""
+        n_at_once = max(1, NUMBERS_AT_ONCE // self.n_features)
+        for start in range(0, m, n_at_once):
+            yield slice(start, start + n_at_once)
 
     @property
     def n_features(self) -> int:

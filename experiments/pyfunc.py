@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.model import Model
 from experiments.readers.inputs import ArrayInputs, Column, DateColumn, NumberColumn, TableInputs
+from experiments.replaced import replaced
 
 if TYPE_CHECKING:
     from mlflow.models import Model as MlflowModel
@@ -65,13 +64,16 @@ def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None
     """
     import mlflow.models
     import mlflow.pyfunc
+    from mlflow.utils import environment
 
     model = Model.load(model_file)
     described = mlflow_model or mlflow.models.Model()
     source = folder.with_name(f"{folder.name}.source")
     try:
         _copy_source(source)
-        with _pins_taken_for_right():
+        # MLflow 3.17 compares required versions with installed ones, which ours are, and looks through the files of all
+        # packages for that: 1 s of a core at the end of each sweep.
+        with replaced(environment, "warn_dependency_requirement_mismatches", lambda compare: lambda requirements: None):
             mlflow.pyfunc.save_model(
                 folder,
                 python_model=str(source / "served_model.py"),
@@ -94,23 +96,6 @@ def save_pyfunc(model_file: Path, folder: Path, mlflow_model: MlflowModel | None
     shutil.copyfile(model_file, folder / MODEL_FILE)  # MLflow's `artifacts` would copy it through TMPDIR
     described.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     described.save(str(folder / "MLmodel"))
-
-
-@contextmanager
-def _pins_taken_for_right() -> Iterator[None]:
-    """MLflow 3.17 compares required versions with installed ones, and looks through all files of all packages for that.
-
-    Ours are the installed ones. Without the comparison 1 s of a core is saved at the end of each sweep.
-    """
-    from mlflow.utils import environment
-
-    name = "warn_dependency_requirement_mismatches"
-    compare = getattr(environment, name)
-    setattr(environment, name, lambda requirements: None)
-    try:
-        yield
-    finally:
-        setattr(environment, name, compare)
 
 
 def _copy_source(source: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.splits import Relation
+from experiments.splits import Relation, groups_of
 
 ACCURACY = "accuracy"
 """The objective that asks of each row whether it is right; every other one is a loss."""
@@ -117,7 +117,7 @@ class Evidence:
             relation: Of the same rows; only groups matter.
         """
         total, classes = None, {}
-        groups = None if relation is None or relation.groups is None else relation.codes
+        groups = groups_of(relation)
         if champion.is_right is not None and challenger.is_right is not None:
             total = _counts(champion.is_right, challenger.is_right)
             by_class = {

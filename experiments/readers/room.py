@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.control_groups import own_groups
 from experiments.errors import InputError
 
 SHARE = 0.25
 """Of the memory that there is; of more numbers the system keeps in memory what is in use, and the rest on the disk."""
-
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def room_for(n_columns: int, n_rows: int) -> NDArray[np.float64]:
@@ -44,9 +42,10 @@ def room_for(n_columns: int, n_rows: int) -> NDArray[np.float64]:
 
 
 def memory_bytes() -> int:
-    """Memory of the machine, or what a container may use of it."""
+    """Memory of the machine, or what its control groups leave this process, as in a container."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for limit in map(Path, _LIMITS):
-        with suppress(OSError, ValueError):  # there is none, or it is "max"
-            sizes.append(int(limit.read_text()))
+    for folder in own_groups("memory"):
+        for limit in ("memory.max", "memory.limit_in_bytes"):
+            with suppress(OSError, ValueError):  # there is none, or it is "max"
+                sizes.append(int((folder / limit).read_text()))
     return min(sizes)

@@ -2,11 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-_OWN_GROUPS = Path("/proc/self/cgroup")
-_GROUPS = Path("/sys/fs/cgroup")
+from experiments.control_groups import own_groups
 
 
 def n_cores() -> int:
@@ -28,25 +26,7 @@ def n_cores_seen() -> int:
 
 def cpu_quota() -> float | None:
     """Processors' time that the control groups of this process leave it (Linux, cgroup v1 and v2); None is no limit."""
-    return min((quota for folder in _own_folders() if (quota := _quota(folder)) is not None), default=None)
-
-
-def _own_folders() -> Iterator[Path]:
-    """Folders of the groups that may limit this process: its own, and each above it."""
-    try:
-        lines = _OWN_GROUPS.read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            top = _GROUPS
-        elif "cpu" in controllers.split(","):
-            top = _GROUPS / "cpu"  # `cpu,cpuacct` is linked there
-        else:
-            continue
-        own = top / path.strip("/")
-        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
+    return min((quota for folder in own_groups("cpu") if (quota := _quota(folder)) is not None), default=None)
 
 
 def _quota(folder: Path) -> float | None:

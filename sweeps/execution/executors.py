@@ -78,10 +78,10 @@ class Workers:
 
             cluster = open_dask_executor(self._n_workers, data, scheduler=scheduler, data_name=data_name, say=say)
             return self._opened.enter_context(cluster)
-        if self._name == "serial" and data.raw is None:
+        if self._name == "serial":
+            if data.raw is not None:  # from a file whose rows are contiguous, as workers have it
+                data = TrainingData.load(self._saved(data, folder))
             return SerialExecutor(), partial(run_rung, data=data)
-        if self._name == "serial":  # from a file whose rows are contiguous, as workers have it
-            return SerialExecutor(), partial(run_rung, data=TrainingData.load(self._saved(data, folder)))
         assert self._processes is not None, f"{self._name}: an executor that is not opened here"
         if self._n_workers < self._n_wanted:
             say(f"{self._n_workers} of {self._n_wanted} workers are started: no more trials are in flight.")

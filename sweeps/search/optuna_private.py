@@ -19,6 +19,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 from scipy.special import log_ndtr
 
+from experiments.replaced import replaced
 from sweeps.search.halving import SuccessiveHalving
 
 _truncnorm: Any  # modules, or None
@@ -68,23 +69,10 @@ def _quicker() -> Iterator[None]:
     """While entered, which an ask is, TPE has SciPy's function and divides the trials into good and bad ones once."""
     with (
         _one_at_a_time,
-        _replaced(_truncnorm, "_log_ndtr", lambda slow: log_ndtr),
-        _replaced(_tpe, "_split_trials", _once),
+        replaced(_truncnorm, "_log_ndtr", lambda slow: log_ndtr),
+        replaced(_tpe, "_split_trials", _once),
     ):
         yield
-
-
-@contextmanager
-def _replaced(module: Any, name: str, by: Callable[[Any], Any]) -> Iterator[None]:  # noqa: ANN401  # a module, or None
-    before = getattr(module, name, None)
-    if before is None:
-        yield
-        return
-    setattr(module, name, by(before))
-    try:
-        yield
-    finally:
-        setattr(module, name, before)
 
 
 def _once(split: Callable[..., Any]) -> Callable[..., Any]:

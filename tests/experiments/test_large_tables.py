@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from experiments import control_groups
 from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
 from experiments.preparation import prepare
@@ -241,9 +242,15 @@ def test_a_disk_without_room_for_a_large_table_is_said(tmp_path: Path, monkeypat
 
 
 def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "none").write_text("max\n")
-    monkeypatch.setattr(room, "_LIMITS", (str(tmp_path / "none"), str(tmp_path / "missing")))
+    (tmp_path / "own").write_text("0::/job/step\n")
+    (tmp_path / "job" / "step").mkdir(parents=True)
+    (tmp_path / "job" / "step" / "memory.max").write_text("max\n")
+    monkeypatch.setattr(control_groups, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "_GROUPS", tmp_path)
     assert room.memory_bytes() > 2**25
-    monkeypatch.setattr(room, "_LIMITS", (str(tmp_path / "memory.max"),))
+    (tmp_path / "job" / "memory.max").write_text("1000\n")  # of a group above
     assert room.memory_bytes() == 1000
+    (tmp_path / "own").write_text("5:memory:/\n")
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("2000\n")
+    assert room.memory_bytes() == 2000

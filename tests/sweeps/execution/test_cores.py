@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments import control_groups
 from sweeps.execution import cores
 
 
@@ -15,8 +16,8 @@ def groups(tmp_path, monkeypatch):
             (tmp_path / "sys" / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "sys" / name).write_text(text)
 
-    monkeypatch.setattr(cores, "_OWN_GROUPS", tmp_path / "own")
-    monkeypatch.setattr(cores, "_GROUPS", tmp_path / "sys")
+    monkeypatch.setattr(control_groups, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "_GROUPS", tmp_path / "sys")
     monkeypatch.setattr(cores, "n_cores_seen", lambda: 64)
     return write
 
