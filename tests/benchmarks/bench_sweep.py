@@ -60,11 +60,11 @@ class Sweep:
 
 
 def configuration(data: str, pruner: str, n_trials: int) -> str:
-    """As it ships, but for what both sides can do: scikit-learn has no leaky_relu."""
+    """What both sides can do: full-batch gradient descent as scikit-learn has it, which has no leaky_relu."""
     learning_rate = "learning_rate = { low = 1e-3, high = 0.1, log = true }" if data == "cats" else ""
     return (
         f'[sweep]\nname = "bench"\nn_trials = {n_trials}\n[data]\n{DATA[data]}\n'
-        f'[search]\nactivation = ["relu", "tanh", "sigmoid"]\n{learning_rate}\n'
+        f'[training]\nrecipe = "textbook"\n[search]\nactivation = ["relu", "tanh", "sigmoid"]\n{learning_rate}\n'
         f'[study]\npruner = "{pruner}"\n[execution]\nworkers = {N_WORKERS}\n'
     )
 
