@@ -11,7 +11,7 @@ Nothing here takes effect twice, however often it is repeated, because (a) a run
 created, and a second one that a slow server made is deleted at the end (`study_runs.py`), (b) start times, steps and
 timestamps come from the fact, never from the clock, and MLflow's stores ignore a metric row that they already have, and
 (c) a trial's status is written last, so a run that is no longer RUNNING is complete. Only one process writes at a time
-(`delivery.py` holds a lock).
+(`delivery_session.py` holds a lock).
 
 MLflow is imported when a record is opened, not before: it takes seconds.
 """
