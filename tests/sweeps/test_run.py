@@ -24,7 +24,7 @@ from experiments.errors import InputError
 from experiments.model import Model
 from experiments.outbox import Outbox
 from experiments.scores import decided, scores
-from sweeps.configuration.config_file import override, parse_config
+from sweeps.configuration.config_file import load_config, override, parse_config
 from sweeps.data import load_data, problem_of
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.prediction.named_model import find_model
@@ -300,6 +300,16 @@ def test_so_does_a_winner_of_every_kind_of_data(data, folder, request):
     search = {"learning_rate": 0.01, "n_iterations": 20, "depth": {"low": 1, "high": 2}, "hidden_units": 5}
     config = small_config(home, sweep={"n_trials": 2}, data=data, search=search)
     assert_predicts_as_the_winner(run_sweep(config, directory=folder), config, folder)
+
+
+def test_on_the_courses_pictures_the_ready_made_sweep_answers_better_than_logistic_regression(
+    cats_directory, folder, monkeypatch
+):
+    monkeypatch.chdir(cats_directory)
+    result = run_sweep(override(load_config("cats"), sweep={"n_trials": 6}), directory=folder)
+    accuracy = next(score for score in result.winner.ensemble.scores if score.name == "accuracy")
+    assert accuracy.value > accuracy.baselines["logistic regression"]
+    assert accuracy.value > 0.72, "what logistic regression has where it may answer from one half on"
 
 
 def test_the_winner_is_refitted_on_all_examples_for_as_many_iterations_as_served_its_trial_best(folder):
