@@ -3,8 +3,8 @@
     outbox.jsonl            one fact per line (`facts.to_json` and a checksum), append-only, fsynced
     outbox.jsonl.delivered  keys of those that MLflow has, and in which run; replaced atomically after every delivery
 
-One process appends (the coordinator, under its lease); one at a time delivers (under the lock of `delivery_session.py`).
-Losing the second file is harmless: delivery is idempotent and starts over.
+One process appends (the coordinator, under its lease); one at a time delivers (under the lock of
+`delivery_session.py`). Losing the second file is harmless: delivery is idempotent and starts over.
 """
 
 import json

@@ -12,7 +12,8 @@ import h5py
 from experiments.errors import InputError
 from experiments.readers.arrays import Take, read_contents
 from experiments.readers.examples import Contents, Examples
-from experiments.readers.hdf5_values import check_link, check_storage, stored_array
+from experiments.readers.hdf5_sources import check_link, check_storage
+from experiments.readers.hdf5_values import stored_array
 from experiments.readers.options import ReadOptions
 from experiments.readers.stored_array import StoredArray
 

@@ -1,4 +1,4 @@
-"""What other writers mean by the values of an HDF5 array: MATLAB, netCDF, R, and files that are spread over several.
+"""What other writers mean by the values of an HDF5 array: MATLAB, netCDF and R.
 
 Sources: MATLAB's MAT-file 7.3 (attributes MATLAB_class, MATLAB_empty); the CF conventions 1.11, 2.5 and 8.1
 (_FillValue, missing_value, scale_factor, add_offset); netCDF's default fill values (netcdf.h, NC_FILL_*).
@@ -6,14 +6,13 @@ Sources: MATLAB's MAT-file 7.3 (attributes MATLAB_class, MATLAB_empty); the CF c
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError
 from experiments.readers.declared_size import check_declared_size
 from experiments.readers.hdf5_filters import check_filters
 from experiments.readers.stored_array import StoredArray
@@ -109,54 +108,3 @@ def _check_type(dataset: h5py.Dataset, place: str) -> None:
             "Examples are numbers; labels are numbers, truth values or text.",
             "Export the array again, times as whole numbers of seconds." if is_time else "Export the array again.",
         ) from error
-
-
-def check_link(file: h5py.File, key: str, place: str, *, follow_links: bool) -> None:
-    """Check that an array is in the file, or may be elsewhere.
-
-    Raises:
-        InputError: A link leads out of the file, and `follow_links` is not set.
-    """
-    link = file.get(key, getlink=True)
-    if isinstance(link, h5py.ExternalLink) and not follow_links:
-        raise _elsewhere(f"{place} is a link to '{link.path}' in {link.filename}")
-
-
-def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_links: bool) -> None:
-    """Check that the values of an array are in its file, or in other files that are there and may be read.
-
-    Args:
-        dataset: The array.
-        file: Where it was looked for; relative names start at its folder.
-        place: How messages name the array.
-        follow_links: Whether other files may be read.
-
-    Raises:
-        InputError: They may not, or one of them is absent: HDF5 would fill its part with zeros without a word.
-    """
-    folder = Path(dataset.file.filename).parent
-    if dataset.file.filename != file.filename and not follow_links:
-        raise _elsewhere(f"{place} is in {dataset.file.filename}")
-    outside = [str(entry[0]) for entry in dataset.external or ()]
-    if dataset.is_virtual:
-        outside += [source.file_name for source in dataset.virtual_sources() if source.file_name != "."]
-    if not outside:
-        return
-    names = list(dict.fromkeys(outside))
-    if not follow_links:
-        raise _elsewhere(f"{place} has its values in {listed(names)}")
-    absent = [name for name in names if not (folder / name).is_file()]
-    if absent:
-        raise InputError(
-            f"{place} has its values in {len(names)} other files, and {len(absent)} are not there: {listed(absent)}.",
-            f"Their names are relative to {folder}; HDF5 reads zeros in their place.",
-            "Copy these files there, or export the array itself.",
-        )
-
-
-def _elsewhere(what: str) -> InputError:
-    return InputError(
-        f"{what}, outside of this file.",
-        "A file holds its own values, unless [data] follow_links = true.",
-        "Write follow_links = true, or export the file again with the array itself.",
-    )

@@ -1,6 +1,7 @@
 """Files as people bring them, each of a kind that its writer produces every day: read as they are meant, or refused."""
 
 import re
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -363,6 +364,51 @@ def test_an_absent_part_of_a_virtual_array_is_named_and_not_read_as_zeros(tmp_pa
     np.testing.assert_array_equal(all_rows(read(tmp_path, "a.h5", follow_links=True)), in_order(X))
     (tmp_path / "part1.h5").unlink()
     with pytest.raises(InputError, match=r"in 2 other files, and 1 are not there: part1.h5"):
+        read(tmp_path, "a.h5", follow_links=True)
+
+
+def virtual(tmp_path: Path, *parts: h5py.VirtualSource, dtype: object = "f8", n: int = 200) -> None:
+    """`a.h5`, whose X is whole and whose y is made of such parts, a hundred values each."""
+    layout = h5py.VirtualLayout((n,), dtype)
+    for k, part in enumerate(parts):
+        layout[100 * k : 100 * k + 100] = part
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.create_virtual_dataset("y", layout)
+        file["X"] = X[:n]
+
+
+def test_virtual_labels_whose_parts_number_their_names_differently_are_refused(tmp_path: Path) -> None:
+    numberings = [{"benign": 0, "malignant": 1}, {"malignant": 0, "benign": 1}]
+    kinds = [h5py.enum_dtype(numbering, "i1") for numbering in numberings]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("first", data=y[:100].astype("i1"), dtype=kinds[0])
+        file.create_dataset("second", data=1 - y[100:].astype("i1"), dtype=kinds[1])
+        file.create_dataset("same", data=y[100:].astype("i1"), dtype=kinds[0])
+    sound, odd = (tmp_path / folder for folder in ("sound", "odd"))
+    for folder, second in ((sound, "same"), (odd, "second")):
+        folder.mkdir()
+        shutil.copy(tmp_path / "a.h5", folder)
+        virtual(folder, *(h5py.VirtualSource(".", key, (100,), kinds[0]) for key in ("first", second)), dtype=kinds[0])
+    dataset = read(sound, "a.h5")
+    assert dataset.class_names == ("benign", "malignant")
+    assert np.concatenate([dataset.y_train, dataset.y_test]).sum() == y.sum()
+    with pytest.raises(InputError, match=r"'y' has values in 'second', which numbers their names differently"):
+        read(odd, "a.h5")
+
+
+@pytest.mark.parametrize("absence", ["of a part", "of the array of a part", "of its end", "in the layout"])
+def test_no_part_of_a_virtual_array_is_read_as_zeros(tmp_path: Path, absence: str) -> None:
+    for part in range(2):
+        with h5py.File(tmp_path / f"part{part}.h5", "w") as file:
+            file["y"] = y[100 * part : 100 * part + 100]
+    parts = [h5py.VirtualSource(f"part{part}.h5", "y", (100,), "i8") for part in range(2)]
+    virtual(tmp_path, *parts[: 1 if absence == "in the layout" else 2], dtype="i8")
+    if absence == "of a part":
+        (tmp_path / "part1.h5").unlink()
+    elif absence != "in the layout":
+        with h5py.File(tmp_path / "part1.h5", "w") as file:
+            file["y" if absence == "of its end" else "z"] = y[100:150]
+    with pytest.raises(InputError, match=r"HDF5 reads zeros in"):
         read(tmp_path, "a.h5", follow_links=True)
 
 

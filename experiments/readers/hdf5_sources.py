@@ -1,0 +1,105 @@
+"""Where the values of an HDF5 array are: in its file, or in others that it names, which must then be there and fit."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from experiments.errors import InputError, listed
+
+
+def check_link(file: h5py.File, key: str, place: str, *, follow_links: bool) -> None:
+    """Check that an array is in the file, or may be elsewhere.
+
+    Raises:
+        InputError: A link leads out of the file, and `follow_links` is not set.
+    """
+    link = file.get(key, getlink=True)
+    if isinstance(link, h5py.ExternalLink) and not follow_links:
+        raise _elsewhere(f"{place} is a link to '{link.path}' in {link.filename}")
+
+
+def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_links: bool) -> None:
+    """Check that the values of an array are in its file, or in other files that are there and may be read.
+
+    Args:
+        dataset: The array.
+        file: Where it was looked for; relative names start at its folder.
+        place: How messages name the array.
+        follow_links: Whether other files may be read.
+
+    Raises:
+        InputError: They may not; or a part of a virtual array is absent, which HDF5 would fill with zeros without a
+            word; or two parts number the names of an enumeration differently.
+    """
+    folder = Path(dataset.file.filename).parent
+    if dataset.file.filename != file.filename and not follow_links:
+        raise _elsewhere(f"{place} is in {dataset.file.filename}")
+    outside = [str(entry[0]) for entry in dataset.external or ()]
+    if dataset.is_virtual:
+        outside += [source.file_name for source in dataset.virtual_sources() if source.file_name != "."]
+    names = list(dict.fromkeys(outside))
+    if names and not follow_links:
+        raise _elsewhere(f"{place} has its values in {listed(names)}")
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:
+        raise InputError(
+            f"{place} has its values in {len(names)} other files, and {len(absent)} are not there: {listed(absent)}.",
+            f"Their names are relative to {folder}; HDF5 reads zeros in their place.",
+            "Copy these files there, or export the array itself.",
+        )
+    if dataset.is_virtual:
+        _check_sources(dataset, folder, place, follow_links=follow_links)
+
+
+def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_links: bool) -> None:
+    """Check the arrays, in files that are there, from which a virtual one takes its values."""
+    sources = dataset.virtual_sources()
+    n_values = sum(source.vspace.get_select_npoints() for source in sources)
+    if n_values < dataset.size:
+        raise InputError(
+            f"{place} says of {n_values:,} of its {dataset.size:,} values where they are.",
+            "HDF5 reads zeros in place of the others.",
+            "Export the array itself, or with a layout that covers it.",
+        )
+    numbering = h5py.check_enum_dtype(dataset.dtype)
+    for source in sources:
+        is_inside = source.file_name == "."
+        where = f"'{source.dset_name}'" + ("" if is_inside else f" of {source.file_name}")
+        with nullcontext(dataset.file) if is_inside else h5py.File(folder / source.file_name) as file:
+            part = file.get(source.dset_name)
+            if not isinstance(part, h5py.Dataset) or not _holds(part, source):
+                raise InputError(
+                    f"{place} has values in {where}, which is not there or is smaller than it was.",
+                    "HDF5 reads zeros in place of what is missing.",
+                    "Export that file, or the array itself, again.",
+                )
+            own = h5py.check_enum_dtype(part.dtype)
+            numbering = own if numbering is None else numbering
+            if own != numbering:
+                raise InputError(
+                    f"{place} has values in {where}, which numbers their names differently.",
+                    "They are read as numbers: all parts must number names as the array does, or labels change places.",
+                    "Export the array itself, with its names.",
+                )
+            check_storage(part, file, f"{place} ({where})", follow_links=follow_links)
+
+
+def _holds(part: h5py.Dataset, source: Any) -> bool:  # noqa: ANN401  # an item of `virtual_sources`
+    """Whether an array has the values that are wanted of it."""
+    wanted = source.src_space
+    if wanted.get_select_type() == h5py.h5s.SEL_ALL:
+        return bool(part.size == source.vspace.get_select_npoints())
+    _, last = wanted.get_select_bounds()
+    return len(last) == part.ndim and all(i < n for i, n in zip(last, part.shape, strict=True))
+
+
+def _elsewhere(what: str) -> InputError:
+    return InputError(
+        f"{what}, outside of this file.",
+        "A file holds its own values, unless [data] follow_links = true.",
+        "Write follow_links = true, or export the file again with the array itself.",
+    )
