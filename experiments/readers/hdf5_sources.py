@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from experiments.errors import InputError, listed
+
+_PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset")  # the CF conventions'
 
 
 def check_link(file: h5py.File, key: str, place: str, *, follow_links: bool) -> None:
@@ -77,6 +80,12 @@ def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_li
                     "HDF5 reads zeros in place of what is missing.",
                     "Export that file, or the array itself, again.",
                 )
+            if _packing(part) != _packing(dataset):
+                raise InputError(
+                    f"{place} has values in {where}, whose attributes {listed(_PACKING)} are not those of the array.",
+                    "They say what a number means; HDF5 takes the numbers alone from the parts.",
+                    "Export the array itself, unpacked.",
+                )
             own = h5py.check_enum_dtype(part.dtype)
             numbering = own if numbering is None else numbering
             if own != numbering:
@@ -86,6 +95,10 @@ def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_li
                     "Export the array itself, with its names.",
                 )
             check_storage(part, file, f"{place} ({where})", follow_links=follow_links)
+
+
+def _packing(dataset: h5py.Dataset) -> dict[str, str]:
+    return {key: str(np.ravel(dataset.attrs[key])) for key in _PACKING if key in dataset.attrs}
 
 
 def _holds(part: h5py.Dataset, source: Any) -> bool:  # noqa: ANN401  # an item of `virtual_sources`

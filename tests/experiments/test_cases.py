@@ -396,6 +396,16 @@ def test_virtual_labels_whose_parts_number_their_names_differently_are_refused(t
         read(odd, "a.h5")
 
 
+def test_a_virtual_array_of_packed_numbers_is_not_read_without_their_factors(tmp_path: Path) -> None:
+    for part in range(2):
+        with h5py.File(tmp_path / f"part{part}.h5", "w") as file:
+            file["y"] = y[100 * part : 100 * part + 100]
+            file["y"].attrs["scale_factor"] = 0.1 + part
+    virtual(tmp_path, *(h5py.VirtualSource(f"part{part}.h5", "y", (100,), "i8") for part in range(2)), dtype="i8")
+    with pytest.raises(InputError, match=r"whose attributes .*scale_factor.* are not those of the array"):
+        read(tmp_path, "a.h5", follow_links=True)
+
+
 @pytest.mark.parametrize("absence", ["of a part", "of the array of a part", "of its end", "in the layout"])
 def test_no_part_of_a_virtual_array_is_read_as_zeros(tmp_path: Path, absence: str) -> None:
     for part in range(2):
