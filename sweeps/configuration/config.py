@@ -42,10 +42,10 @@ from sweeps.configuration.search_space import (
 
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?<!\.)", name):  # `a.` and `a` would be one registered model
         raise InputError(
             f"{name!r} cannot name a folder and an MLflow experiment.",
-            "Up to 100 letters, digits, '_', '.' and '-' are allowed.",
+            "Up to 100 letters, digits, '_', '.' and '-' are allowed, with a letter or digit first and no '.' last.",
             "Rename it.",
         )
     return name
@@ -292,7 +292,7 @@ class ExecutionSection(Section):
     """
 
     executor: Literal["serial", "processes", "dask"] = "processes"
-    workers: NaturalInt = 0
+    workers: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0  # of one machine, which has fewer cores
     scheduler: URI | None = None
     dtype: Literal["float32", "float64"] = "float32"
 

@@ -237,6 +237,14 @@ BAD = {
         {"sweep": {"name": "cats/dogs"}},
         r"\[sweep\] name: 'cats/dogs' cannot name a folder and an MLflow experiment. Up to 100 letters.* Rename it.",
     ),
+    "a name that shares its registered model with another": (
+        {"sweep": {"name": "cats."}},
+        r"\[sweep\] name: 'cats\.' cannot name a folder .* no '\.' last\. Rename it\.",
+    ),
+    "more workers than a machine has room for": (
+        {"execution": {"workers": 99999999}},
+        r"\[execution\] workers: 99999999 is not allowed\. It must be less than or equal to 1000\. Change it\.",
+    ),
     "an empty name": ({"sweep": {"name": ""}}, r"\[sweep\] name: '' cannot name a folder"),
     "a name that climbs out of its folder": ({"sweep": {"name": ".."}}, r"\[sweep\] name: '\.\.' cannot name a folder"),
     "a table that is a number": ({"sweep": 3}, r"cats.toml \[sweep\]: 3 is not allowed. It must be .*Change it."),
