@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
+from experiments.errors import how_many
 from experiments.readers.classes import MAX_INTEGER_LABEL
 from experiments.readers.examples import Features
 from experiments.readers.number_block import column_parts, runs
@@ -209,7 +210,7 @@ def _far_values(place: str, values: NDArray[np.floating], consequence: str, choi
     n, extreme = len(far), far[np.argmax(np.abs(far - median))]
     share = f"{100 * n / len(values):.2g} % of {len(values):,}"
     return (
-        f"{place} has {n} value{'s' if n > 1 else ''} ({share}) far from all others, such as {extreme:.6g} where 80 % "
+        f"{place} has {how_many(n, 'value')} ({share}) far from all others, such as {extreme:.6g} where 80 % "
         f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, "
         f"or leave it empty if it marks a missing one{choice}."
     )
@@ -222,7 +223,8 @@ def _shared_rows(dataset: Dataset) -> Iterator[str]:
     n_shared = int(pd.Index(test).isin(train).sum())  # by a hash table; np.isin sorts
     if n_shared > 0.01 * len(test):
         yield (
-            f"{dataset.source}: {n_shared} of {len(test)} test examples ({100 * n_shared / len(test):.3g} %) have the "
+            f"{dataset.source}: {n_shared} of {how_many(len(test), 'test example')} "
+            f"({100 * n_shared / len(test):.3g} %) {'has' if n_shared == 1 else 'have'} the "
             "same features as a training example, so test scores are too good for new ones. Remove the duplicates, "
             "unless such examples occur again and again."
         )

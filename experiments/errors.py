@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -86,6 +86,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_lower_case = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), by_lower_case, n=1)
     return f" Did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
+
+
+def how_many(n: int, one: str, many: str = "") -> str:
+    """A count with what it counts: "1 row", "2,000 rows"; `many` where that is not `one` with an s."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def in_rows(rows: Collection[int]) -> str:
+    """Where something is wrong: "row 3 (counted from 0)"."""
+    return f"row{'' if len(rows) == 1 else 's'} {listed(rows)} (counted from 0)"
 
 
 def listed(items: Iterable[object], limit: int = 5) -> str:

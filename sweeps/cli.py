@@ -344,6 +344,7 @@ def predict(
 ) -> None:
     """Predict raw inputs with a sweep's model."""
     with reported_errors():
+        from experiments.errors import how_many
         from sweeps.prediction.named_model import find_model
         from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write
         from sweeps.storage.workspace import Workspace
@@ -356,7 +357,7 @@ def predict(
             return
         predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=say)
         write(predictions, out)
-        say(f"Wrote {len(predictions)} predictions to {out}.")
+        say(f"Wrote {how_many(len(predictions), 'prediction')} to {out}.")
 
 
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="A sweep's name, as its registered model has it.")]

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from experiments.error_text import mask_password
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.fact_json import to_json
 from experiments.facts import VerdictReached
 from experiments.outbox import Outbox
@@ -143,7 +143,8 @@ class Record:
             if self.state == "RUNNING":
                 self.delivered = self._delivery.close(SECONDS_TO_DELIVER_INTERRUPTED, self._others())
                 if n_left := self.delivered.own.n_pending:
-                    self._tell(f"{n_left} facts are not in MLflow yet. To deliver them: python -m sweeps sync")
+                    left = how_many(n_left, "fact is", "facts are")
+                    self._tell(f"{left} not in MLflow yet. To deliver them: python -m sweeps sync")
             else:
                 seconds = seconds_to_wait(SECONDS_TO_DELIVER, self.waits_until - time.time())
                 self.delivered = self._delivery.close(seconds, self._others(), self._waiting())

@@ -93,7 +93,7 @@ def test_an_enumeration_of_truth_values_and_na_has_missing_labels_not_a_third_cl
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["X"] = X
         file.create_dataset("y", data=np.where(np.arange(200) == 7, 2, y).astype("i1"), dtype=kind)
-    with pytest.raises(InputError, match="1 labels that are missing or infinite: rows 7"):
+    with pytest.raises(InputError, match="1 label that is missing or infinite: row 7"):
         read(tmp_path, "a.h5")
 
 
@@ -324,7 +324,7 @@ def test_values_that_netcdf_calls_missing_are_missing_and_packed_ones_unpacked(t
     np.testing.assert_array_equal(all_rows(read(tmp_path, "a.nc")), in_order(packed * 0.5 + 10))
     with h5py.File(tmp_path / "a.nc", "r+") as file:
         file["X"][3, 2] = -9
-    with pytest.raises(InputError, match="'X' has 1 values that are NaN or infinite: in rows 3; in columns 2"):
+    with pytest.raises(InputError, match="'X' has 1 value that is NaN or infinite: in row 3; in column 2"):
         read(tmp_path, "a.nc")
 
 
@@ -334,7 +334,7 @@ def test_the_default_fill_value_of_netcdf_is_missing_without_any_attribute(tmp_p
     with h5py.File(tmp_path / "a.nc", "w") as file:
         file.attrs["_NCProperties"] = "version=2,netcdf=4.9.2,hdf5=1.14"
         file["X"], file["y"] = values, y
-    with pytest.raises(InputError, match="'X' has 1 values that are NaN or infinite: in rows 5; in columns 1"):
+    with pytest.raises(InputError, match="'X' has 1 value that is NaN or infinite: in row 5; in column 1"):
         read(tmp_path, "a.nc")
 
 
@@ -362,7 +362,7 @@ def test_an_absent_part_of_a_virtual_array_is_named_and_not_read_as_zeros(tmp_pa
         read(tmp_path, "a.h5")
     np.testing.assert_array_equal(all_rows(read(tmp_path, "a.h5", follow_links=True)), in_order(X))
     (tmp_path / "part1.h5").unlink()
-    with pytest.raises(InputError, match=r"in 2 other files, and 1 are not there: part1.h5"):
+    with pytest.raises(InputError, match=r"in 2 other files, and 1 is not there: part1.h5"):
         read(tmp_path, "a.h5", follow_links=True)
 
 

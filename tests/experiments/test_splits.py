@@ -132,7 +132,7 @@ def test_a_moment_is_not_cut_in_two(tmp_path: Path) -> None:
         ({"groups": "pateint"}, {}, "there is no groups column 'pateint'.*Did you mean 'patient'"),
         ({"groups": "ill"}, {}, "'ill' is both target and groups"),
         ({"groups": "patient"}, {"patient": "p1"}, "all examples have one value of 'patient'"),
-        ({"groups": "patient"}, {"patient": [""] + ["p1"] * (N * EACH - 1)}, "'patient' has 1 missing values: rows 0"),
+        ({"groups": "patient"}, {"patient": [""] + ["p1"] * (N * EACH - 1)}, "'patient' has 1 missing value: row 0"),
         ({"time": "patient"}, {}, "'patient' is said to be the time, and holds neither dates nor numbers"),
     ],
 )

@@ -62,7 +62,7 @@ def test_the_course_and_whoever_says_so_do_without(upright, training):
 
 def test_mirror_images_of_a_table_are_refused(tmp_path):
     np.savez(tmp_path / "pictures.npz", X=np.random.default_rng(0).random((40, 3)), y=np.arange(40) % 2)
-    with pytest.raises(InputError, match=r"flips = true.*no pictures"):
+    with pytest.raises(InputError, match=r"^small \[training\] flips = true, and .*pictures\.npz are no pictures\."):
         load_data(config(tmp_path, training={"flips": True}))
 
 
