@@ -473,6 +473,34 @@ def test_a_value_that_is_far_from_all_others_is_said_with_its_share(tmp_path: Pa
     assert f"far from all others, such as {wild:.6g}" in note
 
 
+def test_columns_of_one_value_are_said_in_one_sentence(tmp_path: Path) -> None:
+    holes = np.where(np.arange(200) % 3 == 0, np.nan, 7.0)
+    constant = {"a": np.full(200, 3), "b": holes, "site": ["Bonn"] * 200}
+    table = {"z": X[:, 1], **constant, "sometimes": ["x", ""] * 100, "cls": y}
+    dataset = read(tmp_path, write_csv(tmp_path, table), "cls")
+    (note,) = suspicions(dataset)
+    told = "3 columns have only one value in the 160 training examples, which tells nothing: site, a, b"
+    assert note == f't.csv: {told}. Write ignore = ["site", "a", "b"] under [data].'
+    assert suspicions(read(tmp_path, "t.csv", "cls", ignore=("a", "b", "site"))) == []
+    (note,) = suspicions(read(tmp_path, "t.csv", "cls", ignore=("b", "site")))
+    assert "column 'a' has only one value in the 160 training examples" in note
+    many = {f"k{j}": np.zeros(200) for j in range(2000)}
+    (note,) = suspicions(read(tmp_path, write_csv(tmp_path, {"z": X[:, 1], **many, "cls": y}), "cls"))
+    assert "2,000 columns have" in note
+    assert "k0, k1, k2, k3, k4 and 1995 more. Name them, or a pattern that fits them, in ignore under [data]." in note
+
+
+def test_columns_of_an_array_cannot_be_left_out_in_the_configuration(tmp_path: Path) -> None:
+    told = np.where(y == 1, 5.0, 0.0) + rng.random(200)
+    arrays = np.column_stack([X[:, 1], np.arange(200), np.full(200, 3), told])
+    np.savez(tmp_path / "a.npz", X=arrays, y=y)
+    notes = suspicions(read(tmp_path, "a.npz"))
+    for column in ("column 'x1' has another", "column 'x2' has only one", "column 'x3' alone tells"):
+        (note,) = (note for note in notes if column in note)
+        assert "Leave it out of the array" in note
+        assert "ignore" not in note
+
+
 def test_heavy_tails_and_rare_large_amounts_are_not_far(tmp_path: Path) -> None:
     gain = np.where(rng.random(3000) < 0.005, 99999, np.where(rng.random(3000) < 0.08, rng.lognormal(8, 1, 3000), 0))
     table = {"income": rng.lognormal(3, 1.5, 3000), "gain": gain, "cls": np.arange(3000) % 2}
@@ -536,6 +564,8 @@ def test_a_column_that_alone_tells_the_answer_is_said(tmp_path: Path, kind: str)
     }[kind]
     table = {"a": rng.normal(size=60), "told": told, "t": target}
     (note,) = suspicions(read(tmp_path, write_csv(tmp_path, table), "t"))
-    assert re.search(r"column 'told' alone tells the (class|target) of all 48 training .*ignore = \[\"told\"\]", note)
+    assert re.search(
+        r"column 'told' alone tells the (class|target) of all 48 training .*Write ignore = \[\"told\"\]", note
+    )
     noisy = {**table, "told": np.where(np.arange(60) % 7 == 0, np.roll(told, 1), told)}
     assert suspicions(read(tmp_path, write_csv(tmp_path, noisy), "t")) == []
