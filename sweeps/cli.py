@@ -1,6 +1,5 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
-import gc
 import json
 import math
 import sys
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sweeps.execution.garbage import collect_rarely
 from sweeps.reported_errors import reported_errors, say
 from sweeps.results.exit_codes import ExitCode
 
@@ -426,7 +426,7 @@ def verdict(
 
 def main() -> None:
     """Entry point of `python -m sweeps`."""
-    gc.set_threshold(50_000)  # Python's 700 look for garbage among all that imports and long studies make: it stays
+    collect_rarely()
     # The process is ours and none of its figures are matplotlib's, yet optuna.visualization would import it beside
     # plotly: 0.4 s at the end of every sweep, and where it is new as long as it takes to look through all fonts.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]  # None makes an import fail; Optuna is prepared

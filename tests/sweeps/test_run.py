@@ -28,7 +28,7 @@ from sweeps.configuration.config_file import override, parse_config
 from sweeps.data import load_data, problem_of
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.prediction.named_model import find_model
-from sweeps.recording.record import Record
+from sweeps.recording.record import Audience, Record
 from sweeps.results.progress import SilentProgress
 from sweeps.results.status import all_studies, find_study, study_statuses
 from sweeps.results.summary import summary
@@ -708,7 +708,7 @@ class InterruptWhenSaid(SilentProgress):
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
-    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), print)
+    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), Audience(print, print))
     monkeypatch.setattr("sweeps.recording.record.sweep_finished", no_space)
     with pytest.raises(OSError, match="No space left"), record:
         process = record._delivery._process
