@@ -74,7 +74,8 @@ def test_networks_train_on_the_mirror_images_of_their_own_pictures_and_are_valid
     prepared = load_data(chosen)
     data = training_data(prepared, "float64", leaves_span=True)
     m = prepared.X.shape[1]
-    shown = data.inputs if data.inputs.ndim == 3 else np.broadcast_to(data.inputs, (5, *data.inputs.shape))
+    with_ones = data.scaled.with_ones
+    shown = with_ones if with_ones.ndim == 3 else np.broadcast_to(with_ones, (5, *with_ones.shape))
     raw = prepared.dataset.X_train
     for fold, of_fold in enumerate(shown):
         own = prepared.folds[fold].preprocessing if prepared.folds else prepared.preprocessing
