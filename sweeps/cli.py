@@ -219,7 +219,7 @@ def sync(
 ) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
-        from sweeps.configuration.config import check_tracking_uri
+        from sweeps.configuration.sections import check_tracking_uri
         from sweeps.results.sync import sync_all
         from sweeps.storage.workspace import Workspace
 

@@ -14,7 +14,7 @@ from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
 from experiments.splits import Relation, Split, split_related
-from sweeps.configuration.config import DataSection
+from sweeps.configuration.sections import DataSection
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8
