@@ -1,4 +1,4 @@
-"""What the tables of a configuration may say, but for `[search]`, `[training]` and `[[enqueue]]` (`search_space.py`)."""
+"""What the tables of a configuration may say; `[search]`, `[training]`, `[[enqueue]]` are in `search_space.py`."""
 
 import re
 from dataclasses import fields
