@@ -243,13 +243,16 @@ def split_off(
 
 def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:
     """What to say of a class that cannot be split; many of them are quantities."""
-    amounts = kind_of_amounts(class_names)
+    fix = f"Merge '{name}' with another class, leave its rows out, or add examples."
+    if len(class_names) > MAX_NUMERALS:
+        if are_whole_numbers(class_names):
+            fix = f'If the target is a quantity, write task = "regression"; else {fix[0].lower()}{fix[1:]}'
+        elif (amounts := kind_of_amounts(class_names)) is not None:
+            fix = f'These are {amounts}: write them as plain numbers, and task = "regression".'
     return InputError(
         f"{how.place}: class '{name}' has {how_many(n_examples, 'example')}.",
         f"{how.option} = {how.fraction} splits every class in two, so each needs at least 2.",
-        f'These are {amounts}: write them as plain numbers, and task = "regression".'
-        if amounts and len(class_names) > MAX_NUMERALS
-        else f"Merge '{name}' with another class, leave its rows out, or add examples.",
+        fix,
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Set
 from dataclasses import fields
 from pathlib import Path
@@ -46,6 +47,10 @@ def _check_tables(value: object) -> object:
 
 _IN_THE_DIGEST = {"train", "test", *(field.name for field in fields(ReadOptions))} - {"target"}
 """Keys of `[data]` that say where examples come from and how they are read: what comes of it is in the digest."""
+
+
+MAX_NETWORKS = 1000
+"""In a trial's stack: beyond it, splitting the examples takes longer than any training."""
 
 
 class Config(Section):
@@ -95,6 +100,22 @@ class Config(Section):
                         "It tries every configuration there is, and there are infinitely many reals.",
                         f"Give {key} a plain value ({key} = {searched.low}), or choose another sampler.",
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _networks_of_a_trial_have_an_end(self) -> Self:
+        keys = {
+            "[data] folds": 1 if self.data.fold else self.data.n_folds or 1,
+            "[data] repeats": self.data.repeats or 1,
+            "[study] seeds_per_trial": self.study.seeds_per_trial,
+        }
+        if (n_networks := math.prod(keys.values())) > MAX_NETWORKS:
+            said = [f"{key} = {n}" for key, n in keys.items() if n > 1]
+            raise InputError(
+                f"{' and '.join(said)} {'makes' if len(said) == 1 else 'make'} {n_networks:,} networks a trial.",
+                f"They are trained side by side, {MAX_NETWORKS:,} at most.",
+                "Lower one of them.",
+            )
         return self
 
     @property

@@ -65,8 +65,8 @@ class DataSection(Section):
     `ignore` on say of files what they do not say themselves (`ReadOptions`).
     """
 
-    train: str
-    test: str | None = None
+    train: Annotated[str, Field(min_length=1)]
+    test: Annotated[str, Field(min_length=1)] | None = None
     test_fraction: Fraction = 0.2
     target: str | None = None
     sample_weight: str | None = None

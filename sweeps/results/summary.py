@@ -35,9 +35,12 @@ def summary(result: SweepResult) -> str:
         told = f"Every configuration has been tried: the search space has {n}. To search on, widen [search]."
         parts[0] += f"\n{_wrapped(told)}"
     if result.winner is None:
-        has_failed = result.count(TrialState.FAIL) > 0
-        advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
-        parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
+        failed = [row for row in result.rows if row.state == TrialState.FAIL]
+        parts.append(
+            _wrapped(f"No trial succeeded. Trial {failed[0].number}: {failed[0].notes.reason}")
+            if failed
+            else "No trial came to the end of a rung: give it more time (timeout_seconds) and run again."
+        )
     else:
         winner = result.winner
         of_ensemble = None if winner.ensemble is None else winner.ensemble.out_of_fold
@@ -148,7 +151,7 @@ def _ensemble(ensemble: Ensemble, name: str) -> list[str]:
     shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
     return [
         "",
-        _wrapped(f"Ensemble of the fold models of trials {shares}:"),
+        _wrapped(f"Ensemble of the fold models of trial{'' if len(ensemble.shares) == 1 else 's'} {shares}:"),
         f"  {name} out of fold {value:.4g}, of the best trial alone {best:.4g}.",
     ]
 

@@ -206,7 +206,7 @@ def test_a_winner_that_a_linear_model_beats_and_a_test_set_of_another_mixture_ar
     assert max(map(len, done.stdout.split("See what mattered")[0].splitlines()[1:])) <= 79
     table = [line for line in lines if re.match(r" +(on 100 test|winner|95 %|to|ensemble|constant|logistic)", line)]
     assert len(table) == 9
-    first = next(i for i, line in enumerate(lines) if line.startswith("Ensemble of the fold models of trials "))
+    first = next(i for i, line in enumerate(lines) if line.startswith("Ensemble of the fold models of trial 0 (100%):"))
     of_ensemble = lines[first : lines.index("", first)]
     assert of_ensemble[-1].startswith("  cost out of fold ")
 

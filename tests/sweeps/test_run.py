@@ -772,6 +772,11 @@ def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
     result = run_sweep(config, directory=folder)
     assert (result.state, result.exit_code, result.winner, result.model_file) == ("FAILED", 3, None, None)
     assert all(row.state == TrialState.FAIL and "not finite" in row.notes.reason for row in result.rows)
+    failed = result.rows[0]
+    said = " ".join(summary(result).split())
+    assert f"No trial succeeded. Trial {failed.number}: {failed.notes.reason} See" in said, (
+        "the cure is that of the reason"
+    )
     runs = mlflow_runs(folder / "mlflow.db")
     assert {status for _, status, _ in runs} == {"FAILED"}
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None
