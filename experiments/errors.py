@@ -81,9 +81,9 @@ def _shown(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A phrase to append to a message: " Did you mean 'price'?", or "" when nothing known is near."""
+    """A phrase to append to a message: " Did you mean 'price'?", or "" when nothing else that is known is near."""
     word = word[:_LONGEST_WORD]
-    by_lower_case = {name.lower(): name for name in known}
+    by_lower_case = {name.lower(): name for name in known if name != word}
     matches = get_close_matches(word.lower(), by_lower_case, n=1)
     return f" Did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
 

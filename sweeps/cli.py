@@ -263,7 +263,7 @@ def _check_options_of_run(config: str, options: list[str]) -> None:
     """End as `run` with these would, if it does not know them."""
     commands = typer.main.get_command(app)
     assert isinstance(commands, typer.core.TyperGroup)
-    commands.commands["run"].make_context("run", [config, *options])
+    commands.commands["run"].make_context("python -m sweeps run", [config, *options])
 
 
 @app.command()

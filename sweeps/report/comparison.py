@@ -32,6 +32,7 @@ _NO_DIFFERENCE = (
     "execution.workers",
     "promotion.",
     "retention.",
+    "sweep.n_trials",  # of the first run; how many there are now stands above
     "sweep.name",
     "sweep.overlap",
     "tracking.",

@@ -64,8 +64,8 @@ class CronExpression:
         if len(words) != 5:
             _refuse(
                 text,
-                f"it has {how_many(len(words), 'field')}; a sixth would be seconds, years or a user, depending on who "
-                "reads",
+                f"it has {how_many(len(words), 'field')}"
+                + ("; a sixth would be seconds, years or a user, depending on who reads" if len(words) > 5 else ""),
             )
         read = _Reader(text)
         fields = (

@@ -19,6 +19,7 @@ def test_nearest_is_a_phrase_with_the_known_word_or_nothing() -> None:
     assert nearest("prcie", ["price", "rooms"]) == " Did you mean 'price'?"
     assert nearest("PRICE", ["Price"]) == " Did you mean 'Price'?"
     assert nearest("zzz", ["price", "rooms"]) == ""
+    assert nearest("price", ["price"]) == "", "it may be wrong for another reason"
 
 
 def test_long_lists_are_cut_and_say_how_much() -> None:
