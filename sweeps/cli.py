@@ -436,8 +436,11 @@ def main() -> None:
 def _as_lines(values: dict[str, Any], indent: str = "") -> str:
     lines = []
     for key, value in values.items():
-        if isinstance(value, dict) and value:
-            lines.append(f"{indent}{key}:\n{_as_lines(value, indent + '  ')}")
-        elif value != []:
-            lines.append(f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        items = value if isinstance(value, list) else [value]
+        if value in ([], {}):
+            lines.append(f"{indent}{key}: none")
+        elif isinstance(items[0], dict):  # a table, or several
+            lines += [f"{indent}{key}:\n{_as_lines(item, indent + '  ')}" for item in items]
+        else:
+            lines.append(f"{indent}{key}: {', '.join(map(str, items))}")
     return "\n".join(lines)

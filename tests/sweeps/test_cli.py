@@ -116,6 +116,20 @@ def test_validate_json_is_one_object_and_nothing_is_written(bare):
     assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
 
 
+def test_validate_says_in_words_what_a_sweep_would_run_with(bare):
+    file = bare.write()
+    with (bare.directory / file).open("a") as written:
+        written.write("[[enqueue]]\nlearning_rate = 0.02\nn_iterations = 5\nhidden_units = []\n")
+        written.write("[[enqueue]]\nlearning_rate = 0.01\n")
+    done = bare.run("validate", file)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    said = "  enqueue:\n    learning_rate: 0.02\n    n_iterations: 5\n    hidden_units: none\n"
+    assert said + "  enqueue:\n    learning_rate: 0.01\n" in text
+    assert "  tracking: none\n" in text
+    assert not set("{}[]'") & set(text), "no value is written as Python writes it"
+
+
 def test_categories_that_only_the_test_examples_have_are_told_on_stderr(sweeps):
     rows = "".join(f"{i % 7},{('red', 'blue')[i % 2]},{i % 2}\n" for i in range(40))
     (sweeps.directory / "train.csv").write_text("n,colour,y\n" + rows)
