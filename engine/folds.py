@@ -59,7 +59,7 @@ class Folds:
         return self.n_training <= MAX_REDUCED * n_features if reduce is None else reduce
 
     def columns(self, dtype: np.dtype[Any]) -> tuple[IndexArray, int]:
-        """`TrainingData.columns`, and how many of each network's `training_inputs` holds."""
+        """`Inputs.columns`, and how many of each network's `Inputs.training` holds."""
         columns = _in_order(self.held_out, self.validated)
         if self.n_training < MIN_FILLED:
             return columns, self.n_training

@@ -43,6 +43,13 @@ def copied(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.N
     return copy
 
 
+def written(directory: Path, **arrays: npt.NDArray[Any] | None) -> None:
+    """Write one .npy file per array that is there into an existing directory, for `mapped`."""
+    for name, array in arrays.items():
+        if array is not None:
+            np.save(directory / f"{name}.npy", array, allow_pickle=False)
+
+
 def mapped(path: Path) -> npt.NDArray[Any]:
     """The array of a .npy file, read-only: all processes of a machine share one copy."""
     array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)

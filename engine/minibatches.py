@@ -61,8 +61,8 @@ class Minibatches:
         self._gather: Gathering | None = None
         if data.raw is not None:
             self._gather = Gathering(data.raw, slice(None), self._rows[:, :, :-1])
-        elif data.rows is not None:
-            self._sources.append((data.rows.reshape(-1, data.n_rows_of_inputs), data.rows.ndim == 3))
+        elif (rows := data.scaled.rows) is not None:
+            self._sources.append((rows.reshape(-1, data.n_rows_of_inputs), rows.ndim == 3))
             self._buffers.append(self._rows)
 
     def load(self, iteration: int) -> None:

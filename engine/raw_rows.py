@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.activations import Float64Array, FloatArray
 from engine.folds import IndexArray
-from engine.memory import mapped, mapped_if_there
+from engine.memory import mapped, mapped_if_there, written
 
 NUMBERS_AT_ONCE = 2**15
 """How many numbers are gathered and scaled together: 256 KB of float64, so that they stay in the cache."""
@@ -49,10 +49,7 @@ class RawRows:
             np.lib.format.write_array_header_1_0(file, header)
             for part in self._parts():
                 np.ascontiguousarray(self.values[part]).tofile(file)
-        for name in ("shift", "scale", "fill"):
-            array = getattr(self, name)
-            if array is not None:
-                np.save(directory / f"{name}.npy", array, allow_pickle=False)
+        written(directory, shift=self.shift, scale=self.scale, fill=self.fill)
 
     def _parts(self) -> Iterator[slice]:
         """All rows, as many at a time as are gathered together."""

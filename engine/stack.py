@@ -131,11 +131,11 @@ class Stack:
         self.minibatches: Minibatches | None = None
         self.dropout: Dropout | None = None
         if dropout > 0:
-            m = data.training_columns.shape[1] if minibatch_size is None else minibatch_size
+            m = data.scaled.training_columns.shape[1] if minibatch_size is None else minibatch_size
             self.dropout = Dropout(dropout, architecture.layer_sizes[1:-1], m, theta.dtype, seed)
         if minibatch_size is None:
-            assert data.training_inputs is not None, "of raw examples there are minibatches only"
-            self.training = self._parts(data.training_inputs, data.training_columns, ~data.held_out, is_trained=True)
+            inputs = data.scaled
+            self.training = self._parts(inputs.training, inputs.training_columns, ~data.held_out, is_trained=True)
         else:
             step_size = np.full((1, data.n_examples), learning_rate / minibatch_size, data.dtype)
             if data.weights is not None:
@@ -149,8 +149,10 @@ class Stack:
     @cached_property
     def validation(self) -> list[Part]:
         """The networks on the columns that they are validated on. Made on demand: not every rung is recorded."""
-        data, which, inputs = self.data, self.data.validation_columns, self.data.validation_inputs
-        if inputs is None:  # each part gathers its own
+        data, which = self.data, self.data.validation_columns
+        if data.raw is None:
+            inputs = data.scaled.validation
+        else:  # each part gathers its own
             inputs = np.broadcast_to(np.zeros((), data.dtype), (len(which), data.n_rows_of_inputs, which.shape[1]))
         return self._parts(inputs, which, data.validated, is_trained=False)
 

@@ -87,8 +87,7 @@ def start(initial: Parameters, data: TrainingData, architecture: Architecture) -
         layers[0] = np.concatenate([V, np.broadcast_to(initial.b[0], (len(V), *initial.b[0].shape[1:]))], axis=-1)
     offset = None
     if data.gram is not None:
-        assert data.inputs is not None, "a Gram matrix is that of inputs"
-        offset = layers[0].astype(data.dtype) @ data.inputs
+        offset = layers[0].astype(data.dtype) @ data.scaled.with_ones
     for layer, view in enumerate(split(theta, architecture, data)):
         if layer > 0 or offset is None:
             view[...] = layers[layer]
@@ -192,10 +191,9 @@ def finish(state: State, initial: Parameters, data: TrainingData, architecture: 
         W = (initial.W[0] + moved @ data.basis.mT).astype(data.dtype)
         layers[0] = np.concatenate([W, layers[0][:, :, -1:]], axis=-1)
     if state.settled is not None:
-        assert data.inputs is not None, "coefficients are those of inputs"
         theta_0 = np.concatenate([initial.W[0], initial.b[0]], axis=-1).astype(data.dtype)
         C = state.settled + data.spread(layers[0])  # float64, for the same reason as in `engine.stack`
-        layers[0] = (theta_0 + C @ data.inputs.mT).astype(data.dtype)
+        layers[0] = (theta_0 + C @ data.scaled.with_ones.mT).astype(data.dtype)
     return Parameters(
         W=tuple(layer[:, :, :-1].copy() for layer in layers),
         b=tuple(layer[:, :, -1:].copy() for layer in layers),

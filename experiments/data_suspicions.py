@@ -7,6 +7,7 @@ were trained on, pictures that no picture file can be predicted with.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
+from experiments.errors import how_many, listed
 from experiments.readers.classes import MAX_INTEGER_LABEL
 from experiments.readers.examples import Features
 from experiments.readers.number_block import column_parts, runs
@@ -23,15 +25,21 @@ FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
 _FEWEST_STEPS = 1000
 """Whole numbers that 64-bit floats tell apart by fewer steps than this, from the lowest to the highest, are said."""
+_MOST_NAMED = 5  # columns of one sentence
 _N_SAMPLED = 2000  # rows that the spread of a column is taken from
 _FEWEST = 20  # examples from which on it is no chance that a column tells the answer
 _KEY = re.compile(r"(^|[^a-z])(id|key|index|uuid|nr|no)$|[a-z]I[dD]$", re.IGNORECASE)
 
 
 def suspicions(dataset: Dataset) -> list[str]:
-    """Sentences for a person, one a column and kind; they name column, value and share."""
-    columns = [note for names, values in _blocks(dataset) for note in _of_columns(names, values, dataset)]
-    return [*columns, *_telling_words(dataset), *_target(dataset), *_shared_rows(dataset), *_pictures(dataset)]
+    """Sentences for a person, one a column and kind, or one for all columns; they name column, value and share."""
+    notes: list[str] = []
+    constant = _of_one_word(dataset)
+    for names, values in _blocks(dataset):  # once: each is a copy
+        notes.extend(_of_columns(names, values, dataset))
+        constant += [str(names[j]) for j in np.flatnonzero(_are_constant(values)).tolist()]
+    notes += [*_constant(constant, dataset), *_telling_words(dataset), *_target(dataset)]
+    return [*notes, *_shared_rows(dataset), *_pictures(dataset)]
 
 
 def _blocks(dataset: Dataset) -> Iterator[tuple[Sequence[str], NDArray[np.floating]]]:
@@ -57,7 +65,7 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
             yield (
                 f"{place} has another whole number in every row, so it names rows and says nothing of new ones"
                 f"{', and the classes are sorted by it' if _is_sorted(dataset, column) else ''}. "
-                f'Write ignore = ["{names[j]}"] under [data] unless it measures something.'
+                f"{_without(names[j : j + 1], dataset)} unless it measures something."
             )
         if is_far[j]:
             consequence = "Standardized with it, the others are nearly equal"
@@ -73,9 +81,47 @@ def _of_columns(names: Sequence[str], values: NDArray[np.floating], dataset: Dat
 def _telling(place: str, name: str, dataset: Dataset) -> str:
     return (
         f"{place} alone tells the {'class' if dataset.class_names else 'target'} of all {dataset.n_train:,} training "
-        "examples. If it is known only afterwards, or made from the answer, it is no feature: write "
-        f'ignore = ["{name}"] under [data].'
+        "examples. If it is known only afterwards, or made from the answer, it is no feature. "
+        f"{_without([name], dataset)}."
     )
+
+
+def _without(names: Sequence[str], dataset: Dataset) -> str:
+    """What to do for a model without these columns: only those of tables can be left out in the configuration."""
+    if isinstance(dataset.X_train, np.ndarray):
+        return f"Leave {'it' if len(names) == 1 else 'them'} out of the array"
+    if len(names) > _MOST_NAMED:
+        return "Name them, or a pattern that fits them, in ignore under [data]"
+    return f"Write ignore = {json.dumps([str(name) for name in names], ensure_ascii=False)} under [data]"
+
+
+def _are_constant(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each of the columns (m, b) has one value, missing ones aside, (b,). Of few examples nothing is said."""
+    if len(values) < _FEWEST:
+        return np.zeros(values.shape[1], np.bool_)
+    found = np.asarray(np.fmax.reduce(values[:_FEWEST], axis=0) <= np.fmin.reduce(values[:_FEWEST], axis=0))
+    found |= np.isnan(values[:_FEWEST]).all(axis=0)
+    some = values[:, found]
+    found[found] = np.fmax.reduce(some, axis=0) == np.fmin.reduce(some, axis=0)
+    return found
+
+
+def _of_one_word(dataset: Dataset) -> list[str]:
+    """Names of the columns of text that hold one word, and no missing value, which is a category of its own."""
+    if isinstance(dataset.X_train, np.ndarray) or dataset.n_train < _FEWEST:
+        return []
+    texts = (dataset.X_train.iloc[:, columns.start] for columns, is_number in runs(dataset.X_train) if not is_number)
+    return [str(text.name) for text in texts if text.nunique(dropna=False) == 1]
+
+
+def _constant(names: Sequence[str], dataset: Dataset) -> Iterator[str]:
+    if names:
+        place = f"column '{names[0]}' has" if len(names) == 1 else f"{len(names):,} columns have"
+        which = "" if len(names) == 1 else f": {listed(names, _MOST_NAMED)}"
+        yield (
+            f"{dataset.source}: {place} only one value in the {dataset.n_train:,} training examples, which tells "
+            f"nothing{which}. {_without(names, dataset)}."
+        )
 
 
 def _may_tell_the_target(values: NDArray[np.floating], dataset: Dataset) -> NDArray[np.bool_]:
@@ -209,7 +255,7 @@ def _far_values(place: str, values: NDArray[np.floating], consequence: str, choi
     n, extreme = len(far), far[np.argmax(np.abs(far - median))]
     share = f"{100 * n / len(values):.2g} % of {len(values):,}"
     return (
-        f"{place} has {n} value{'s' if n > 1 else ''} ({share}) far from all others, such as {extreme:.6g} where 80 % "
+        f"{place} has {how_many(n, 'value')} ({share}) far from all others, such as {extreme:.6g} where 80 % "
         f"lie between {low:.4g} and {high:.4g}. {consequence}: correct it, "
         f"or leave it empty if it marks a missing one{choice}."
     )
@@ -222,7 +268,8 @@ def _shared_rows(dataset: Dataset) -> Iterator[str]:
     n_shared = int(pd.Index(test).isin(train).sum())  # by a hash table; np.isin sorts
     if n_shared > 0.01 * len(test):
         yield (
-            f"{dataset.source}: {n_shared} of {len(test)} test examples ({100 * n_shared / len(test):.3g} %) have the "
+            f"{dataset.source}: {n_shared} of {how_many(len(test), 'test example')} "
+            f"({100 * n_shared / len(test):.3g} %) {'has' if n_shared == 1 else 'have'} the "
             "same features as a training example, so test scores are too good for new ones. Remove the duplicates, "
             "unless such examples occur again and again."
         )

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.readers import Examples, read_pair
 from experiments.readers.amounts import MAX_NUMERALS, kind_of_amounts
 from experiments.readers.classes import Classes
@@ -229,7 +229,7 @@ def split_off(
     if min(n_first, n_second) < n_needed:
         may_be_quantity = n_needed > 2 and are_whole_numbers(class_names)
         raise InputError(
-            f"{place}: {option} = {fraction} splits {len(y)} examples into {n_first} and {n_second}.",
+            f"{place}: {option} = {fraction} splits {how_many(len(y), 'example')} into {n_first} and {n_second}.",
             f"Each part needs at least {n_needed}.",
             f"Add examples, or move {option} towards 0.5."
             + (' If the target is a quantity, write task = "regression".' if may_be_quantity else ""),
@@ -243,13 +243,16 @@ def split_off(
 
 def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:
     """What to say of a class that cannot be split; many of them are quantities."""
-    amounts = kind_of_amounts(class_names)
+    fix = f"Merge '{name}' with another class, leave its rows out, or add examples."
+    if len(class_names) > MAX_NUMERALS:
+        if are_whole_numbers(class_names):
+            fix = f'If the target is a quantity, write task = "regression"; else {fix[0].lower()}{fix[1:]}'
+        elif (amounts := kind_of_amounts(class_names)) is not None:
+            fix = f'These are {amounts}: write them as plain numbers, and task = "regression".'
     return InputError(
-        f"{how.place}: class '{name}' has {_examples(n_examples)}.",
+        f"{how.place}: class '{name}' has {how_many(n_examples, 'example')}.",
         f"{how.option} = {how.fraction} splits every class in two, so each needs at least 2.",
-        f'These are {amounts}: write them as plain numbers, and task = "regression".'
-        if amounts and len(class_names) > MAX_NUMERALS
-        else f"Merge '{name}' with another class, leave its rows out, or add examples.",
+        fix,
     )
 
 
@@ -296,7 +299,7 @@ def _check_enough(
             )
         if len(y_test) < 2:
             raise InputError(
-                f"{test_place or place}: the test set has {_examples(len(y_test))}.",
+                f"{test_place or place}: the test set has {how_many(len(y_test), 'example')}.",
                 "R² needs at least two.",
                 "Add examples to it." if test_place else "Add examples, or raise test_fraction.",
             )
@@ -319,10 +322,6 @@ def _divided(X: Features, kept: NDArray[np.intp], held: NDArray[np.intp]) -> tup
     from experiments.readers.number_block import divided
 
     return divided(X, kept, held)
-
-
-def _examples(n: int) -> str:
-    return f"{n} example" if n == 1 else f"{n} examples"
 
 
 def _digest(dataset: Dataset) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -81,11 +81,21 @@ def _shown(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A phrase to append to a message: " Did you mean 'price'?", or "" when nothing known is near."""
+    """A phrase to append to a message: " Did you mean 'price'?", or "" when nothing else that is known is near."""
     word = word[:_LONGEST_WORD]
-    by_lower_case = {name.lower(): name for name in known}
+    by_lower_case = {name.lower(): name for name in known if name != word}
     matches = get_close_matches(word.lower(), by_lower_case, n=1)
     return f" Did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
+
+
+def how_many(n: int, one: str, many: str = "") -> str:
+    """A count with what it counts: "1 row", "2,000 rows"; `many` where that is not `one` with an s."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def in_rows(rows: Collection[int]) -> str:
+    """Where something is wrong: "row 3 (counted from 0)"."""
+    return f"row{'' if len(rows) == 1 else 's'} {listed(rows)} (counted from 0)"
 
 
 def listed(items: Iterable[object], limit: int = 5) -> str:

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import Architecture, Hyperparameters, Parameters, TrainingData, advance, finish, forward, initialize, start
 from engine.optimizers import OPTIMIZERS
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, in_rows
 from experiments.preparation import one_hot
 from experiments.scaling import CURVED, FloatArray, bend, learned, standardization
 
@@ -140,8 +140,8 @@ class _DeepNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
         if len(bad):
             raise InputError(
-                f"{type(self).__name__}: {len(bad)} examples have no finite prediction: rows {listed(bad)} "
-                "(counted from 0).",
+                f"{type(self).__name__}: {how_many(len(bad), 'example has', 'examples have')} no finite prediction: "
+                f"{in_rows(bad)}.",
                 "Features must be in the units and the range of the training examples.",
                 "Correct the very large values in these rows.",
             )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
-from experiments.errors import InputError, listed, nearest
+from experiments.errors import InputError, how_many, listed, nearest
 
 ClassWeight = Mapping[str, float] | str
 
@@ -56,7 +56,7 @@ def check_something_counts(dataset: Dataset, held_out: NDArray[np.bool_], valida
         if not of_part.any():
             column = f"sample_weight = '{dataset.sample_weight}'"
             raise InputError(
-                f"{dataset.source}: {column} is 0 for all {len(of_part)} examples {which}.",
+                f"{dataset.source}: {column} is 0 for all {how_many(len(of_part), 'example')} {which}.",
                 "Wherever a model is trained or judged, some examples must count.",
                 "Correct the column, or remove the rows that do not count.",
             )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engine import Architecture, Member, Parameters, Weights, load_weights, mean_outputs, save_weights
 from engine.ensemble import check_members, is_single, n_held_at_once
 from experiments.dataset import Task
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, in_rows
 from experiments.preparation import PreparedData, TargetScaling
 from experiments.preprocessing import Preprocessing
 from experiments.readers.examples import Features
@@ -298,7 +298,7 @@ class Model:
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
         if len(bad):
             raise InputError(
-                f"{place}: {len(bad)} examples have no finite prediction: rows {listed(bad)} (counted from 0).",
+                f"{place}: {how_many(len(bad), 'example has', 'examples have')} no finite prediction: {in_rows(bad)}.",
                 "Features must be in the units and the range of the training examples.",
                 "Correct the very large values in these rows.",
             )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.checksum import Checksum, checksum_of_line, line_with_checksum
 from engine.durable_file import name_of_damaged, sync, write_durably
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from experiments.fact_json import from_json, to_json, without_curves
 from experiments.facts import Fact, SweepFinished, SweepStarted, TrialFinished, VerdictReached
 
@@ -134,7 +134,8 @@ class Outbox:
             return None
         return InputError(
             f"{self.path} line{'s' * (len(lines) > 1)} {listed(lines)}: damaged.",
-            f"{n_facts} facts are sound and can be delivered; what the damaged lines said cannot.",
+            f"{how_many(n_facts, 'fact is', 'facts are')} sound and can be delivered; what the damaged "
+            "lines said cannot.",
             f"Restore the file from a backup, or type: python -m sweeps doctor --fix. It keeps the file as "
             f"{name_of_damaged(self.path).name} and goes on without these lines.",
         )
@@ -153,8 +154,8 @@ class Outbox:
         write_durably(self.path, b"".join(lines))
         self._read_anew()
         return (
-            f"{damage.what} It is kept as {aside.name}; {self.n_facts} facts are sound. A trial whose fact is lost is "
-            "written down again when the sweep is run, without its curves."
+            f"{damage.what} It is kept as {aside.name}; {how_many(self.n_facts, 'fact is', 'facts are')} sound. "
+            "A trial whose fact is lost is written down again when the sweep is run, without its curves."
         )
 
     def checked(self) -> "Outbox":

@@ -36,7 +36,7 @@ CODE = {
     "engine": (
         "__init__.py", "activations.py", "checksum.py", "curve.py", "data.py", "descent.py", "dropout.py",
         "durable_file.py", "ensemble.py", "errors.py", "folds.py", "heads.py", "hyperparameters.py",
-        "initialization.py", "layers.py", "memory.py", "minibatches.py", "network.py", "objectives.py",
+        "initialization.py", "inputs.py", "layers.py", "memory.py", "minibatches.py", "network.py", "objectives.py",
         "optimizers.py", "own_inputs.py", "parts.py", "products.py", "raw_rows.py", "rotation.py", "stack.py",
         "steps.py", "threads.py", "training.py", "weights.py",
     ),

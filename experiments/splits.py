@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 
 Rows = NDArray[np.intp]
 
@@ -198,9 +198,10 @@ def groups_of(relation: Relation | None) -> Rows | None:
 
 def sealed_in_words(relation: Relation, held: Rows, place: str) -> str:
     """Which part of the examples is the test set."""
-    rows = f"{len(held):,} of {len(relation.values):,} examples"
+    rows = f"{len(held):,} of {how_many(len(relation.values), 'example')}"
     if relation.folds is not None:
-        always = f", {(relation.folds < 0).sum():,} examples are in none" if (relation.folds < 0).any() else ""
+        n_always = int((relation.folds < 0).sum())
+        always = f", {how_many(n_always, 'example is', 'examples are')} in none" if n_always else ""
         return f"{place}: folds are those of '{relation.column}'{always}; the test set is {rows}, at random."
     if relation.groups is None:
         return f"{place}: the test set is the latest by '{relation.column}', {rows}."
@@ -218,13 +219,13 @@ def shared_groups(train: Relation | None, test: Relation | None, place: str) -> 
         shared = np.intersect1d(train.values, test.values)
         if len(shared):
             return [
-                f"{place}: {len(shared)} of its {test.n_distinct} {test.words} are in the training examples too, so "
-                "test scores are too good for new ones."
+                f"{place}: {len(shared)} of its {test.n_distinct} {test.words} {'is' if len(shared) == 1 else 'are'} "
+                "in the training examples too, so test scores are too good for new ones."
             ]
     elif train.times is not None and test.values.min() <= train.values.max():
         n = int((test.values <= train.values.max()).sum())
         return [
-            f"{place}: {n} of its {len(test.values)} examples are no later than the last training example by "
-            f"'{test.column}', so test scores say less of what is to come."
+            f"{place}: {n} of its {len(test.values)} examples {'is' if n == 1 else 'are'} no later than the last "
+            f"training example by '{test.column}', so test scores say less of what is to come."
         ]
     return []

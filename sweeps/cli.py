@@ -1,6 +1,5 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
-import gc
 import json
 import math
 import sys
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sweeps.execution.garbage import collect_rarely
 from sweeps.reported_errors import reported_errors, say
 from sweeps.results.exit_codes import ExitCode
 
@@ -219,7 +219,7 @@ def sync(
 ) -> None:
     """Deliver to MLflow what it has not received yet."""
     with reported_errors():
-        from sweeps.configuration.config import check_tracking_uri
+        from sweeps.configuration.sections import check_tracking_uri
         from sweeps.results.sync import sync_all
         from sweeps.storage.workspace import Workspace
 
@@ -263,7 +263,7 @@ def _check_options_of_run(config: str, options: list[str]) -> None:
     """End as `run` with these would, if it does not know them."""
     commands = typer.main.get_command(app)
     assert isinstance(commands, typer.core.TyperGroup)
-    commands.commands["run"].make_context("run", [config, *options])
+    commands.commands["run"].make_context("python -m sweeps run", [config, *options])
 
 
 @app.command()
@@ -344,6 +344,7 @@ def predict(
 ) -> None:
     """Predict raw inputs with a sweep's model."""
     with reported_errors():
+        from experiments.errors import how_many
         from sweeps.prediction.named_model import find_model
         from sweeps.prediction.predict import check_out, predict_files, predictions_as_text, write
         from sweeps.storage.workspace import Workspace
@@ -356,7 +357,7 @@ def predict(
             return
         predictions = predict_files(found, inputs, proba=proba, keep=keep or (), say=say)
         write(predictions, out)
-        say(f"Wrote {len(predictions)} predictions to {out}.")
+        say(f"Wrote {how_many(len(predictions), 'prediction')} to {out}.")
 
 
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="A sweep's name, as its registered model has it.")]
@@ -425,7 +426,7 @@ def verdict(
 
 def main() -> None:
     """Entry point of `python -m sweeps`."""
-    gc.set_threshold(50_000)  # Python's 700 look for garbage among all that imports and long studies make: it stays
+    collect_rarely()
     # The process is ours and none of its figures are matplotlib's, yet optuna.visualization would import it beside
     # plotly: 0.4 s at the end of every sweep, and where it is new as long as it takes to look through all fonts.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]  # None makes an import fail; Optuna is prepared
@@ -435,8 +436,11 @@ def main() -> None:
 def _as_lines(values: dict[str, Any], indent: str = "") -> str:
     lines = []
     for key, value in values.items():
-        if isinstance(value, dict) and value:
-            lines.append(f"{indent}{key}:\n{_as_lines(value, indent + '  ')}")
-        elif value != []:
-            lines.append(f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        items = value if isinstance(value, list) else [value]
+        if value in ([], {}):
+            lines.append(f"{indent}{key}: none")
+        elif isinstance(items[0], dict):  # a table, or several
+            lines += [f"{indent}{key}:\n{_as_lines(item, indent + '  ')}" for item in items]
+        else:
+            lines.append(f"{indent}{key}: {', '.join(map(str, items))}")
     return "\n".join(lines)

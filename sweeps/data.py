@@ -9,7 +9,7 @@ from engine import TrainingData
 from engine.objectives import OBJECTIVES, Objective
 from experiments.data_suspicions import suspicions
 from experiments.dataset import load_dataset
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from experiments.example_weights import check_something_counts
 from experiments.preparation import PreparedData, prepare, trained_on
 from experiments.readers.examples import Advance, InMemory
@@ -81,6 +81,12 @@ def load_data(
         repeats=config.data.repeats or 1,
     )
     check_something_counts(dataset, prepared.held_out, prepared.validated)
+    if config.training.flips and dataset.image_shape is None:
+        raise InputError(
+            f"{config.source} [training] flips = true, and the examples of {config.data.train} are no pictures.",
+            "Only arrays (m, h, w) and (m, h, w, c) have mirror images.",
+            "Remove it.",
+        )
     return with_mirror_images(prepared, config.training.mirrors, config.sweep.seed)
 
 
@@ -170,8 +176,8 @@ def _objective(config: Config, prepared: PreparedData, threshold: float | None) 
         if math.isnan(objective.of(Y, Y, weights)):  # even of perfect answers
             lacks = "targets that vary" if kind == "numbers" else "examples of every class"
             raise InputError(
-                f'{config.source} [study] objective = "{name}" is undefined on the {validated.sum()} examples that '
-                f"fold {number} holds out.",
+                f'{config.source} [study] objective = "{name}" is undefined on the '
+                f"{how_many(int(validated.sum()), 'example')} that fold {number} holds out.",
                 f"It needs {lacks} in each fold.",
                 "Use fewer folds ([data] folds), add examples, or choose another objective.",
             )

@@ -28,7 +28,7 @@ from sweeps.execution.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.promotion.gate import Gate, with_outcome
 from sweeps.recording.description import won
-from sweeps.recording.record import Record
+from sweeps.recording.record import Audience, Record
 from sweeps.report.report import report_at_the_end
 from sweeps.results.progress import Progress, SilentProgress
 from sweeps.results.result import SweepResult
@@ -99,8 +99,8 @@ def run_sweep(
         most = trials_in_flight_known(config)
         with Workers(config.execution.executor, config.execution.workers, most) as workers:  # they import meanwhile
             prepared = load_data(config, **objects, advance=progress.reading)
-            sweep = run.enter_context(_begun(config, workspace, prepared, is_new, progress, patience))
-            sweep.record.waits_until = waits_until
+            terms = _Terms(is_new, patience, waits_until)
+            sweep = run.enter_context(_begun(config, workspace, prepared, progress, terms))
             problem, quiet = sweep.problem, (ExperimentalWarning,)
             meanwhile = fitted_meanwhile(prepared, problem.seed, problem.threshold, quiet, problem.objective)
             fits = run.enter_context(meanwhile)
@@ -136,6 +136,21 @@ def run_sweep(
 
 
 @dataclass(frozen=True, slots=True)
+class _Terms:
+    """How one run begins, and when it ends at the latest.
+
+    Attributes:
+        is_new: Whether it starts afresh.
+        patience: Seconds that it waits for the sweep's lease.
+        waits_until: Unix time from which on it waits for MLflow no longer.
+    """
+
+    is_new: bool
+    patience: float
+    waits_until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Sweep:
     """What a sweep that has begun works with.
 
@@ -159,7 +174,7 @@ class _Sweep:
 
 @contextmanager
 def _begun(
-    config: Config, workspace: Workspace, prepared: PreparedData, is_new: bool, progress: Progress, patience: float
+    config: Config, workspace: Workspace, prepared: PreparedData, progress: Progress, terms: _Terms
 ) -> Iterator[_Sweep]:
     """The sweep's lease, study and record are ours until the block is left; then the record goes to MLflow."""
     problem = problem_of(config, prepared)
@@ -173,10 +188,10 @@ def _begun(
     digest = prepared.dataset.digest
     workspace.create()
     with (
-        workspace.lease(config.sweep.name, patience),
+        workspace.lease(config.sweep.name, terms.patience),
         Interrupts() as interrupts,
         one_blas_thread(),
-        open_study(config, workspace, digest, is_new=is_new, interrupts=interrupts, progress=progress) as stored,
+        open_study(config, workspace, digest, is_new=terms.is_new, interrupts=interrupts, progress=progress) as stored,
     ):
         config, notes_on_memory = with_memory(config, stored.attributes.remembered)
         notes, n_routine = notes_on_data(prepared), int(config.data.task is None)  # the first says which task it is
@@ -185,9 +200,8 @@ def _begun(
         for note in notes[n_routine:]:
             progress.say(note)
         folder = workspace.study_folder(stored.name)
-        with Record(
-            config, stored.name, prepared, workspace, progress.say, interrupts.has_come, progress.tell
-        ) as record:
+        audience = Audience(progress.say, progress.tell, interrupts.has_come, terms.waits_until)
+        with Record(config, stored.name, prepared, workspace, audience) as record:
             interrupts.also(record.look)  # says, once, that MLflow refuses the record; stops when its run is stopped
             ended = stored.ended_trials()
             kept = KeptTrials(folder.kept_trials, ended, problem.objective)

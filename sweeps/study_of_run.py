@@ -8,6 +8,7 @@ import optuna
 
 from engine.remote import software
 from engine.threads import machine_kind
+from experiments.errors import how_many
 from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import expand_uri
 from sweeps.configuration.search_space import EnqueuedConfiguration
@@ -138,12 +139,13 @@ def _go_on(stored: StoredStudy, config: Config, progress: Progress) -> None:
     ended_by_time = attributes.early_end is not None and attributes.early_end.reason == TIME_IS_OVER
     if n_trials <= n_on_record or (attributes.early_end is not None and not ended_by_time):
         progress.say(
-            f"{stored.name} has all of its {n_on_record} trials on these data: nothing new is trained. "
+            f"{stored.name} has all of its {how_many(n_on_record, 'trial')} on these data: nothing new is trained. "
             "For more: --trials, other data, another seed, or --new."
         )
         return  # it stays FINISHED, whatever becomes of this run
     progress.tell(
-        f"Going on with {stored.name}: {n_on_record} trials are on record, {n_trials - n_on_record} are trained."
+        f"Going on with {stored.name}: {how_many(n_on_record, 'trial is', 'trials are')} on record, "
+        f"{n_trials - n_on_record} to be trained."
     )
     stored.set_attribute("n_trials", n_trials)
     if ended_by_time:  # trials that the clock ended are over for good now, and not trained again

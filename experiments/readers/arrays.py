@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from experiments.readers.axes import ArrayForm, as_bytes, channels_last, examples_first, oriented
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.labels import label_array
@@ -134,7 +134,7 @@ def _read_pair(
     is_image = X.ndim == 4
     if len(y) != len(X):
         raise InputError(
-            f"{y_place} has {len(y)} labels for {len(X)} {'images' if is_image else 'examples'}.",
+            f"{y_place} has {how_many(len(y), 'label')} for {how_many(len(X), 'image' if is_image else 'example')}.",
             "They must be equal.",
             "Export the file again.",
         )
@@ -195,8 +195,9 @@ def _refuse_lowest_integer(X: NDArray[Any], place: str) -> None:
     mark = lowest_integer(X.dtype)
     if mark is None or X.min() > mark:
         return
+    n = int(np.count_nonzero(mark == X))
     raise InputError(
-        f"{place} has {np.count_nonzero(mark == X)} values that are {mark}, which is how R writes a missing "
+        f"{place} has {how_many(n, 'value that is', 'values that are')} {mark}, which is how R writes a missing "
         "integer, and what NumPy makes of NaN.",
         "No value may be missing in an array.",
         "Remove or fill them; train on a CSV or Parquet table if values are missing.",
@@ -211,8 +212,9 @@ def _refuse_not_finite(X: NDArray[Any], place: str) -> None:
         return
     rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
     raise InputError(
-        f"{place} has {bad.sum()} values that are NaN or infinite: "
-        f"in rows {listed(rows)}; in columns {listed(columns)} (counted from 0).",
+        f"{place} has {how_many(int(bad.sum()), 'value that is', 'values that are')} NaN or infinite: in "
+        f"row{'' if len(rows) == 1 else 's'} {listed(rows)}; in column{'' if len(columns) == 1 else 's'} "
+        f"{listed(columns)} (counted from 0).",
         "All values must be finite.",
         "Remove or fill them; train on a CSV or Parquet table if values are missing.",
     )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.readers.options import ExamplesAxis
 
 N_CHANNELS = (1, 3, 4)  # of a picture: grey, RGB, RGBA
@@ -82,8 +82,8 @@ def examples_first(X: NDArray[Any], form: ArrayForm) -> tuple[NDArray[Any], list
 def described(X: NDArray[Any]) -> str:
     """How many examples of what: "120 pictures, 9 high and 6 wide"."""
     if X.ndim == 2:
-        return f"{X.shape[0]} examples of {X.shape[1]} features"
-    return f"{X.shape[0]} pictures, {X.shape[1]} high and {X.shape[2]} wide"
+        return f"{how_many(X.shape[0], 'example')} of {how_many(X.shape[1], 'feature')}"
+    return f"{how_many(X.shape[0], 'picture')}, {X.shape[1]} high and {X.shape[2]} wide"
 
 
 def channels_last(X: NDArray[Any], place: str) -> tuple[NDArray[Any], list[str]]:

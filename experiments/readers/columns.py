@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, collected, listed, nearest
+from experiments.errors import InputError, collected, how_many, in_rows, listed, nearest
 from experiments.readers.amounts import AMOUNTS_CURE, MAX_NUMERALS, WRITTEN_NUMBERS, kind_of_amounts
 from experiments.readers.dates import moments_of
 from experiments.readers.missing import MISSING_NUMBERS
@@ -191,13 +191,15 @@ def _refuse_other_columns(found: Sequence[str], names: Sequence[str], place: str
     unknown = [name for name in found if name not in known]
     if missing:
         raise InputError(
-            f"{place}: {len(missing)} of {len(names)} feature columns are missing: {listed(missing)}.",
+            f"{place}: {len(missing)} of {how_many(len(names), 'feature column')} "
+            f"{'is' if len(missing) == 1 else 'are'} missing: {listed(missing)}.",
             f"The training examples' columns are {listed(names, 10)}.",
             f"Add the missing columns, or rename.{_likeness(unknown, missing)}",
         )
     if unknown:
         raise InputError(
-            f"{place}: {len(unknown)} columns are not features of the training examples: {listed(unknown)}.",
+            f"{place}: {how_many(len(unknown), 'column is no feature', 'columns are no features')} of the training "
+            f"examples: {listed(unknown)}.",
             f"The training examples' columns are {listed(names, 10)}.",
             "Remove these columns.",
         )
@@ -232,7 +234,7 @@ def numbers_of(series: pd.Series, where: str) -> pd.Series:
     if is_other.any():
         row = int(np.flatnonzero(is_other)[0])
         raise InputError(
-            f"{where} has {int(is_other.sum())} values that are not numbers, "
+            f"{where} has {how_many(int(is_other.sum()), 'value that is no number', 'values that are not numbers')}, "
             f"first '{series.iloc[row]}' in row {row} (counted from 0).",
             "In the training examples this column holds numbers.",
             "Write numbers, or leave the value empty if it is missing.",
@@ -253,7 +255,7 @@ def _as_numbers(series: pd.Series, where: str) -> pd.Series:
     infinite = np.flatnonzero(np.isinf(numbers.to_numpy()))
     if len(infinite):
         raise InputError(
-            f"{where} has {len(infinite)} infinite values: rows {listed(infinite)} (counted from 0).",
+            f"{where} has {how_many(len(infinite), 'infinite value')}: {in_rows(infinite)}.",
             "Numbers must be finite; a missing value is allowed and will be filled in.",
             "Correct them, or leave them empty.",
         )

@@ -17,7 +17,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 import pandas as pd
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 
 _ALLOWED = "A CSV is UTF-8 text: one header line, then rows of equal length."
 _SEPARATORS = ",;\t|"
@@ -115,8 +115,8 @@ def check_csv_form(
                 n_rows += 1
                 if len(row) != len(header):
                     raise InputError(
-                        f"{place}: line {dialect.n_before + rows.line_num} has {len(row)} values under {len(header)} "
-                        "headers.",
+                        f"{place}: line {dialect.n_before + rows.line_num} has {how_many(len(row), 'value')} under "
+                        f"{how_many(len(header), 'header')}.",
                         _ALLOWED,
                         "Remove this line; comments stand before the header."
                         if row[0].startswith("#")
@@ -212,9 +212,9 @@ def _given_names(names: Sequence[str], first: list[str], place: str) -> tuple[st
         return column_names(len(first))
     if len(names) != len(first):
         raise InputError(
-            f"{place}: {len(names)} names for {len(first)} columns.",
+            f"{place}: {how_many(len(names), 'name')} for {how_many(len(first), 'column')}.",
             "Every column needs a name.",
-            f"Write {len(first)} names, in the order of the columns.",
+            f"Write {how_many(len(first), 'name')}, in the order of the columns.",
         )
     return tuple(own_names(names, place))
 

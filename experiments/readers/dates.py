@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from experiments.readers.missing import MISSING_NUMBERS
 
 PARTS = ("year", "month", "day", "weekday", "hour")
@@ -109,7 +109,8 @@ def _parsed(texts: pd.Series, place: str) -> pd.Series:
     wrong = there[~(is_first | is_last)]
     if len(wrong):
         raise InputError(
-            f"{place} has {len(wrong)} values that are no dates, first '{wrong.iloc[0]}'.",
+            f"{place} has {how_many(len(wrong), 'value that is no date', 'values that are no dates')}, "
+            f"first '{wrong.iloc[0]}'.",
             _ALLOWED,
             "Correct them, or leave them empty.",
         )
@@ -128,7 +129,7 @@ def _parsed(texts: pd.Series, place: str) -> pd.Series:
     impossible = there[moments.isna()]
     if len(impossible):
         raise InputError(
-            f"{place} has {len(impossible)} dates that no calendar has, first '{impossible.iloc[0]}'.",
+            f"{place} has {how_many(len(impossible), 'date')} that no calendar has, first '{impossible.iloc[0]}'.",
             _ALLOWED,
             "Correct them, or leave them empty.",
         )

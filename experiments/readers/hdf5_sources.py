@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 
 _PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset")  # the CF conventions'
 
@@ -50,7 +50,8 @@ def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
         raise InputError(
-            f"{place} has its values in {len(names)} other files, and {len(absent)} are not there: {listed(absent)}.",
+            f"{place} has its values in {how_many(len(names), 'other file')}, and "
+            f"{how_many(len(absent), 'is', 'are')} not there: {listed(absent)}.",
             f"Their names are relative to {folder}; HDF5 reads zeros in their place.",
             "Copy these files there, or export the array itself.",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.readers.arrays import read_contents
 from experiments.readers.examples import PYTHON_PREFIX, Contents, Examples, InMemory
 from experiments.readers.options import ReadOptions
@@ -51,7 +51,7 @@ def in_memory(role: str, given: object, target: str | None) -> InMemory:
         labels = labels[:, 0]
     if labels.shape != (len(frame),):
         raise InputError(
-            f"{role}: y has shape {labels.shape}, and X has {len(frame)} rows.",
+            f"{role}: y has shape {labels.shape}, and X has {how_many(len(frame), 'row')}.",
             "There is one label for each row.",
             "Give y as (m,).",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, collected, listed
+from experiments.errors import InputError, collected, how_many, in_rows, listed
 from experiments.readers.arrays import feature_array
 from experiments.readers.axes import is_channels_first
 from experiments.readers.examples import Features
@@ -225,8 +225,8 @@ class TableInputs:
             if len(unknown):
                 notes.append(
                     f"{place}: column '{column.name}' has categories that no training example has, in "
-                    f"{len(unknown)} of {len(words)} rows: {_categories(unknown.unique())}. They count as none of "
-                    f"{_categories(column.categories)}."
+                    f"{len(unknown)} of {how_many(len(words), 'row')}: {_categories(unknown.unique())}. They count as "
+                    f"none of {_categories(column.categories)}."
                 )
         return notes
 
@@ -424,8 +424,7 @@ def _refuse_missing(column: pd.Series, place: str) -> None:
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise InputError(
-            f"{place}: column '{column.name}' has {len(missing)} missing values: rows {listed(missing)} "
-            "(counted from 0).",
+            f"{place}: column '{column.name}' has {how_many(len(missing), 'missing value')}: {in_rows(missing)}.",
             "The model was trained on arrays without any, so it has no value to fill in.",
             "Fill them in, or remove these rows; a model that is trained on a table takes missing values.",
         )
@@ -487,7 +486,7 @@ def _fit_text_column(column: pd.Series, source: str) -> TextColumn:
 
 def _without_values(name: object, n_examples: int, source: str) -> InputError:
     return InputError(
-        f"{source}: column '{name}' has no value in any of the {n_examples} training examples.",
+        f"{source}: column '{name}' has no value in any of the {how_many(n_examples, 'training example')}.",
         "Every column needs values to learn from.",
         "Remove the column, or fill it.",
     )

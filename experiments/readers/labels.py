@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, in_rows
 from experiments.readers.amounts import MAX_NUMERALS
 from experiments.readers.examples import Examples
 from experiments.readers.stored_array import lowest_integer
@@ -98,7 +98,7 @@ def _refuse_missing(missing: NDArray[np.bool_], place: str, how: str) -> None:
     if missing.any():
         rows = np.flatnonzero(missing)
         raise InputError(
-            f"{place} has {len(rows)} labels that are {how}: rows {listed(rows)} (counted from 0).",
+            f"{place} has {how_many(len(rows), 'label that is', 'labels that are')} {how}: {in_rows(rows)}.",
             "Every example needs a label.",
             'Fill them in, or remove these rows (of a table: missing_target = "drop"); a class needs another name.',
         )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.readers.arrays import read_contents
 from experiments.readers.examples import Contents, Examples
 from experiments.readers.options import ReadOptions
@@ -54,8 +54,8 @@ def _read(path: Path, place: str, n_features: int | None) -> tuple[NDArray[Any],
     n_bytes = X.shape[0] * X.shape[1] * X.dtype.itemsize
     if n_bytes > MOST_BYTES:
         raise InputError(
-            f"{place}: {X.shape[0]:,} examples of {X.shape[1]:,} features take {n_bytes / 2**30:.1f} GB when no 0 is "
-            "left out.",
+            f"{place}: {how_many(X.shape[0], 'example')} of {how_many(X.shape[1], 'feature')} take "
+            f"{n_bytes / 2**30:.1f} GB when no 0 is left out.",
             f"Networks train on all numbers, and {MOST_BYTES / 2**30:.0f} GB of them are read.",
             "Choose features or examples, or project them (scikit-learn's TruncatedSVD) and save X and y as NPZ.",
         )

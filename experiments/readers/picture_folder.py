@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from experiments.readers.examples import Advance, Contents, Examples
 from experiments.readers.images import read_images, seen_from_outside
 from experiments.readers.labels import label_array
@@ -86,7 +86,9 @@ def _read(folder: Path, place: str, options: ReadOptions, train: Examples | None
     empty = [name for name, files in of_class.items() if not files]
     if empty:
         raise InputError(
-            f"{place}: {len(empty)} folders hold no picture: {listed(empty)}.", _ALLOWED, "Fill or remove them."
+            f"{place}: {how_many(len(empty), 'folder holds', 'folders hold')} no picture: {listed(empty)}.",
+            _ALLOWED,
+            "Fill or remove them.",
         )
     files = [file for found in of_class.values() for file in found]
     labels = np.repeat(list(of_class), [len(found) for found in of_class.values()])
@@ -101,11 +103,12 @@ def _read(folder: Path, place: str, options: ReadOptions, train: Examples | None
     )
     counts = listed((f"{name} {len(found):,}" for name, found in of_class.items()), 10)
     notes = [
-        f"{place}: {len(files):,} pictures of {len(of_class)} classes ({counts}), read as {X.shape[1]} x {X.shape[2]} "
-        f"{'grey levels' if X.shape[3] == 1 else 'pixels in colour'}."
+        f"{place}: {how_many(len(files), 'picture')} of {how_many(len(of_class), 'class', 'classes')} ({counts}), "
+        f"read as {X.shape[1]} x {X.shape[2]} {'grey levels' if X.shape[3] == 1 else 'pixels in colour'}."
     ]
     if beside:
-        notes.append(f"{place}: {len(beside)} files outside of the classes' folders are left out: {listed(beside)}.")
+        outside = how_many(len(beside), "file", "files"), "is" if len(beside) == 1 else "are"
+        notes.append(f"{place}: {outside[0]} outside of the classes' folders {outside[1]} left out: {listed(beside)}.")
     return Examples(
         place,
         X,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, in_rows
 from experiments.readers.columns import as_kind, kind_of, numbers_of
 from experiments.readers.dates import are_dates, moments_of
 from experiments.readers.options import ReadOptions
@@ -73,7 +73,7 @@ def _refuse_missing(values: pd.Series, where: str, allowed: str) -> None:
     missing = np.flatnonzero(values.isna())
     if len(missing):
         raise InputError(
-            f"{where} has {len(missing)} missing values: rows {listed(missing)} (counted from 0).",
+            f"{where} has {how_many(len(missing), 'missing value')}: {in_rows(missing)}.",
             allowed,
             "Fill them in, or remove these rows.",
         )

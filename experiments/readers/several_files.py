@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import InputError, collected, listed
+from experiments.errors import InputError, collected, how_many, listed
 from experiments.readers.compressed import SUFFIXES, uncompressed
 from experiments.readers.examples import Advance, Contents, Examples
 from experiments.readers.options import ReadOptions
@@ -77,7 +77,8 @@ def read_parts(
     other = [file.name for file in files if _format_of(file) is None]
     if other:
         raise InputError(
-            f"{place}: {len(other)} of {len(files)} files are no tables: {listed(other)}.",
+            f"{place}: {len(other)} of {how_many(len(files), 'file')} "
+            f"{'is no table' if len(other) == 1 else 'are no tables'}: {listed(other)}.",
             f"Parts of a table are {', '.join(_TABLES)}, or such with {' or '.join(SUFFIXES)} behind.",
             "Move the others away, or correct the pattern.",
         )

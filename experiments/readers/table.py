@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.errors import InputError, collected, listed, nearest, together
+from experiments.errors import InputError, collected, how_many, in_rows, listed, nearest, together
 from experiments.readers.columns import Kind, as_kind, conformed, kind_of, kinds_as_read, kinds_of, numbers_of
 from experiments.readers.csv_columns import layout_of, read_columns
 from experiments.readers.csv_form import (
@@ -245,7 +245,8 @@ def _labelled(frame: pd.DataFrame, target: str, options: ReadOptions, place: str
         return frame, []
     if n_missing == len(frame):
         raise InputError(f"{place} has no label in any row.", "Examples need labels.", "Choose another target.")
-    note = f"{place}: {n_missing} of {len(frame)} rows have no label and are left out."
+    have = "has no label and is" if n_missing == 1 else "have no label and are"
+    note = f"{place}: {n_missing} of {len(frame)} rows {have} left out."
     return frame[~is_missing].reset_index(drop=True), [note]
 
 
@@ -257,7 +258,7 @@ def _labels(column: pd.Series, kind: Kind, file_place: str, place: str) -> np.nd
     missing = np.flatnonzero(labels.isna())
     if len(missing):
         raise InputError(
-            f"{place} has {len(missing)} missing values: rows {listed(missing)} (counted from 0).",
+            f"{place} has {how_many(len(missing), 'missing value')}: {in_rows(missing)}.",
             "Every example needs a label.",
             'Fill them in, or write missing_target = "drop" to leave these rows out.',
         )
@@ -272,8 +273,8 @@ def _weights(column: pd.Series, place: str) -> np.ndarray:
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
         raise InputError(
-            f"{place} has {len(wrong)} values that are no weights, first {weights[wrong[0]]} in row {wrong[0]} "
-            "(counted from 0).",
+            f"{place} has {how_many(len(wrong), 'value that is no weight', 'values that are no weights')}, first "
+            f"{weights[wrong[0]]} in row {wrong[0]} (counted from 0).",
             "A weight is a finite number, 0 or more.",
             "Correct these rows, or remove them.",
         )

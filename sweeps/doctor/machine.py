@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.threads import machine_kind
+from experiments.errors import how_many
 from sweeps.doctor.finding import Finding, Verdict
 from sweeps.execution.cores import cpu_quota, n_cores, n_cores_seen
 from sweeps.storage.workspace import Workspace
@@ -36,7 +37,10 @@ def about_machine(workspace: Workspace) -> Iterator[Finding]:
         )
     cores, seen, quota = n_cores(), n_cores_seen(), cpu_quota()
     if cores < seen:
-        what = f"{seen} can be seen, and the container may use {quota:g}: {cores} workers are started."
+        what = (
+            f"{seen} can be seen, and the container may use {quota:g}: "
+            f"{how_many(cores, 'worker is', 'workers are')} started."
+        )
         yield Finding("processors", what, Verdict.NOTE)
     workers = f"{cores} cores, a worker each" if cores > 1 else "1 core and worker"
     yield Finding("machine", f"{machine_kind()}; {workers}, with one BLAS thread.", Verdict.NOTE)

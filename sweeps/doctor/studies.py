@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from engine.errors import WeightsFileError
 from experiments.delivery import deliver
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.model import Model
 from experiments.outbox import Outbox
 from sweeps.doctor.finding import Finding, Verdict, for_a_person, mendable
@@ -58,14 +58,20 @@ def _about_trials_without_folder(workspace: Workspace, sweep_name: str) -> Itera
     for journal in workspace.journals(sweep_name):
         for study in StoredStudy.all_of(journal, sweep_name):
             if not workspace.study_folder(study.name).path.exists():
-                what = f"its folder was removed, and its {len(study.trials)} trials are still in the journal."
+                what = (
+                    "its folder was removed, and its "
+                    f"{how_many(len(study.trials), 'trial is', 'trials are')} still in the journal."
+                )
                 yield Finding(study.name, f"{what} To remove them: python -m sweeps delete {study.name}", Verdict.NOTE)
 
 
 def _about_study(folder: StudyFolder, study: StoredStudy, *, is_newest: bool, has_to_mend: bool) -> Iterator[Finding]:
     running = [trial for trial in study.trials if not trial.state.is_finished()]
     if not study.has_ended:
-        what = f"interrupted, {len(running)} trials were running. The command that began it continues it."
+        what = (
+            f"interrupted, {how_many(len(running), 'trial was', 'trials were')} running. "
+            "The command that began it continues it."
+        )
         yield Finding(study.name, what, Verdict.NOTE)
     elif running:
         if has_to_mend:
@@ -121,7 +127,7 @@ def _about_record(workspace: Workspace, folder: StudyFolder, *, has_to_mend: boo
     except InputError as error_of_user:
         yield for_a_person(folder.study_name, error_of_user)
         return
-    what = f"{n_pending} facts are not in MLflow yet."
+    what = f"{how_many(n_pending, 'fact is', 'facts are')} not in MLflow yet."
     if error is None:
         yield mendable(folder.study_name, what, is_mended=has_to_mend)
     else:

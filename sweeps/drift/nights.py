@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 
 from engine.objectives import Objective
 from experiments.drift.night import ChampionScore, Hyperparameter, Night, Tried
-from experiments.errors import InputError
+from experiments.errors import InputError, nearest
 from experiments.facts import CorrectedCost, SweepFinished
 from experiments.outbox import Outbox
 from experiments.promotion.verdict import Verdict
@@ -63,7 +63,7 @@ def read_nights(
     Raises:
         InputError: There is no such sweep.
     """
-    sweep = find_study(workspace, name).attributes.name
+    sweep = _sweep_of(workspace, name)
     studies = [study for study in all_studies(workspace, sweep) if study.attributes.name == sweep]
     if until:
         began = {study.name: study.attributes.started_at for study in studies}
@@ -95,6 +95,19 @@ def read_nights(
         if len(nights) == last:
             break
     return Nights(sweep, Objective(objective or "cost"), task, nights[::-1], left_out[::-1])
+
+
+def _sweep_of(workspace: Workspace, name: str) -> str:
+    sweep = name.partition("/")[0]
+    if any(name in (sweep, study.name) for study in all_studies(workspace, sweep)):
+        return sweep
+    newest = find_study(workspace, None).attributes.name
+    known = sorted({study.attributes.name for study in all_studies(workspace)})
+    raise InputError(
+        f"{name}: no such sweep.{nearest(name, known)}",
+        f"Here are the sweeps {', '.join(known)}.",
+        f"Name one of them, as in: python -m sweeps drift {newest}",
+    )
 
 
 def _night(study: StoredStudy, facts: _Facts, corrected: CorrectedCost | None, champion: ChampionScore | None) -> Night:

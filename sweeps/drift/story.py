@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.drift import words
 from experiments.drift.drift import Comparison, Drift, drift_of
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.report import Figure, Page, Section
 from experiments.scores import label
 from experiments.whole_file import whole_file
@@ -46,7 +46,8 @@ class Story:
         parts = [f"{self.title}\n{words.margin_in_words(self.drift)}", *_texts(self.drift.over_time)]
         if (by_machine := self.drift.by_machine) is not None:
             what = (
-                f"The newest study's kind of machine ({by_machine.later} studies) beside others ({by_machine.earlier}):"
+                f"The newest study's kind of machine ({how_many(by_machine.later, 'study', 'studies')}) beside others "
+                f"({by_machine.earlier}):"
             )
             parts += [what, *_texts(by_machine)]
         if self.read.left_out:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.remote import UnfitWorkerError, differences, software
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 from sweeps.execution.contract import ExecutorLostError
 
 
@@ -42,7 +42,7 @@ def check_workers(client: Any, place: str, say: Callable[[str], None]) -> None: 
             say(f"Worker {worker} has {difference}.")
         if versions["machine"] != wanted["machine"]:
             say(other_kind(f"Worker {worker}", versions["machine"]))
-    count = f"{len(found)} worker{'' if len(found) == 1 else 's'}" if found else "no worker yet, waiting for the first"
+    count = how_many(len(found), "worker") if found else "no worker yet, waiting for the first"
     say(f"Dask at {client.scheduler.address}: {count}.")
 
 

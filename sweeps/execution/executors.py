@@ -11,6 +11,7 @@ from typing import Self
 
 from engine import TrainingData
 from engine.worker import Rung, RungResult, initialize_worker, run_rung, run_rung_in_worker
+from experiments.errors import how_many
 from sweeps.execution.contract import WORKER_DATA_PREFIX, RungExecutor
 from sweeps.execution.cores import n_cores
 from sweeps.execution.processes import WorkerProcesses
@@ -84,12 +85,13 @@ class Workers:
             return SerialExecutor(), partial(run_rung, data=data)
         assert self._processes is not None, f"{self._name}: an executor that is not opened here"
         if self._n_workers < self._n_wanted:
-            say(f"{self._n_workers} of {self._n_wanted} workers are started: no more trials are in flight.")
+            are = how_many(self._n_workers, f"of {self._n_wanted} workers is", f"of {self._n_wanted} workers are")
+            say(f"{are} started: no more trials are in flight.")
         if trials_in_flight is not None and 2 * self._n_workers > trials_in_flight:
             say(
-                f"{self._n_workers} workers and study.trials_in_flight = {trials_in_flight}: workers will wait for "
-                f"each other. Twice as many trials keep them busy; set trials_in_flight = {2 * self._n_workers}, or "
-                f"--workers {max(1, trials_in_flight // 2)}."
+                f"{how_many(self._n_workers, 'worker')} and study.trials_in_flight = {trials_in_flight}: "
+                "workers will wait for each other. Twice as many trials keep them busy; set trials_in_flight = "
+                f"{2 * self._n_workers}, or --workers {max(1, trials_in_flight // 2)}."
             )
         self._processes.call_first(initialize_worker, self._saved(data, folder))
         return self._processes, run_rung_in_worker

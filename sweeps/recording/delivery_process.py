@@ -9,7 +9,6 @@ When a sweep ends and its own facts are delivered, what is left of the time is f
 have something pending: each goes where its own facts go.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -28,6 +27,7 @@ from experiments.error_text import in_one_line, mask_password, root_cause
 from experiments.mlflow_connection import quiet_logging
 from experiments.outbox import Outbox
 from experiments.promotion.champion import Champion, find_champion
+from sweeps.execution.garbage import collect_rarely
 from sweeps.execution.spawning import start_of_ours
 
 _ITS_END_IS_GONE = (EOFError, OSError)
@@ -36,8 +36,6 @@ _LATEST_START_SECONDS = 3.0
 """Importing MLflow takes two seconds of a core: workers, which start at the same time, need it more."""
 _NICENESS = 5
 """A third of a worker's claim to a core: with one core, or two busy ones, trials end while MLflow is imported."""
-_OBJECTS_PER_COLLECTION = 50_000
-"""Python's 700 look for garbage among all that MLflow's import makes, and it stays: a sixth of its seconds."""
 _LOOK_SECONDS = 0.5
 """How often to look whether there is an error to tell of."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -191,7 +189,7 @@ def _serve(pipe: "Connection[Any, Any]", path: Path, tracking_uri: str) -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     os.nice(_NICENESS)
-    gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    collect_rarely()
     outbox = Outbox(path)
     delivery = Delivery(outbox, tracking_uri)
     pipe.poll(_LATEST_START_SECONDS)  # the first trial has ended, or it takes longer

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from experiments.errors import listed
+from experiments.errors import how_many, listed
 from experiments.facts import DataFact
 from experiments.scores import label
 from sweeps.configuration.config import Config
@@ -22,9 +22,10 @@ def searched(config: Config, data: DataFact) -> str:
     balance = listed((f"{count:,} {_plain(name)}" for name, count in data.class_balance.items()), N_CLASSES)
     ranges = "\n".join(f"| `{key}` | {_in_words(value)} |" for key, value in config.space)
     return (
-        f"**{config.sweep.name}**: {n_trials_of(config):,} trials on {data.n_train:,} training examples of "
-        f"{data.n_features:,} features ({data.task}{': ' + balance if balance else ''}) from {_plain(data.source)}; "
-        f"{data.n_test:,} test examples sealed away.\n\n"
+        f"**{config.sweep.name}**: {how_many(n_trials_of(config), 'trial')} on "
+        f"{how_many(data.n_train, 'training example')} of {how_many(data.n_features, 'feature')} "
+        f"({data.task}{': ' + balance if balance else ''}) from {_plain(data.source)}; "
+        f"{how_many(data.n_test, 'test example')} sealed away.\n\n"
         f"| searched | values |\n|---|---|\n{ranges}\n"
     )
 
@@ -33,7 +34,8 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
     """What came of it; known when a study ends. The scores come first: MLflow folds the rest away."""
     count = Counter(trial.state.name for trial in trials)
     counts = (
-        f"{len(trials):,} trials: {count['COMPLETE']:,} complete, {count['PRUNED']:,} pruned, {count['FAIL']:,} failed"
+        f"{how_many(len(trials), 'trial')}: {count['COMPLETE']:,} complete, {count['PRUNED']:,} pruned, "
+        f"{count['FAIL']:,} failed"
     )
     if winner is None:
         return f"**No trial won.** {counts}.\n"
@@ -46,7 +48,8 @@ def won(winner: Winner | None, trials: Sequence[StoredTrial], n_test: int, has_r
     simple = "".join(f"| the same of {name} | {cost:.4g} |\n" for name, cost in winner.baselines_out_of_fold.items())
     report = " In figures: `report.html` among the artifacts." if has_report else ""
     return (
-        f"**Trial {trial.number} won.** Refitted, on the {n_test:,} sealed test examples:\n\n{_scores(winner)}"
+        f"**Trial {trial.number} won.** Refitted, on the {how_many(n_test, 'sealed test example')}:\n\n"
+        f"{_scores(winner)}"
         f"{_out_of_fold(winner, len(trials))}{_ensemble(winner)}\n"
         f"{counts}.{report}\n\n"
         f"| won | |\n|---|---|\n{hyperparameters}\n"
@@ -70,7 +73,7 @@ def _out_of_fold(winner: Winner, n_trials: int) -> str:
     name = label(winner.objective.name)
     return (
         f"- {name} out of fold {winner.trial.value:.4g}; **{winner.estimate.value:.4g}**, 95 % interval {low:.4g} to "
-        f"{high:.4g}, corrected for being the best of {n_trials:,} trials\n"
+        f"{high:.4g}, corrected for being the best of {how_many(n_trials, 'trial')}\n"
     )
 
 

@@ -4,12 +4,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from experiments.error_text import mask_password
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.fact_json import to_json
 from experiments.facts import VerdictReached
 from experiments.outbox import Outbox
@@ -37,6 +37,23 @@ SECONDS_TO_FIND_CHAMPION = 30.0
 """How long the end of a sweep waits to be told who is champion; a server that does not answer is given up after ten."""
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a record talks to, and how long they wait for MLflow at the end.
+
+    Attributes:
+        say: Told what a person should know.
+        tell: Told what may be missed.
+        is_interrupted: Whether they do not want to wait any more; asked while the finished record is delivered.
+        waits_until: Unix time from which on they wait no longer; inf without a limit of time.
+    """
+
+    say: Callable[[str], None]
+    tell: Callable[[str], None]
+    is_interrupted: Callable[[], bool] = lambda: False
+    waits_until: float = math.inf
+
+
 class Record:
     """Facts of one study, in order. Leaving it without `finish` records that the study was interrupted.
 
@@ -45,13 +62,10 @@ class Record:
         study_name: `<name>/<UTC time>`.
         prepared: The data that the study trains on.
         workspace: Where the study's folder is; the sweep's lease must be held.
-        say: Told what a person should know.
-        tell: Told what may be missed; None is `say`.
-        is_interrupted: Whether somebody does not want to wait any more; asked while the finished record is delivered.
+        audience: Whoever runs the sweep.
 
     Attributes:
         state: RUNNING, until `finish` says FINISHED or FAILED.
-        waits_until: Unix time from which on the end of the sweep waits for MLflow no longer; inf, unless it is set.
         delivered: How much of the record is in MLflow; None until the block is left.
     """
 
@@ -61,30 +75,25 @@ class Record:
         study_name: str,
         prepared: PreparedData,
         workspace: Workspace,
-        say: Callable[[str], None],
-        is_interrupted: Callable[[], bool] = lambda: False,
-        tell: Callable[[str], None] | None = None,
+        audience: Audience,
     ) -> None:
         self._study_name = study_name
         self._prepared = prepared
         self._objective = config.study.objective
         self._workspace = workspace
-        self._say = say
-        self._is_interrupted = is_interrupted
-        self._tell = tell or say
+        self._audience = audience
         self._folder = workspace.study_folder(study_name)
         self._folder.create()
         self._outbox = Outbox(self._folder.outbox)
         if (mended := self._outbox.mend()) is not None:
-            say(mended)
+            audience.say(mended)
         self._keep_tracking_uri(config.tracking.uri)  # before there is anything to deliver
         self._started = sweep_started(config, study_name, prepared)
         self._outbox.append(self._started)
         self._tracking_uri = workspace.tracking_uri(self._folder)
         if (note := not_asked(config.tracking.uri, self._tracking_uri)) is not None:
-            say(note)
+            audience.say(note)
         self.state = "RUNNING"
-        self.waits_until = math.inf
         self.delivered: Delivered | None = None
 
     def __enter__(self) -> Self:
@@ -100,7 +109,9 @@ class Record:
         for news in self._delivery.news():
             if isinstance(news, RunStopped):
                 return f"Stopped in MLflow, where the run of {self._study_name} was set to KILLED."
-            self._say(f"MLflow does not accept the record now: {news} The sweep continues and keeps what is pending.")
+            self._audience.say(
+                f"MLflow does not accept the record now: {news} The sweep continues and keeps what is pending."
+            )
         return None
 
     def trial_ended(self, result: TrialResult) -> None:
@@ -118,7 +129,7 @@ class Record:
     def champion(self, *, with_past: bool) -> tuple[Champion | None, str]:
         """Who is champion of the sweep's name, and ""; or None, and why MLflow does not say."""
         root, sweep = self._workspace.root, self._folder.sweep_name
-        seconds = seconds_to_wait(SECONDS_TO_FIND_CHAMPION, self.waits_until - time.time())
+        seconds = seconds_to_wait(SECONDS_TO_FIND_CHAMPION, self._audience.waits_until - time.time())
         return self._delivery.champion(sweep, root, seconds, with_past=with_past)
 
     def verdict(self, challenger: str) -> VerdictReached | None:
@@ -135,7 +146,7 @@ class Record:
     ) -> None:
         try:
             if self.state == "RUNNING":
-                self._tell(
+                self._audience.tell(
                     f"Stopping: MLflow gets {SECONDS_TO_DELIVER_INTERRUPTED:.0f} s. Nothing is lost without them."
                 )
                 self._stop("KILLED", None)
@@ -143,9 +154,10 @@ class Record:
             if self.state == "RUNNING":
                 self.delivered = self._delivery.close(SECONDS_TO_DELIVER_INTERRUPTED, self._others())
                 if n_left := self.delivered.own.n_pending:
-                    self._tell(f"{n_left} facts are not in MLflow yet. To deliver them: python -m sweeps sync")
+                    left = how_many(n_left, "fact is", "facts are")
+                    self._audience.tell(f"{left} not in MLflow yet. To deliver them: python -m sweeps sync")
             else:
-                seconds = seconds_to_wait(SECONDS_TO_DELIVER, self.waits_until - time.time())
+                seconds = seconds_to_wait(SECONDS_TO_DELIVER, self._audience.waits_until - time.time())
                 self.delivered = self._delivery.close(seconds, self._others(), self._waiting())
 
     def _waiting(self) -> Callable[[int], bool]:
@@ -155,10 +167,12 @@ class Record:
 
         def goes_on(n_pending: int) -> bool:
             nonlocal says_at
-            if self._is_interrupted():
+            if self._audience.is_interrupted():
                 return False
             if time.monotonic() >= says_at:
-                self._tell(f"MLflow has {n_facts - n_pending} of {n_facts} facts; Ctrl-C leaves the rest for later.")
+                self._audience.tell(
+                    f"MLflow has {n_facts - n_pending} of {n_facts} facts; Ctrl-C leaves the rest for later."
+                )
                 says_at = time.monotonic() + SECONDS_BETWEEN_LINES
             return True
 
@@ -172,7 +186,9 @@ class Record:
         self._folder.keep_tracking_uri(uri)
         if kept != uri and self._outbox.n_facts:
             was, now = (mask_password(text or "the default mlflow.db") for text in (kept, uri))
-            self._say(f"{self._study_name}: its record went to {was} before; all of it is delivered again, to {now}.")
+            self._audience.say(
+                f"{self._study_name}: its record went to {was} before; all of it is delivered again, to {now}."
+            )
 
     def _others(self) -> Iterator[OtherOutbox]:
         """The outboxes of the folder that nobody else is at work on, the newest first."""

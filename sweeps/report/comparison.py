@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.report import Figure, Page, Section
 from experiments.scores import label
 from experiments.whole_file import whole_file
@@ -32,6 +32,7 @@ _NO_DIFFERENCE = (
     "execution.workers",
     "promotion.",
     "retention.",
+    "sweep.n_trials",  # of the first run; how many there are now stands above
     "sweep.name",
     "sweep.overlap",
     "tracking.",
@@ -82,7 +83,10 @@ class Comparison:
             ("  complete", *self._of_both(lambda study: str(len(_complete(study))))),
             ("training, s", *self._of_both(_training_seconds)),
             (f"best {value}", *self._of_both(lambda study: _number(study.leaderboard[0].value))),
-            *((f"  after {n} trials", *self._of_both(partial(_best_of_first, n=n))) for n in self._milestones()),
+            *(
+                (f"  after {how_many(n, 'trial')}", *self._of_both(partial(_best_of_first, n=n)))
+                for n in self._milestones()
+            ),
             ("  corrected", *self._of_both(_corrected)),
             *((f"test {label(name)}", *self._of_both(partial(_test_score, name=name))) for name in self._score_names()),
         ]
@@ -127,7 +131,7 @@ class Comparison:
         pairs, name = self.pairs(), label(self.a.objective.name)
         if pairs is None:
             return "Same data and folds, but no configuration was trained to its end in both."
-        what = "1 configuration was" if pairs.n == 1 else f"{pairs.n} configurations were"
+        what = how_many(pairs.n, "configuration was", "configurations were")
         text = f"Same data and folds: {what} trained to the end in both; {name} of B minus A {pairs.mean:+.4g}"
         if math.isnan(pairs.low):
             return f"{text}. One pair says nothing about chance."

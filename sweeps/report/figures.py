@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from experiments.errors import how_many
 from experiments.facts import TrialFinished
 from experiments.report import Figure, Section, figures
 from experiments.scores import label
@@ -40,8 +41,8 @@ def _importances(study: ReportedStudy) -> Section:
     n_complete = len(complete(study.trials))
     if not study.importances:
         note = (
-            f"{n_complete} complete trials are too few, or too equal, to tell which hyperparameters mattered; "
-            f"it takes {MIN_TRIALS_FOR_IMPORTANCES} of different values."
+            f"{how_many(n_complete, 'complete trial is', 'complete trials are')} too few, or too equal, to tell "
+            f"which hyperparameters mattered; it takes {MIN_TRIALS_FOR_IMPORTANCES} of different values."
         )
         return Section("importances", "Parameter importances", note)
     note = (
@@ -91,7 +92,7 @@ def _learning_curves(study: ReportedStudy) -> Section:
     value = value_name(study.objective)
     note = (
         f"Means over the folds, from the first iteration on. The dashed line is where the {value} of trial "
-        f"{best.number} was best. Beside it {len(others)} other trials, evenly spread over the leaderboard."
+        f"{best.number} was best. Beside it {how_many(len(others), 'other trial')}, evenly spread over the leaderboard."
     )
     drawn = []
     curve = f"validation_{study.objective.name}"

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pandas as pd
 
 from engine.objectives import Objective
+from experiments.errors import how_many
 from experiments.facts import Score, SweepFinished
 from experiments.report import Figure, Page, Section, Tile, tables
 from experiments.report.figures import value_of_steps, winner_beside_baselines
@@ -43,7 +44,8 @@ def _subtitle(study: ReportedStudy) -> str:
         if study.finished is not None and study.state == "FINISHED":
             parts.append(f"trials and winner took {_duration(study.finished.ended_at - study.started.started_at)}")
         data = study.started.data
-        parts.append(f"{data.task}, {data.n_train:,} training examples of {data.n_features:,} features")
+        of = how_many(data.n_features, "feature")
+        parts.append(f"{data.task}, {how_many(data.n_train, 'training example')} of {of}")
     return " · ".join(parts)
 
 
@@ -67,7 +69,7 @@ def _tiles(study: ReportedStudy) -> list[Tile]:
     corrected = None if study.finished is None else study.finished.corrected
     if corrected is not None:
         interval = f"95 % interval {corrected.low:.4g} to {corrected.high:.4g}"
-        what = f"that value, corrected for being the best of {len(study.trials):,} trials; {interval}"
+        what = f"that value, corrected for being the best of {how_many(len(study.trials), 'trial')}; {interval}"
         tiles.append(Tile(f"{corrected.value:.4g}", what))
     for score in _scores(study):
         tiles.append(Tile(f"{score.value:.4g}", f"test {label(score.name)}, 95 % interval {score.interval_in_words}"))
@@ -91,10 +93,12 @@ def _what_won(study: ReportedStudy) -> Section:
     if not scores:
         note = "The best so far. The test set stays sealed until the sweep is finished; then the winner meets it once."
         return Section("winner", "What leads", note, tables.pairs(hyperparameters))
-    n_test = f"{study.started.data.n_test:,} " if study.started is not None else ""
+    sealed = "sealed test examples"
+    if study.started is not None:
+        sealed = how_many(study.started.data.n_test, "sealed test example")
     note = (
-        f"Refitted on all training examples for {best.best_iteration} iterations, then scored once on the {n_test}"
-        "sealed test examples, beside what a constant and a linear model reach on them."
+        f"Refitted on all training examples for {how_many(best.best_iteration or 0, 'iteration')}, then scored once on "
+        f"the {sealed}, beside what a constant and a linear model reach on them."
     )
     rivals = {} if study.finished is None else {score.name: score for score in study.finished.ensemble_scores}
     score_tables = [_score_table(score, rivals.get(score.name)) for score in scores]
@@ -127,10 +131,9 @@ def _ensemble(study: ReportedStudy) -> Section | None:
         return None
     steps = finished.ensemble_steps
     use = "It is" if finished.recommended == "ensemble" else "The winner, not the ensemble, is"
-    n_trials = len(finished.ensemble_shares)
     note = (
-        f"Fold models of {n_trials} trial{'' if n_trials == 1 else 's'}, whose answers are averaged. Each step added "
-        "the trial that made the mean best on the examples its fold models held out; one that was added twice "
+        f"Fold models of {how_many(len(finished.ensemble_shares), 'trial')}, whose answers are averaged. Each step "
+        "added the trial that made the mean best on the examples its fold models held out; one that was added twice "
         f"weighs double. Test scores stand beside the winner's above. {use} the recommended model of this sweep."
     )
     name = label(study.objective.name)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.mlflow_connection import sqlite_file
 from experiments.report import share_plotly_js
 from experiments.whole_file import whole_file
@@ -87,7 +87,11 @@ def report_text(study: ReportedStudy) -> str:
     """The best trials, what mattered, and where the time went, for a terminal."""
     counts = ", ".join(f"{n} {outcome}" for outcome, n in study.table["outcome"].value_counts().items())
     best = leaderboard_table(study.leaderboard[:N_BEST])
-    parts = [f"{study.name}: {study.state}", f"The best of {len(study.leaderboard)} trials ({counts})", best]
+    parts = [
+        f"{study.name}: {study.state}",
+        f"The best of {how_many(len(study.leaderboard), 'trial')} ({counts})",
+        best,
+    ]
     if study.importances:
         parts += ["Importances (PED-ANOVA of the complete trials)", _importances(study)]
     if study.outbox is not None:

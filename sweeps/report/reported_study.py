@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import FrozenTrial, TrialState
 
 from engine.objectives import Objective
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.facts import SweepFinished, SweepStarted
 from experiments.outbox import Outbox
 from experiments.report.figures import state_of
@@ -76,7 +76,7 @@ def reported_study(
     trials = stored.trials
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
         raise InputError(
-            f"{stored.name}: none of its {len(trials)} trials is complete.",
+            f"{stored.name}: no trial is complete, of {how_many(len(trials), 'trial')}.",
             "A report needs at least one.",
             f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
         )

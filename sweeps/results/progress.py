@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from optuna.trial import TrialState
 
 from engine.objectives import COST, Objective
+from experiments.errors import how_many
 from sweeps.trials.stored_trial import StoredTrial
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Tally:
     def text(self) -> str:
         """`12 of 50 trials (3 pruned, 0 failed), best 0.0712 (trial 7), about 20 s left`."""
         parts = [
-            f"{self.n_done} of {self.n_trials} trials "
+            f"{self.n_done} of {how_many(self.n_trials, 'trial')} "
             f"({self.n_ended[TrialState.PRUNED]} pruned, {self.n_ended[TrialState.FAIL]} failed)"
         ]
         if self.best is not None:

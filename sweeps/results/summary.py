@@ -3,12 +3,12 @@
 import math
 import shlex
 import textwrap
-from textwrap import indent
 from typing import Any
 
 from optuna.trial import TrialState
 
 from experiments.contact_sheet import write_contact_sheet
+from experiments.errors import how_many
 from experiments.preparation import PreparedData
 from experiments.scores import label
 from sweeps.recording.facts import class_balance
@@ -23,7 +23,7 @@ N_BEST = 5
 def summary(result: SweepResult) -> str:
     """The end of `run`: the best trials, the winner beside what it must beat, and what to type next."""
     counts = (
-        f"{len(result.rows)} trials: {result.count(TrialState.COMPLETE)} complete, "
+        f"{how_many(len(result.rows), 'trial')}: {result.count(TrialState.COMPLETE)} complete, "
         f"{result.count(TrialState.PRUNED)} pruned, {result.count(TrialState.FAIL)} failed"
     )
     parts = [
@@ -32,18 +32,22 @@ def summary(result: SweepResult) -> str:
     ]
     if result.has_tried_all:
         n = result.n_configurations
-        parts[0] += f"\nEvery configuration has been tried: the search space has {n}. To search on, widen [search]."
+        told = f"Every configuration has been tried: the search space has {n}. To search on, widen [search]."
+        parts[0] += f"\n{_wrapped(told)}"
     if result.winner is None:
-        has_failed = result.count(TrialState.FAIL) > 0
-        advice = "lower search.learning_rate.high" if has_failed else "give it more time (timeout_seconds)"
-        parts.append(f"No trial {'succeeded' if has_failed else 'came to the end of a rung'}: {advice} and run again.")
+        failed = [row for row in result.rows if row.state == TrialState.FAIL]
+        parts.append(
+            _wrapped(f"No trial succeeded. Trial {failed[0].number}: {failed[0].notes.reason}")
+            if failed
+            else "No trial came to the end of a rung: give it more time (timeout_seconds) and run again."
+        )
     else:
         winner = result.winner
         of_ensemble = None if winner.ensemble is None else winner.ensemble.out_of_fold
         assert winner.trial.value is not None, "it has won"
         warning = beside_linear(winner.trial.value, winner.baselines_out_of_fold, of_ensemble, winner.objective)
         if warning:
-            parts[0] += f"\n{warning}"
+            parts[0] += f"\n{_wrapped(warning)}"
         parts.append(_winner(result))
     if result.promotion is not None:
         parts.append(result.promotion.in_words())
@@ -66,7 +70,9 @@ def what_is_pending(result: SweepResult) -> str:
     """What MLflow does not have yet, of this study and of earlier ones, and why; empty when it has everything."""
     lines = []
     if result.delivery.n_pending:
-        lines.append(f"{result.delivery.n_pending} facts are not in MLflow yet: {result.delivery.error}")
+        lines.append(
+            f"{how_many(result.delivery.n_pending, 'fact is', 'facts are')} not in MLflow yet: {result.delivery.error}"
+        )
     if result.older_pending:
         study, why = next(iter(result.older_pending.items()))
         more = f" and {len(result.older_pending) - 1} more" if len(result.older_pending) > 1 else ""
@@ -108,27 +114,31 @@ def _winner(result: SweepResult) -> str:
     winner = result.winner
     assert winner is not None
     lines = [
-        f"Winner: trial {winner.trial.number}, refitted on all training examples for {winner.trial.best_iteration} "
-        "iterations.",
-        indent(scores_table(result.n_test, winner.scores, winner.ensemble.scores if winner.ensemble else []), "  "),
+        f"Winner: trial {winner.trial.number}, refitted on all training examples for "
+        f"{how_many(winner.trial.best_iteration or 0, 'iteration')}.",
+        textwrap.indent(
+            scores_table(result.n_test, winner.scores, winner.ensemble.scores if winner.ensemble else []), "  "
+        ),
     ]
     for score in winner.scores:
         if score.name == "accuracy" and not math.isnan(score.low):
             points = 50 * (score.high - score.low)
-            lines.append(f"  {result.n_test} examples tell accuracies apart to about ± {points:.0f} points.")
+            tell = how_many(result.n_test, "example tells", "examples tell")
+            lines.append(f"  {tell} accuracies apart to about ± {points:.0f} points.")
     model = winner.model
     if model.threshold is not None:
         lines.append(f"  [study] decision: '{model.class_names[1]}' from a probability of {model.threshold:.4g} on.")
     remarks = (beside_constant(winner.scores), of_shares(result.share_shift, model.threshold, len(model.class_names)))
-    lines += [f"  {remark}" for remark in remarks if remark]
+    lines += [_wrapped(remark, "  ") for remark in remarks if remark]
     if winner.estimate is not None:
         low, high = winner.estimate.interval
         name = label(winner.objective.name)
         text = (
             f"{name[0].upper()}{name[1:]} out of fold {winner.trial.value:.4g}, and {winner.estimate.value:.4g} (95 % "
-            f"interval {low:.4g} to {high:.4g}) corrected for having chosen the best of {len(result.rows):,} trials."
+            f"interval {low:.4g} to {high:.4g}) corrected for having chosen the best of "
+            f"{how_many(len(result.rows), 'trial')}."
         )
-        lines += textwrap.wrap(text, 79)
+        lines.append(_wrapped(text))
     lines.append(f"Its model is in {result.model_file}.")
     if winner.ensemble is not None:
         lines += _ensemble(winner.ensemble, label(winner.objective.name))
@@ -141,6 +151,10 @@ def _ensemble(ensemble: Ensemble, name: str) -> list[str]:
     shares = ", ".join(f"{share.number} ({share.weight:.0%})" for share in ensemble.shares)
     return [
         "",
-        *textwrap.wrap(f"Ensemble of the fold models of trials {shares}:", 79),
+        _wrapped(f"Ensemble of the fold models of trial{'' if len(ensemble.shares) == 1 else 's'} {shares}:"),
         f"  {name} out of fold {value:.4g}, of the best trial alone {best:.4g}.",
     ]
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 79, initial_indent=indent, subsequent_indent=indent, break_long_words=False)

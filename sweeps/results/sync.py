@@ -7,7 +7,7 @@ from collections.abc import Callable
 from experiments.artifact_places import follow
 from experiments.delivery import Delivery, DeliveryResult
 from experiments.error_text import mask_password
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.mlflow_connection import sqlite_file
 from experiments.outbox import Outbox
 from sweeps.storage.workspace import Workspace
@@ -53,7 +53,8 @@ def sync_all(
                 folder.keep_tracking_uri(tracking_uri)
             if n_pending:
                 uri = workspace.tracking_uri(folder)
-                say(f"{folder.study_name}: {outbox.n_pending} facts go to {mask_password(uri)}.")
+                go = how_many(outbox.n_pending, "fact goes", "facts go")
+                say(f"{folder.study_name}: {go} to {mask_password(uri)}.")
                 watch = _Watch(folder.study_name, outbox, say)
                 delivery = Delivery(outbox, uri).run_once(max(0.0, ends_at - time.monotonic()), watch)
                 deliveries.append((folder.study_name, delivery))

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 
+from experiments.errors import how_many
 from experiments.facts import Score
 from sweeps.results.status import StudyStatus
 from sweeps.trials.stored_trial import StoredTrial
@@ -64,7 +65,7 @@ def scores_table(n_test: int, winner: Sequence[Score], ensemble: Sequence[Score]
 
     A line has 79 characters at most, as long as there are three scores.
     """
-    rows = [[f"on {n_test:,} test examples", *(score.name for score in winner)]]
+    rows = [[f"on {how_many(n_test, 'test example')}", *(score.name for score in winner)]]
     for name, scores in (("winner", winner), ("ensemble", ensemble)):
         if scores:
             rows.append([name, *(f"{score.value:.4g}" for score in scores)])

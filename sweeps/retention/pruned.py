@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from experiments.errors import how_many
+
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -61,8 +63,9 @@ class Pruned:
         """A line a study, and what it comes to."""
         verb = "would remove" if self.is_dry else "removed"
         lines = [
-            f"{verb} {study.study}: {study.n_trials} trials, {study.n_versions} model versions, {study.n_runs} runs in "
-            f"MLflow, {_megabytes(study.n_bytes)}"
+            f"{verb} {study.study}: {how_many(study.n_trials, 'trial')}, "
+            f"{how_many(study.n_versions, 'model version')}, {how_many(study.n_runs, 'run')} in MLflow, "
+            f"{_megabytes(study.n_bytes)}"
             for study in self.removed
         ]
         lines += [f"stays    {name}: {why}" for name, why in self.stays.items()]
@@ -71,7 +74,7 @@ class Pruned:
     def in_short(self) -> str:
         """One line."""
         verb = "would be removed" if self.is_dry else "removed"
-        return f"{len(self.removed)} studies {verb}, {_megabytes(self.n_bytes)}."
+        return f"{how_many(len(self.removed), 'study', 'studies')} {verb}, {_megabytes(self.n_bytes)}."
 
 
 def _megabytes(n_bytes: int) -> str:

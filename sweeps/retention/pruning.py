@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from optuna.storages import JournalStorage
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from experiments.facts import SweepFinished
 from experiments.outbox import Outbox
 from experiments.registry import registered_name
@@ -156,7 +156,7 @@ def _why_unfinished(study: StoredStudy | None, finish: SweepFinished | None, out
     if finish is None or outbox.is_open or finish.state == "KILLED" or not (study is None or study.has_ended):
         return "it was interrupted, and the same command continues it"
     if outbox.n_pending or outbox.run_id is None:
-        return f"{outbox.n_pending} facts of it are not in MLflow yet"
+        return f"{how_many(outbox.n_pending, 'fact of it is', 'facts of it are')} not in MLflow yet"
     return ""
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name}
 _WEEKDAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
@@ -63,7 +63,9 @@ class CronExpression:
             _refuse(text, f"{words[0]} is not a time that every scheduler knows")
         if len(words) != 5:
             _refuse(
-                text, f"it has {len(words)} fields; a sixth would be seconds, years or a user, depending on who reads"
+                text,
+                f"it has {how_many(len(words), 'field')}"
+                + ("; a sixth would be seconds, years or a user, depending on who reads" if len(words) > 5 else ""),
             )
         read = _Reader(text)
         fields = (

@@ -1,5 +1,6 @@
 """A CronJob, the claim that keeps its record and the ConfigMap of its configuration; Kubernetes from 1.31 on."""
 
+import hashlib
 import json
 import re
 import textwrap
@@ -177,8 +178,11 @@ def _data(job: ScheduledJob) -> str:
 
 
 def _resource_name(name: str) -> str:
-    """As Kubernetes names things: small letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
+    """As Kubernetes names things: small letters, digits and hyphens; another name gets the digest of what it was."""
+    if len(name) <= LONGEST_NAME and re.fullmatch(r"[a-z0-9-]*[a-z0-9]", name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # else `a.b` and `a-b` would be one CronJob
+    return f"{re.sub(r'[^a-z0-9]+', '-', name.lower())[: LONGEST_NAME - 9].strip('-')}-{digest}"
 
 
 def _quoted(text: str) -> str:

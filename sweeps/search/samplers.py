@@ -20,7 +20,7 @@ from optuna.samplers import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.errors import InputError
+from experiments.errors import InputError, how_many
 from sweeps.configuration.config import Config
 from sweeps.search.optuna_private import QuickTPESampler
 from sweeps.trials.configurations import Space, n_trials_of
@@ -156,7 +156,7 @@ def notes_on(config: Config) -> list[str]:
     notes = [_NOTES[config.study.sampler]] if config.study.sampler in _NOTES else []
     if (n_trials := n_trials_of(config)) < config.sweep.n_trials:
         notes.append(
-            f"The search space has {n_trials} configurations, and none is tried twice: {n_trials} trials instead of "
-            f"{config.sweep.n_trials}."
+            f"The search space has {how_many(n_trials, 'configuration')}, and none is tried twice: "
+            f"{how_many(n_trials, 'trial')} instead of {config.sweep.n_trials}."
         )
     return notes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.checksum import Checksum, checksum_of_line
 from engine.durable_file import name_of_damaged, sync, write_durably
-from experiments.errors import InputError, listed
+from experiments.errors import InputError, how_many, listed
 
 _CREATE_STUDY = 0  # Optuna's numbers of operations
 _END_OF_TRIAL = 6
@@ -38,8 +38,8 @@ class JournalDamagedError(InputError):
         after = f", nor that of {listed(self.lost)}" if self.lost else ""
         super().__init__(
             f"{path} line {line}: damaged{within}.",
-            f"{self.n_sound_trials} trials that ended before it are sound; what follows cannot be trusted{after}."
-            " Models, reports and records are in other files.",
+            f"{how_many(self.n_sound_trials, 'trial that ended before it is', 'trials that ended before it are')} "
+            f"sound; what follows cannot be trusted{after}. Models, reports and records are in other files.",
             "Restore the file from a backup, or type: python -m sweeps doctor --fix. It keeps the file as "
             f"{name_of_damaged(path).name} and goes back to line {line - 1}; a run then trains what is missing.",
         )
@@ -58,8 +58,9 @@ def mended(damage: JournalDamagedError) -> str:
     sync(damage.path)
     forgotten = f" Forgotten: {listed(damage.lost, 20)}; models and reports are where they were." if damage.lost else ""
     return (
-        f"{damage.what} It is kept as {aside.name}; {damage.n_sound_trials} trials that ended before that line stand, "
-        f"those after it are trained again, to the same bits.{forgotten}"
+        f"{damage.what} It is kept as {aside.name}; "
+        f"{how_many(damage.n_sound_trials, 'trial before that line stands', 'trials before that line stand')}, those "
+        f"after it are trained again, to the same bits.{forgotten}"
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeps.configuration.config import Overlap
+from sweeps.configuration.sections import Overlap
 from sweeps.storage.workspace import PATIENCE_SECONDS, LeaseHeldError, Workspace
 
 SECONDS_TO_STOP = 60.0

@@ -11,7 +11,6 @@ import numpy as np
 from engine import Architecture, Hyperparameters, TrainingData, advance, start
 from engine.activations import BoolArray, FloatArray
 from engine.worker import initial_parameters
-from experiments.errors import InputError
 from experiments.mirror_images import mirrored
 from experiments.preparation import PreparedData
 
@@ -32,18 +31,8 @@ def with_mirror_images(prepared: PreparedData, flips: bool | None, seed: int) ->
         prepared: Of pictures or anything else.
         flips: Whether to; None is where it lowers the cost out of fold.
         seed: Decides which examples are taken if there are many, and the initial weights.
-
-    Raises:
-        InputError: It is asked for, and the examples are no pictures.
     """
-    is_of_pictures = prepared.dataset.image_shape is not None
-    if flips and not is_of_pictures:
-        raise InputError(
-            f"[training] flips = true, and the examples of {prepared.dataset.source} are no pictures.",
-            "Only arrays (m, h, w) and (m, h, w, c) have mirror images.",
-            "Remove it.",
-        )
-    if flips is False or not is_of_pictures:
+    if flips is False or prepared.dataset.image_shape is None:
         return prepared
     if flips:
         return replace(prepared, has_mirror_images=True)

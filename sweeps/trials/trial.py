@@ -11,6 +11,7 @@ from engine.activations import FloatArray
 from engine.curve import best_point, join
 from engine.objectives import COST, Objective
 from engine.worker import RungResult
+from experiments.errors import how_many
 from sweeps.trials.space import Candidate
 from sweeps.trials.stored_trial import StoredTrial, TrialNotes
 
@@ -64,7 +65,7 @@ class RunningTrial:
             return ""
         better = "lower validation cost" if self.objective.is_cost else f"better validation {self.objective.name}"
         since = best_of(join(self.curves), self.objective)[1]
-        return f"trained for {trained_to} iterations, no {better} since {since}"
+        return f"trained for {how_many(trained_to, 'iteration')}, no {better} since {since}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from scipy.stats import ttest_1samp, wilcoxon
 from engine import TrainingData
 from engine.threads import one_blas_thread
 from engine.worker import run_rung
-from sweeps.configuration.config import Config, StudySection
+from sweeps.configuration.config import Config
 from sweeps.configuration.config_file import load_config, override
+from sweeps.configuration.sections import StudySection
 from sweeps.data import load_data, problem_of
 from sweeps.execution.serial import SerialExecutor
 from sweeps.search.flight import trials_in_flight

@@ -61,7 +61,7 @@ class Products:
     def __init__(self, workload: Workload) -> None:
         data = TrainingData.of(workload.X, workload.Y, workload.held_out, workload.dtype)
         data = workload.hyperparameters.form_of(data)
-        n_networks, _, m = data.training_inputs.shape
+        n_networks, _, m = data.scaled.training.shape
         self.m = m = workload.hyperparameters.minibatch_of(data) or m
         dtype = workload.dtype
         sizes = workload.architecture.layer_sizes

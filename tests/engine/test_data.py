@@ -19,8 +19,8 @@ def data(n_features=3, m=5, n_networks=2, dtype=np.float64, **options):
 
 def test_inputs_are_the_features_over_a_row_of_ones():
     prepared, X = data()
-    np.testing.assert_array_equal(prepared.inputs[:-1], X)
-    assert prepared.inputs[-1].tolist() == [1] * 5
+    np.testing.assert_array_equal(prepared.scaled.with_ones[:-1], X)
+    assert prepared.scaled.with_ones[-1].tolist() == [1] * 5
     assert (prepared.n_features, prepared.n_examples, prepared.n_networks) == (3, 5, 2)
 
 
@@ -40,9 +40,9 @@ def test_gram_holds_the_products_of_all_pairs_of_columns_in_float64_and_its_part
     prepared = TrainingData.of(X, np.zeros((1, 2)), np.zeros((1, 2), bool), np.float32)
     assert prepared.gram is not None
     assert prepared.gram.tolist() == [[2e8 + 2, 1], [1, 3]]
-    assert prepared.training_inputs.tolist() == [[[np.float32(2e8 + 2), 1], [1, 3]]]
+    assert prepared.scaled.training.tolist() == [[[np.float32(2e8 + 2), 1], [1, 3]]]
     assert prepared.gram.dtype == np.float64
-    assert prepared.training_inputs.dtype == prepared.dtype == np.float32
+    assert prepared.scaled.training.dtype == prepared.dtype == np.float32
 
 
 HELD_OUT = np.array([[1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]], bool)
@@ -56,23 +56,23 @@ def divided(*, reduce):
 def test_each_network_has_the_columns_it_trains_on_and_those_it_holds_out_side_by_side():
     prepared = divided(reduce=False)
     # own examples first; the third network has five of them, so held-out ones fill up for the others; and vice versa
-    assert prepared.training_columns.tolist() == [[1, 2, 4, 0, 3], [0, 1, 3, 4, 2], [0, 1, 2, 3, 4]]
+    assert prepared.scaled.training_columns.tolist() == [[1, 2, 4, 0, 3], [0, 1, 3, 4, 2], [0, 1, 2, 3, 4]]
     assert prepared.validation_columns.tolist() == [[0, 3], [4, 2], [3, 4]]
     for found, columns in (
-        (prepared.training_inputs, prepared.training_columns),
-        (prepared.validation_inputs, prepared.validation_columns),
+        (prepared.scaled.training, prepared.scaled.training_columns),
+        (prepared.scaled.validation, prepared.validation_columns),
     ):
         for network in range(3):
-            np.testing.assert_array_equal(found[network], prepared.inputs[:, columns[network]])
+            np.testing.assert_array_equal(found[network], prepared.scaled.with_ones[:, columns[network]])
         assert found.flags.c_contiguous
 
 
 def test_a_reduced_first_layer_has_the_products_of_a_networks_own_examples_with_its_columns():
     prepared = divided(reduce=True)
     for network in range(3):
-        own, held_out = prepared.training_columns[network], prepared.validation_columns[network]
-        np.testing.assert_array_equal(prepared.training_inputs[network], prepared.gram[own][:, own])
-        np.testing.assert_array_equal(prepared.validation_inputs[network], prepared.gram[own][:, held_out])
+        own, held_out = prepared.scaled.training_columns[network], prepared.validation_columns[network]
+        np.testing.assert_array_equal(prepared.scaled.training[network], prepared.gram[own][:, own])
+        np.testing.assert_array_equal(prepared.scaled.validation[network], prepared.gram[own][:, held_out])
 
 
 def test_coefficients_are_spread_over_all_examples():
@@ -90,27 +90,27 @@ def test_rows_end_with_a_cache_line_filled_with_held_out_examples_or_the_first(d
     held_out = np.zeros((2, 201), bool)
     held_out[0, :n_held_out] = held_out[1, 201 - n_held_out :] = True
     prepared = TrainingData.of(X, np.ones((1, 201)), held_out, dtype, reduce=False)
-    n_trained, n_columns = 201 - n_held_out, prepared.training_inputs.shape[-1]
+    n_trained, n_columns = 201 - n_held_out, prepared.scaled.training.shape[-1]
     assert n_trained <= n_columns < n_trained + in_a_line
     assert n_columns % in_a_line == 0
-    for network, columns in enumerate(prepared.training_columns):
+    for network, columns in enumerate(prepared.scaled.training_columns):
         assert sorted(columns[:n_trained]) == np.flatnonzero(~held_out[network]).tolist()
         assert len(set(columns[:201])) == min(201, n_columns)
         assert not columns[201:].any()
-        np.testing.assert_array_equal(prepared.training_inputs[network, :2], X[:, columns])
+        np.testing.assert_array_equal(prepared.scaled.training[network, :2], X[:, columns])
 
 
 def test_nothing_is_copied_for_networks_that_hold_out_nothing():
     prepared = TrainingData.of(np.ones((2, 5)), np.ones((1, 5)), np.zeros((3, 5), bool))
-    assert prepared.training_inputs.shape == (3, 3, 5)
-    assert prepared.validation_inputs.shape == (3, 3, 0)
-    assert np.shares_memory(prepared.training_inputs, prepared.inputs)
+    assert prepared.scaled.training.shape == (3, 3, 5)
+    assert prepared.scaled.validation.shape == (3, 3, 0)
+    assert np.shares_memory(prepared.scaled.training, prepared.scaled.with_ones)
 
 
 @pytest.mark.parametrize("reduce", [False, True], ids=["plain", "reduced"])
 def test_data_of_all_examples_are_those_that_would_be_prepared_for_a_network_that_holds_out_nothing(reduce):
     found = divided(reduce=reduce).of_all_examples()
-    expected = TrainingData.of(found.inputs[:-1], found.targets, np.zeros((1, 5), bool), reduce=reduce)
+    expected = TrainingData.of(found.scaled.with_ones[:-1], found.targets, np.zeros((1, 5), bool), reduce=reduce)
     for one, other in zip(arrays_of(found), arrays_of(expected), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -156,7 +156,7 @@ def test_plain_data_are_the_same_whatever_is_trained_on_them():
 def test_preparing_does_not_change_the_callers_arrays():
     X, Y, held_out = np.ones((2, 3)), np.ones((1, 3)), np.zeros((1, 3), bool)
     prepared = TrainingData.of(X, Y, held_out)
-    assert not any(np.shares_memory(X, array) for array in (prepared.inputs, prepared.targets))
+    assert not any(np.shares_memory(X, array) for array in (prepared.scaled.with_ones, prepared.targets))
     assert (X == 1).all()
 
 

@@ -123,7 +123,7 @@ def test_saved_data_load_bit_for_bit(tmp_path, form):
     for one, other in zip(arrays_of(saved), arrays_of(loaded), strict=True):
         np.testing.assert_array_equal(one, other, strict=True)
         assert not other.flags.writeable
-    assert (tmp_path / "inputs.npy").exists() is (form != "plain"), "rows hold them already"
+    assert (tmp_path / "inputs" / "with_ones.npy").exists() is (form != "plain"), "rows hold them already"
 
 
 def test_a_network_without_examples_to_train_on_is_named():

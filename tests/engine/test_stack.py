@@ -77,7 +77,7 @@ def test_forward_gives_the_same_numbers_as_the_readable_forward(activation, head
     state = start(problem.initial, data, problem.architecture)
     stack = Stack(problem.architecture, data, state.theta.copy(), state.offset, state.settled, 1)
     Z, _ = forward(problem.initial, problem.X, problem.architecture)
-    for parts, columns in ((stack.training, data.training_columns), (stack.validation, data.validation_columns)):
+    for parts, columns in ((stack.training, data.scaled.training_columns), (stack.validation, data.validation_columns)):
         (whole,) = parts
         whole.forward()
         # rounding only: sums of at most 10 products in another order

@@ -167,7 +167,7 @@ def test_columns_that_fill_up_a_cache_line_change_nothing_but_rounding(holding_o
     data, parameters, curve = trained()
     monkeypatch.setattr("engine.folds.MIN_FILLED", 1)
     filled_data, filled_parameters, filled_curve = trained()
-    assert data.training_inputs.shape[-1] < filled_data.training_inputs.shape[-1] == 16
+    assert data.scaled.training.shape[-1] < filled_data.scaled.training.shape[-1] == 16
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     for filled, unfilled in zip(filled_parameters.W, parameters.W, strict=True):
         np.testing.assert_allclose(filled, unfilled, rtol=tolerance, atol=tolerance)

@@ -36,13 +36,13 @@ def trained(problem, data, hyperparameters, n_iterations, record_at=()):
 def test_wide_data_have_coordinates_in_an_orthonormal_basis_which_give_x_again():
     problem = wide_problem()
     data = TrainingData.of(problem.X, problem.Y, problem.held_out).unreduced
-    Q, R = data.basis, data.inputs[:-1]
+    Q, R = data.basis, data.scaled.with_ones[:-1]
     assert Q.shape == (30, 14)
     np.testing.assert_allclose(Q.T @ Q, np.eye(14), atol=1e-14)
     np.testing.assert_allclose(Q @ R, problem.X, atol=1e-13)
-    assert (data.inputs[-1] == 1).all()
+    assert (data.scaled.with_ones[-1] == 1).all()
     assert data.gram is None
-    np.testing.assert_array_equal(data.rows, data.inputs.T)
+    np.testing.assert_array_equal(data.scaled.rows, data.scaled.with_ones.T)
     assert data.n_features == 30
 
 

@@ -94,7 +94,7 @@ def test_an_enumeration_of_truth_values_and_na_has_missing_labels_not_a_third_cl
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["X"] = X
         file.create_dataset("y", data=np.where(np.arange(200) == 7, 2, y).astype("i1"), dtype=kind)
-    with pytest.raises(InputError, match="1 labels that are missing or infinite: rows 7"):
+    with pytest.raises(InputError, match="1 label that is missing or infinite: row 7"):
         read(tmp_path, "a.h5")
 
 
@@ -325,7 +325,7 @@ def test_values_that_netcdf_calls_missing_are_missing_and_packed_ones_unpacked(t
     np.testing.assert_array_equal(all_rows(read(tmp_path, "a.nc")), in_order(packed * 0.5 + 10))
     with h5py.File(tmp_path / "a.nc", "r+") as file:
         file["X"][3, 2] = -9
-    with pytest.raises(InputError, match="'X' has 1 values that are NaN or infinite: in rows 3; in columns 2"):
+    with pytest.raises(InputError, match="'X' has 1 value that is NaN or infinite: in row 3; in column 2"):
         read(tmp_path, "a.nc")
 
 
@@ -335,7 +335,7 @@ def test_the_default_fill_value_of_netcdf_is_missing_without_any_attribute(tmp_p
     with h5py.File(tmp_path / "a.nc", "w") as file:
         file.attrs["_NCProperties"] = "version=2,netcdf=4.9.2,hdf5=1.14"
         file["X"], file["y"] = values, y
-    with pytest.raises(InputError, match="'X' has 1 values that are NaN or infinite: in rows 5; in columns 1"):
+    with pytest.raises(InputError, match="'X' has 1 value that is NaN or infinite: in row 5; in column 1"):
         read(tmp_path, "a.nc")
 
 
@@ -363,7 +363,7 @@ def test_an_absent_part_of_a_virtual_array_is_named_and_not_read_as_zeros(tmp_pa
         read(tmp_path, "a.h5")
     np.testing.assert_array_equal(all_rows(read(tmp_path, "a.h5", follow_links=True)), in_order(X))
     (tmp_path / "part1.h5").unlink()
-    with pytest.raises(InputError, match=r"in 2 other files, and 1 are not there: part1.h5"):
+    with pytest.raises(InputError, match=r"in 2 other files, and 1 is not there: part1.h5"):
         read(tmp_path, "a.h5", follow_links=True)
 
 
@@ -529,6 +529,34 @@ def test_a_value_that_is_far_from_all_others_is_said_with_its_share(tmp_path: Pa
     assert f"far from all others, such as {wild:.6g}" in note
 
 
+def test_columns_of_one_value_are_said_in_one_sentence(tmp_path: Path) -> None:
+    holes = np.where(np.arange(200) % 3 == 0, np.nan, 7.0)
+    constant = {"a": np.full(200, 3), "b": holes, "site": ["Bonn"] * 200}
+    table = {"z": X[:, 1], **constant, "sometimes": ["x", ""] * 100, "cls": y}
+    dataset = read(tmp_path, write_csv(tmp_path, table), "cls")
+    (note,) = suspicions(dataset)
+    told = "3 columns have only one value in the 160 training examples, which tells nothing: site, a, b"
+    assert note == f't.csv: {told}. Write ignore = ["site", "a", "b"] under [data].'
+    assert suspicions(read(tmp_path, "t.csv", "cls", ignore=("a", "b", "site"))) == []
+    (note,) = suspicions(read(tmp_path, "t.csv", "cls", ignore=("b", "site")))
+    assert "column 'a' has only one value in the 160 training examples" in note
+    many = {f"k{j}": np.zeros(200) for j in range(2000)}
+    (note,) = suspicions(read(tmp_path, write_csv(tmp_path, {"z": X[:, 1], **many, "cls": y}), "cls"))
+    assert "2,000 columns have" in note
+    assert "k0, k1, k2, k3, k4 and 1995 more. Name them, or a pattern that fits them, in ignore under [data]." in note
+
+
+def test_columns_of_an_array_cannot_be_left_out_in_the_configuration(tmp_path: Path) -> None:
+    told = np.where(y == 1, 5.0, 0.0) + rng.random(200)
+    arrays = np.column_stack([X[:, 1], np.arange(200), np.full(200, 3), told])
+    np.savez(tmp_path / "a.npz", X=arrays, y=y)
+    notes = suspicions(read(tmp_path, "a.npz"))
+    for column in ("column 'x1' has another", "column 'x2' has only one", "column 'x3' alone tells"):
+        (note,) = (note for note in notes if column in note)
+        assert "Leave it out of the array" in note
+        assert "ignore" not in note
+
+
 def test_heavy_tails_and_rare_large_amounts_are_not_far(tmp_path: Path) -> None:
     gain = np.where(rng.random(3000) < 0.005, 99999, np.where(rng.random(3000) < 0.08, rng.lognormal(8, 1, 3000), 0))
     table = {"income": rng.lognormal(3, 1.5, 3000), "gain": gain, "cls": np.arange(3000) % 2}
@@ -592,6 +620,8 @@ def test_a_column_that_alone_tells_the_answer_is_said(tmp_path: Path, kind: str)
     }[kind]
     table = {"a": rng.normal(size=60), "told": told, "t": target}
     (note,) = suspicions(read(tmp_path, write_csv(tmp_path, table), "t"))
-    assert re.search(r"column 'told' alone tells the (class|target) of all 48 training .*ignore = \[\"told\"\]", note)
+    assert re.search(
+        r"column 'told' alone tells the (class|target) of all 48 training .*Write ignore = \[\"told\"\]", note
+    )
     noisy = {**table, "told": np.where(np.arange(60) % 7 == 0, np.roll(told, 1), told)}
     assert suspicions(read(tmp_path, write_csv(tmp_path, noisy), "t")) == []

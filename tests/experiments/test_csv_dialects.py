@@ -73,9 +73,7 @@ def test_rows_that_begin_with_a_hash_are_rows(tmp_path: Path) -> None:
 
 
 def test_a_comment_among_the_rows_is_refused_as_one(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"line 43 has 1 values under 3 headers.*Remove this line; comments stand befo"
-    ):
+    with pytest.raises(InputError, match=r"line 43 has 1 value under 3 headers.*Remove this line; comments stand befo"):
         read(tmp_path, "# first\n" + COMMAS + "# the end\n")
 
 

@@ -266,6 +266,13 @@ def test_a_class_with_one_example_when_the_test_set_is_split_off(tmp_path: Path)
     refused("class '2' has 1 example", tmp_path, y)
 
 
+def test_quantities_that_are_taken_for_classes_are_not_called_ill_written(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=X, y=np.arange(60) + 1000)
+    cure = "If the target is a quantity, write task = \"regression\"; else merge '1000' with another class"
+    with pytest.raises(InputError, match=rf"class '1000' has 1 example\. .* {cure}"):
+        load_dataset("t.npz", directory=tmp_path, task="multiclass")
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, float("nan")])
 def test_a_test_fraction_that_is_none(tmp_path: Path, fraction: float) -> None:
     refused("not a fraction", tmp_path, np.arange(60) % 2, test_fraction=fraction)

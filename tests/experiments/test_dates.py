@@ -64,9 +64,9 @@ def test_other_columns_hold_no_dates(texts: list[str]) -> None:
     ("texts", "match"),
     [
         (["01/02/2024", "03/04/2024"], "t holds dates such as '01/02/2024', of which none has a day above 12"),
-        (["2024-02-30"], "t has 1 dates that no calendar has, first '2024-02-30'"),
-        (["31/12/2024", "12/31/2024"], "t has 1 dates that no calendar has, first '12/31/2024'"),
-        (["2024-01-31", "soon"], "t has 1 values that are no dates, first 'soon'"),
+        (["2024-02-30"], "t has 1 date that no calendar has, first '2024-02-30'"),
+        (["31/12/2024", "12/31/2024"], "t has 1 date that no calendar has, first '12/31/2024'"),
+        (["2024-01-31", "soon"], "t has 1 value that is no date, first 'soon'"),
     ],
 )
 def test_dates_that_cannot_be_told_are_refused(texts: list[str], match: str) -> None:
@@ -158,7 +158,7 @@ def test_all_problems_of_a_file_are_told_at_once_with_their_cures(tmp_path: Path
     assert message.startswith("t.csv: 5 problems, each with its cure:")
     for told in (
         "- column 'sold' holds dates, such as 20",
-        "- column 'price' has 1 missing values: rows 3",
+        "- column 'price' has 1 missing value: row 3",
         "- column 'area' is text because of '?x' among its numbers",
         "- column 'name' holds 60 different texts",
         "- column 'value' is text, though its values are amounts of money",

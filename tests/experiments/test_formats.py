@@ -129,7 +129,7 @@ def test_all_parts_with_other_columns_are_told(tmp_path: Path) -> None:
     assert "part-8.parquet lacks area, other than part-00000.parquet" in str(caught.value)
     assert "part-9.parquet lacks roof and has rooof beside" in str(caught.value)
     (tmp_path / "parts" / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match=r"parts/\*: 1 of 6 files are no tables: notes.txt"):
+    with pytest.raises(InputError, match=r"parts/\*: 1 of 6 files is no table: notes.txt"):
         read(tmp_path, "parts/*")
 
 

@@ -106,7 +106,7 @@ def test_pictures_are_pictures() -> None:
         (([[1.0], [SECRET, SECRET]], [0, 1]), "train: a pair whose X is no array, but a list"),
         (({"a": SECRET}, [0]), "train: a pair whose X is no array, but a dict"),
         ((np.ones((3, 2)), SECRET), "train: a pair whose y is no array, but a str"),
-        ((pd.DataFrame({"a": [SECRET]}), [1, 2]), r"y has shape \(2,\), and X has 1 rows"),
+        ((pd.DataFrame({"a": [SECRET]}), [1, 2]), r"y has shape \(2,\), and X has 1 row\."),
         ((pd.DataFrame({"price": [SECRET]}), [1]), "y is to be column 'price', and X has one of this name"),
         ((np.array([[SECRET]]), [1]), "'X' holds text, not numbers"),
     ],

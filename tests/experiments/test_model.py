@@ -303,10 +303,10 @@ def test_a_table_may_come_in_any_order_of_columns_as_integers_truth_values_or_wi
     [
         (
             lambda X: X.drop(columns="size"),
-            r"new.csv: 1 of 4 feature columns are missing: size\. The training examples'",
+            r"new.csv: 1 of 4 feature columns is missing: size\. The training examples'",
         ),
         (lambda X: X.rename(columns={"size": "Size"}), r"Did you mean 'size'\?"),
-        (lambda X: X.assign(id=1), "1 columns are not features of the training examples: id"),
+        (lambda X: X.assign(id=1), "1 column is no feature of the training examples: id"),
         (lambda X: X.assign(size="large"), "column 'size' has .* values that are not numbers, first 'large' in row 0"),
         (lambda X: X.assign(size=np.inf), "column 'size' has .* infinite values"),
         (lambda X: X.iloc[:0], "has no rows"),

@@ -83,7 +83,7 @@ def test_all_files_that_are_no_pictures_are_named_at_once_and_those_of_file_mana
         (folder / "cats" / name).write_bytes(b"x")
     (folder / "labels.csv").write_text("a,b\n")
     (folder / ".git").mkdir()
-    assert "1 files outside of the classes' folders are left out: labels.csv" in read(folder).notes[-1]
+    assert "1 file outside of the classes' folders is left out: labels.csv" in read(folder).notes[-1]
     (folder / "cats" / "notes.txt").write_text("no picture")
     whole = (folder / "dogs" / "big" / "0.png").read_bytes()
     (folder / "dogs" / "big" / "0.png").write_bytes(whole[: len(whole) // 2])
@@ -96,7 +96,7 @@ def test_all_files_that_are_no_pictures_are_named_at_once_and_those_of_file_mana
     [
         (lambda folder: folder.mkdir(), "holds nothing, and no folder of a class"),
         (lambda folder: draw(folder / "1.png"), "holds 1.png, and no folder of a class"),
-        (lambda folder: (pets(folder), (folder / "birds").mkdir()), "1 folders hold no picture: birds"),
+        (lambda folder: (pets(folder), (folder / "birds").mkdir()), "1 folder holds no picture: birds"),
     ],
 )
 def test_a_folder_that_is_not_one_per_class_is_refused(tmp_path: Path, make: object, match: str) -> None:

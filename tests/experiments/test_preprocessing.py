@@ -218,7 +218,7 @@ def test_images_unlike_the_training_examples(X: NDArray, match: str) -> None:
 
 
 def test_nan_in_an_array() -> None:
-    with pytest.raises(InputError, match=r"new\.npz has 1 values that are NaN or infinite"):
+    with pytest.raises(InputError, match=r"new\.npz has 1 value that is NaN or infinite"):
         Preprocessing.fit(dataset_of(np.eye(3))).transform(np.array([[0, np.nan, 0]]), "new.npz")
 
 
@@ -226,15 +226,15 @@ def test_nan_in_an_array() -> None:
 def test_a_missing_value_in_a_table_for_a_model_of_arrays_names_its_column(names: tuple[str, ...]) -> None:
     preprocessing = Preprocessing.fit(dataset_of(np.random.default_rng(0).normal(size=(6, 2)), names=names))
     frame = pd.DataFrame({"u": ["1", "2"], "v": ["3", None]}, dtype="str")
-    with pytest.raises(InputError, match=r"new\.csv: column 'v' has 1 missing values: rows 1 .*trained on arrays"):
+    with pytest.raises(InputError, match=r"new\.csv: column 'v' has 1 missing value: row 1 .*trained on arrays"):
         preprocessing.transform(frame, "new.csv")
 
 
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda f: f.drop(columns="age"), "feature columns are missing: age"),
-        (lambda f: f.assign(height=1), "not features of the training examples: height"),
+        (lambda f: f.drop(columns="age"), "1 of 4 feature columns is missing: age"),
+        (lambda f: f.assign(height=1), "1 column is no feature of the training examples: height"),
         (lambda f: f.assign(age="old"), "values that are not numbers, first 'old' in row 0"),
         (lambda f: f.assign(age=np.inf), "column 'age' has 40 infinite values"),
         (lambda f: f[:0], "has no rows"),

@@ -83,7 +83,7 @@ def test_a_model_of_named_features_takes_their_table_in_any_order_and_arrays_by_
     sent = infer_and_parse_data({"inputs": table.to_numpy().tolist()}, loaded.metadata.get_input_schema())
     for X in (table[table.columns[::-1]], table.to_numpy(), table.to_numpy().tolist(), sent):
         pd.testing.assert_frame_equal(loaded.predict(X), expected)
-    with pytest.raises(mlflow.exceptions.MlflowException, match=r"1 of \d+ feature columns are missing"):
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"1 of \d+ feature columns is missing"):
         loaded.predict(table.iloc[:, 1:])
 
 
@@ -249,7 +249,7 @@ def test_mlflow_serves_tables_over_http_with_missing_values_and_says_what_is_wro
         assert ask_server({"dataframe_records": pd.DataFrame(rows, dtype=object).to_dict("records")})[0] == 200
         status, message = ask_server({"dataframe_split": split | {"data": [["many", 1, "north", True]]}})
         assert status == 400
-        assert "column 'rooms' has 1 values that are not numbers" in message
+        assert "column 'rooms' has 1 value that is no number" in message
         status, message = ask_server({"dataframe_split": {"columns": ["rooms"], "data": [[3]]}})
         assert status == 400
         assert "size" in message

@@ -207,7 +207,7 @@ def test_a_missing_number_may_be_a_word(tmp_path: Path, word: str) -> None:
     for X in (dataset.X_train, dataset.X_test):
         assert isinstance(X, pd.DataFrame)
         np.testing.assert_array_equal(X["a"], [np.nan if i == 3 else i for i in range(20)])
-    refused(tmp_path, "column 'a' has 1 missing values: rows 3", "t.csv", target="a")
+    refused(tmp_path, "column 'a' has 1 missing value: row 3", "t.csv", target="a")
 
 
 @pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
@@ -386,7 +386,7 @@ def test_nan_and_infinity_say_how_many_and_where(tmp_path: Path) -> None:
     bad = X.copy()
     bad[3, 1], bad[7, 1] = np.nan, -np.inf
     name = write_npz(tmp_path / "a.npz", X=bad, y=y)
-    refused(tmp_path, r"2 values that are NaN or infinite: in rows 3, 7; in columns 1", name)
+    refused(tmp_path, r"2 values that are NaN or infinite: in rows 3, 7; in column 1", name)
 
 
 @pytest.mark.parametrize("features", [X.astype("S5"), X.astype(complex)])
@@ -440,7 +440,7 @@ GOOD_ROWS = "".join(f"{i},{i * 2},{i % 2}\n" for i in range(20))
         ("a;b;label\n1;2;0\n3,4;5\n", "line 3 has 2 values under 3 headers"),
         ("label\n0\n1\n", "the target 'label' is the only column"),
         ("a,b,label\n1,2,0\n1,2,\n1,2,\n", "column 'label' has 2 missing values: rows 1, 2"),
-        ("a,b,label\n1,2,0\ninf,2,1\n", "column 'a' has 1 infinite values: rows 1"),
+        ("a,b,label\n1,2,0\ninf,2,1\n", "column 'a' has 1 infinite value: row 1"),
     ],
 )
 def test_an_unsound_csv(tmp_path: Path, text: str, match: str) -> None:
@@ -494,8 +494,8 @@ def test_a_test_table_with_other_columns(tmp_path: Path) -> None:
     frame.assign(extra=1).to_csv(tmp_path / "more.csv", index=False)
     frame.rename(columns={"rooms": "Rooms"}).to_csv(tmp_path / "renamed.csv", index=False)
     options = {"target": "price"}
-    refused(tmp_path, "1 of 4 feature columns are missing: rooms", "a.csv", test="less.csv", **options)
-    refused(tmp_path, "not features of the training examples: extra", "a.csv", test="more.csv", **options)
+    refused(tmp_path, "1 of 4 feature columns is missing: rooms", "a.csv", test="less.csv", **options)
+    refused(tmp_path, "1 column is no feature of the training examples: extra", "a.csv", test="more.csv", **options)
     refused(tmp_path, "Did you mean 'rooms'", "a.csv", test="renamed.csv", **options)
 
 
@@ -503,7 +503,7 @@ def test_a_test_table_with_text_among_the_numbers(tmp_path: Path) -> None:
     frame = messy_frame()
     frame.to_csv(tmp_path / "a.csv", index=False)
     frame.astype({"rooms": object}).assign(rooms=["many", *frame["rooms"][1:]]).to_csv(tmp_path / "b.csv", index=False)
-    refused(tmp_path, "1 values that are not numbers, first 'many' in row 0", "a.csv", test="b.csv", target="price")
+    refused(tmp_path, "1 value that is no number, first 'many' in row 0", "a.csv", test="b.csv", target="price")
 
 
 def test_loading_the_module_loads_no_heavy_library() -> None:

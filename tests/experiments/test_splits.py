@@ -14,7 +14,7 @@ from experiments.intervals import interval_95
 from experiments.preparation import PreparedData, prepare
 from experiments.readers.options import ReadOptions
 from experiments.splits import Relation, Split, split_related
-from sweeps.configuration.config import DataSection
+from sweeps.configuration.sections import DataSection
 
 rng = np.random.default_rng(0)
 N, EACH = 30, 8
@@ -132,7 +132,7 @@ def test_a_moment_is_not_cut_in_two(tmp_path: Path) -> None:
         ({"groups": "pateint"}, {}, "there is no groups column 'pateint'.*Did you mean 'patient'"),
         ({"groups": "ill"}, {}, "'ill' is both target and groups"),
         ({"groups": "patient"}, {"patient": "p1"}, "all examples have one value of 'patient'"),
-        ({"groups": "patient"}, {"patient": [""] + ["p1"] * (N * EACH - 1)}, "'patient' has 1 missing values: rows 0"),
+        ({"groups": "patient"}, {"patient": [""] + ["p1"] * (N * EACH - 1)}, "'patient' has 1 missing value: row 0"),
         ({"time": "patient"}, {}, "'patient' is said to be the time, and holds neither dates nor numbers"),
     ],
 )

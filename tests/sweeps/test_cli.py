@@ -116,6 +116,20 @@ def test_validate_json_is_one_object_and_nothing_is_written(bare):
     assert [path.name for path in bare.directory.iterdir()] == ["flowers.toml"]
 
 
+def test_validate_says_in_words_what_a_sweep_would_run_with(bare):
+    file = bare.write()
+    with (bare.directory / file).open("a") as written:
+        written.write("[[enqueue]]\nlearning_rate = 0.02\nn_iterations = 5\nhidden_units = []\n")
+        written.write("[[enqueue]]\nlearning_rate = 0.01\n")
+    done = bare.run("validate", file)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    said = "  enqueue:\n    learning_rate: 0.02\n    n_iterations: 5\n    hidden_units: none\n"
+    assert said + "  enqueue:\n    learning_rate: 0.01\n" in text
+    assert "  tracking: none\n" in text
+    assert not set("{}[]'") & set(text), "no value is written as Python writes it"
+
+
 def test_categories_that_only_the_test_examples_have_are_told_on_stderr(sweeps):
     rows = "".join(f"{i % 7},{('red', 'blue')[i % 2]},{i % 2}\n" for i in range(40))
     (sweeps.directory / "train.csv").write_text("n,colour,y\n" + rows)
@@ -193,20 +207,22 @@ def test_a_winner_that_a_linear_model_beats_and_a_test_set_of_another_mixture_ar
     linear = end.baselines_out_of_fold["logistic regression"]
     lines = done.stdout.splitlines()
     assert lines[0].startswith("flowers/")
-    assert lines[1] == (
+    remark, *_ = done.stdout.split("\n\n")[0].split("\n", 1)[1:]
+    assert remark.replace("\n", " ") == (
         f"No better than logistic regression out of fold ({row['value']:.4g} beside {linear:.4g}): "
         "take the simpler model."
     )
-    assert (
-        "  Class 'yes' is 30 % of the training examples and 70 % of the test examples: probabilities are for the "
-        'training shares; [study] decision = "prior" or a number sets another threshold than 0.5.'
-    ) in lines
+    shares = lines.index("  Class 'yes' is 30 % of the training examples and 70 % of the test examples:")
+    assert lines[shares + 1 : shares + 3] == [
+        '  probabilities are for the training shares; [study] decision = "prior" or a',
+        "  number sets another threshold than 0.5.",
+    ]
+    assert max(map(len, done.stdout.split("See what mattered")[0].splitlines()[1:])) <= 79
     table = [line for line in lines if re.match(r" +(on 100 test|winner|95 %|to|ensemble|constant|logistic)", line)]
     assert len(table) == 9
-    first = next(i for i, line in enumerate(lines) if line.startswith("Ensemble of the fold models of trials "))
+    first = next(i for i, line in enumerate(lines) if line.startswith("Ensemble of the fold models of trial 0 (100%):"))
     of_ensemble = lines[first : lines.index("", first)]
     assert of_ensemble[-1].startswith("  cost out of fold ")
-    assert max(map(len, table + of_ensemble)) <= 79
 
 
 def test_a_decision_for_more_than_two_classes_is_refused_when_the_data_are_known(bare):

@@ -93,7 +93,10 @@ def test_a_write_that_only_saves_work_may_fail_for_a_moment(
 # --- what only some sweeps write ---
 
 ELSEWHERE = {
-    "the data for workers": ({"execution": {"executor": "processes", "workers": 1}}, r"/worker-data-/inputs\.npy"),
+    "the data for workers": (
+        {"execution": {"executor": "processes", "workers": 1}},
+        r"/worker-data-/inputs/with_ones\.npy",
+    ),
     "the storage's URL": ({"study": {"storage": "sqlite:///FOLDER/optuna.db"}}, r"/STUDY/\.storage\."),
 }
 

@@ -28,7 +28,7 @@ from sweeps.configuration.config_file import load_config, override, parse_config
 from sweeps.data import load_data, problem_of
 from sweeps.interrupts import InterruptedSweepError
 from sweeps.prediction.named_model import find_model
-from sweeps.recording.record import Record
+from sweeps.recording.record import Audience, Record
 from sweeps.results.progress import SilentProgress
 from sweeps.results.status import all_studies, find_study, study_statuses
 from sweeps.results.summary import summary
@@ -718,7 +718,7 @@ class InterruptWhenSaid(SilentProgress):
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_no_process_that_delivers(folder, monkeypatch):
-    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), print)
+    record = Record(iris(), "small/1", load_data(iris()), Workspace(folder), Audience(print, print))
     monkeypatch.setattr("sweeps.recording.record.sweep_finished", no_space)
     with pytest.raises(OSError, match="No space left"), record:
         process = record._delivery._process
@@ -782,6 +782,11 @@ def test_a_sweep_whose_every_trial_diverges_has_no_winner(folder):
     result = run_sweep(config, directory=folder)
     assert (result.state, result.exit_code, result.winner, result.model_file) == ("FAILED", 3, None, None)
     assert all(row.state == TrialState.FAIL and "not finite" in row.notes.reason for row in result.rows)
+    failed = result.rows[0]
+    said = " ".join(summary(result).split())
+    assert f"No trial succeeded. Trial {failed.number}: {failed.notes.reason} See" in said, (
+        "the cure is that of the reason"
+    )
     runs = mlflow_runs(folder / "mlflow.db")
     assert {status for _, status, _ in runs} == {"FAILED"}
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["best"] is None

@@ -16,7 +16,9 @@ from engine.data import TrainingData
 from engine.ensemble import Member
 from engine.heads import HEADS
 from engine.hyperparameters import Hyperparameters
+from engine.inputs import Inputs
 from engine.network import Architecture, Parameters, forward
+from engine.raw_rows import RawRows
 from engine.stack import Stack
 from engine.training import State, advance, finish, start
 from engine.weights import Weights
@@ -84,10 +86,10 @@ def random_weights(
     return Weights((Member(problem.architecture, problem.parameters(dtype)),), notes or {})
 
 
-def arrays_of(data: TrainingData) -> Iterator[FloatArray]:
+def arrays_of(data: TrainingData | Inputs | RawRows) -> Iterator[FloatArray]:
     """All arrays of training data, those of its unreduced form included."""
     for value in (getattr(data, field.name) for field in fields(data)):
-        if isinstance(value, TrainingData):
+        if isinstance(value, TrainingData | Inputs | RawRows):
             yield from arrays_of(value)
         elif value is not None:
             yield value
@@ -182,7 +184,7 @@ def gradient_of_stack(
     point = finish(replace(state, theta=theta), problem.initial, data, problem.architecture)
     dtheta = [array.copy() for array in stack.dtheta]
     if reduced:
-        dtheta[0] = data.spread(dtheta[0]) @ data.inputs.T
+        dtheta[0] = data.spread(dtheta[0]) @ data.scaled.with_ones.T
     gradient = Parameters(tuple(d[:, :, :-1] for d in dtheta), tuple(d[:, :, -1:] for d in dtheta))
     return point, gradient
 

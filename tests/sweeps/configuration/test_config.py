@@ -237,6 +237,24 @@ BAD = {
         {"sweep": {"name": "cats/dogs"}},
         r"\[sweep\] name: 'cats/dogs' cannot name a folder and an MLflow experiment. Up to 100 letters.* Rename it.",
     ),
+    "a name that shares its registered model with another": (
+        {"sweep": {"name": "cats."}},
+        r"\[sweep\] name: 'cats\.' cannot name a folder .* no '\.' last\. Rename it\.",
+    ),
+    "an empty path": ({"data": {"train": ""}}, r"\[data\] train: '' is not allowed\. It must have at least 1 char"),
+    "more repeats than any machine trains": (
+        {"data": {"repeats": 1_000_000_000}},
+        r"cats.toml \[data\] folds = 5 and \[data\] repeats = 1000000000 make 5,000,000,000 networks a trial\. "
+        r"They are trained side by side, 1,000 at most\. Lower one of them\.",
+    ),
+    "more seeds than any machine trains": (
+        {"data": {"validation_fraction": 0.2}, "study": {"seeds_per_trial": 1001}},
+        r"cats.toml \[study\] seeds_per_trial = 1001 makes 1,001 networks a trial\.",
+    ),
+    "more workers than a machine has room for": (
+        {"execution": {"workers": 99999999}},
+        r"\[execution\] workers: 99999999 is not allowed\. It must be less than or equal to 1000\. Change it\.",
+    ),
     "an empty name": ({"sweep": {"name": ""}}, r"\[sweep\] name: '' cannot name a folder"),
     "a name that climbs out of its folder": ({"sweep": {"name": ".."}}, r"\[sweep\] name: '\.\.' cannot name a folder"),
     "a table that is a number": ({"sweep": 3}, r"cats.toml \[sweep\]: 3 is not allowed. It must be .*Change it."),

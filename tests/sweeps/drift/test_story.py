@@ -112,8 +112,11 @@ def test_one_study_alone_and_a_name_that_nobody_has_are_refused(tmp_path, moved)
     alone = write_nights(tmp_path, [WrittenNight()])
     with pytest.raises(InputError, match=r"made: 1 of its studies can be compared\. Drift is a matter of two at least"):
         drift(alone, "made")
-    with pytest.raises(InputError, match=r"mad: no such study\. Here are: made/"):
+    known = r"Here are the sweeps made\. Name one of them, as in: python -m sweeps drift made$"
+    with pytest.raises(InputError, match=rf"mad: no such sweep\. Did you mean 'made'\? {known}"):
         drift(moved, "mad")
+    with pytest.raises(InputError, match=rf"made/20200101-000000: no such sweep\..* {known}"):
+        drift(moved, "made/20200101-000000")
     with pytest.raises(InputError, match="no study here"):
         drift(Workspace(tmp_path / "empty"), "made")
 

@@ -210,7 +210,7 @@ def test_columns_nobody_asked_for_are_refused_with_what_to_type(houses):
 def test_a_missing_column_is_named_with_what_resembles_it(houses):
     model, X = houses
     X.rename(columns={"size": "sizes"}).assign(id=1, price=2).to_csv("less.csv", index=False)
-    with pytest.raises(InputError, match=r"feature columns are missing: size\..*Did you mean 'size'\?"):
+    with pytest.raises(InputError, match=r"1 of 4 feature columns is missing: size\..*Did you mean 'size'\?"):
         predict_files(model, paths("less.csv"))
 
 

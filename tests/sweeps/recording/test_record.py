@@ -5,8 +5,20 @@ import time
 
 import pytest
 
+from experiments.delivery import DeliveryResult
+from sweeps.data import load_data
+from sweeps.recording.delivery_process import Delivered
 from sweeps.recording.facts import sweep_finished
-from sweeps.recording.record import not_asked, seconds_to_wait
+from sweeps.recording.record import (
+    LEAST_SECONDS_TO_ANSWER,
+    SECONDS_TO_DELIVER,
+    Audience,
+    Record,
+    not_asked,
+    seconds_to_wait,
+)
+from sweeps.storage.workspace import Workspace
+from tests.sweeps.support.small_sweep import small_config
 
 OWN = "sqlite:////work/mlflow.db"
 
@@ -63,3 +75,26 @@ def test_the_order_of_ends_does_not_go_back_with_the_clock(monkeypatch):
 @pytest.mark.parametrize(("left", "waited"), [(math.inf, 30), (45, 30), (4.5, 4.5), (-100, 1)])
 def test_mlflow_is_waited_for_as_long_as_a_limit_allows_and_always_for_a_moment(left, waited):
     assert seconds_to_wait(30, left) == waited
+
+
+@pytest.mark.parametrize(("seconds_left", "waited"), [(math.inf, SECONDS_TO_DELIVER), (-1.0, LEAST_SECONDS_TO_ANSWER)])
+def test_the_end_waits_for_mlflow_as_long_as_its_audience_does(tmp_path, monkeypatch, seconds_left, waited):
+    asked = []
+
+    class NoDelivery:
+        def __init__(self, *_):
+            pass
+
+        def notify(self):
+            pass
+
+        def close(self, timeout_seconds, *_):
+            asked.append(timeout_seconds)
+            return Delivered(DeliveryResult(0, None, None, None))
+
+    monkeypatch.setattr("sweeps.recording.record.DeliveryProcess", NoDelivery)
+    config = small_config(data={"train": "sklearn:iris"})
+    audience = Audience(print, print, waits_until=time.time() + seconds_left)
+    with Record(config, "small/1", load_data(config), Workspace(tmp_path), audience) as record:
+        record.finish(None)
+    assert asked == [waited]

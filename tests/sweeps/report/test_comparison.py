@@ -78,10 +78,11 @@ def test_studies_without_a_common_configuration_or_with_other_data_are_not_paire
     assert "Not paired: the record of one is not in this folder" in compare(there, first, second)
     fact = Outbox(there.study_folder(first).outbox).started()
     assert fact is not None
-    Outbox(outbox).append(replace(fact, study=second, params={"data.folds": 3}))
+    Outbox(outbox).append(replace(fact, study=second, params={"data.folds": 3, "sweep.n_trials": 7}))
     text = compare(there, first, second)
     assert "their folds may differ (data.folds)" in text
     assert "Configured differently" in text
+    assert "sweep.n_trials" not in text, "a run with --trials may have made them as many"
 
 
 def test_equal_differences_and_one_alone_have_no_spread():

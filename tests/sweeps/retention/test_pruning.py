@@ -154,7 +154,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(nights, monkeypatch):
     assert told["is_dry_run"]
     assert {study["study"] for study in removed} == set(studies[2:4])
     words = CliRunner().invoke(app, ["prune", "--keep", "1"])
-    assert f"removed {studies[4]}: 2 trials, 1 model versions, 3 runs in MLflow" in words.stdout
+    assert f"removed {studies[4]}: 2 trials, 1 model version, 3 runs in MLflow" in words.stdout
     assert words.stdout.endswith("MB.\n")
 
 

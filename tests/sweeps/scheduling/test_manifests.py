@@ -268,6 +268,15 @@ def test_names_in_kubernetes_are_such_as_it_takes(tmp_path):
         assert len(name) <= 52
 
 
+def test_sweeps_of_different_names_have_different_names_in_kubernetes(tmp_path):
+    long = "x" * 60
+    names = ["a-b", "a.b", "a_b", "a--b", "A-b", "a-b-", long + "-1", long + "-2"]
+    texts = [written(tmp_path, "kubernetes", values=changed(TINY, sweep={"name": name})) for name in names]
+    resources = [next(yaml.safe_load_all(text))["metadata"]["name"] for text in texts]
+    assert resources[0] == "sweeps-a-b", "a name that Kubernetes takes stays as it is"
+    assert len(set(resources)) == len(names)
+
+
 # --- GitHub Actions ---
 
 
@@ -313,6 +322,7 @@ def test_an_option_that_run_does_not_have_is_refused_before_a_night_fails_with_i
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such option: --overlp" in done.stderr
+    assert "Try 'python -m sweeps run --help' for help." in done.stderr
 
 
 @pytest.mark.parametrize(("at", "is_fine"), [("*/5 * * * *", True), ("*/4 * * * *", False), ("0,58 * * * *", False)])

@@ -15,7 +15,7 @@ from tests.support.damage import MANY_DAMAGES, damages
 from tests.sweeps.support.small_sweep import new_study, run_schedule, table
 
 TOLD = (
-    r"journal\.log line \d+: damaged( in small/\d)?\. \d+ trials that ended before it are sound; .*"
+    r"journal\.log line \d+: damaged( in small/\d)?\. (1 trial|\d+ trials) that ended before it (is|are) sound; .*"
     r"Restore the file from a backup, or type: python -m sweeps doctor --fix\."
 )
 

@@ -62,7 +62,7 @@ def test_the_course_and_whoever_says_so_do_without(upright, training):
 
 def test_mirror_images_of_a_table_are_refused(tmp_path):
     np.savez(tmp_path / "pictures.npz", X=np.random.default_rng(0).random((40, 3)), y=np.arange(40) % 2)
-    with pytest.raises(InputError, match=r"flips = true.*no pictures"):
+    with pytest.raises(InputError, match=r"^small \[training\] flips = true, and .*pictures\.npz are no pictures\."):
         load_data(config(tmp_path, training={"flips": True}))
 
 
@@ -74,7 +74,8 @@ def test_networks_train_on_the_mirror_images_of_their_own_pictures_and_are_valid
     prepared = load_data(chosen)
     data = training_data(prepared, "float64", leaves_span=True)
     m = prepared.X.shape[1]
-    shown = data.inputs if data.inputs.ndim == 3 else np.broadcast_to(data.inputs, (5, *data.inputs.shape))
+    with_ones = data.scaled.with_ones
+    shown = with_ones if with_ones.ndim == 3 else np.broadcast_to(with_ones, (5, *with_ones.shape))
     raw = prepared.dataset.X_train
     for fold, of_fold in enumerate(shown):
         own = prepared.folds[fold].preprocessing if prepared.folds else prepared.preprocessing
