@@ -52,6 +52,17 @@ def reported_errors(tell: Callable[[str], None] = say) -> Iterator[None]:
                 ExitCode.INPUT,
             )
         raise
+    except MemoryError as error:
+        from experiments.readers.room import memory_bytes
+
+        _leave(
+            tell,
+            f"Memory ran out{f' ({error})' if str(error) else ''}. This process may use "
+            f"{memory_bytes() / 2**30:.1f} GB; what trains on minibatches needs least, since large tables then lie in a "
+            "file. End other programs, raise the limit, or leave columns out ([data] ignore); then type the same "
+            "command again to continue.",
+            ExitCode.INPUT,
+        )
     except Exception as error:
         exit_code = _exit_code_of(error)
         if exit_code is None:

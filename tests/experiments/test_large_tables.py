@@ -237,7 +237,7 @@ def test_a_disk_without_room_for_a_large_table_is_said(tmp_path: Path, monkeypat
     monkeypatch.setattr(room, "memory_bytes", lambda: 100)
     monkeypatch.setattr(room.os, "posix_fallocate", full)
     pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 2}).to_csv(tmp_path / "train.csv", index=False)
-    with pytest.raises(InputError, match=r"2 columns of 6\d numbers .*No space left on device.*TMPDIR"):
+    with pytest.raises(InputError, match=r"2 x 6\d numbers .*No space left on device.*TMPDIR"):
         load_dataset("train.csv", target="y", directory=tmp_path)
 
 
