@@ -1,4 +1,4 @@
-"""Room for many numbers, such as those of a table: in memory, or in a file that is mapped into it where they would fill it."""
+"""Room for many numbers, as a table's: in memory, or in a file that is mapped into it where they would fill it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def room_for(*shape: int) -> NDArray[np.float64]:
             return np.asarray(np.memmap(file, np.float64, "w+", shape=shape))
     except OSError as error:
         raise InputError(
-            f"{' x '.join(f'{n:,}' for n in shape)} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, and "
-            f"{tempfile.gettempdir()} has no room for them ({error.strerror}).",
+            f"{' x '.join(f'{n:,}' for n in shape)} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, "
+            f"and {tempfile.gettempdir()} has no room for them ({error.strerror}).",
             "Numbers that would fill the memory lie in a temporary file.",
             "Make room there, or set TMPDIR to a folder on a larger disk.",
         ) from error

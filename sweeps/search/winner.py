@@ -99,9 +99,7 @@ def crown(
     except MemoryError as error:
         shortages.append(f"The winner's value is not corrected for having been chosen: memory ran out ({error}).")
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
-    return Winner(
-        best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective, tuple(shortages)
-    )
+    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective, tuple(shortages))
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:

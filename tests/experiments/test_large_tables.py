@@ -65,8 +65,16 @@ def outcome(folder: Path, name: str) -> tuple[str, Dataset | None]:
     return dataset.digest, dataset
 
 
+@pytest.fixture(params=["split by pyarrow", "as a wide one"])
+def splitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to split a CSV."""
+    if request.param == "as a wide one":
+        monkeypatch.setattr(csv_columns, "_WIDE", 1)
+
+
 @pytest.mark.parametrize("block", [512, 2**19])
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("splitter")
 def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
     cell: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +104,7 @@ def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
         lambda row: "abc,d"[row % 5],
     ],
 )
+@pytest.mark.usefixtures("splitter")
 def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
     cell: Callable[[int], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +123,7 @@ def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
 @pytest.mark.parametrize(
     ("end", "before"), [("\r\n", ""), ("\r", ""), ("\n", "\ufeff"), ("\n\n", "\n\n"), ("\n", '"a, ""x""","b\nc",y\n')]
 )
+@pytest.mark.usefixtures("splitter")
 def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str, tmp_path: Path) -> None:
     name = write_odd(tmp_path, "numbers", end, before)
     if before.startswith('"'):
@@ -123,6 +133,31 @@ def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str
     assert isinstance(dataset.X_train, pd.DataFrame)
     assert [dtype.kind for dtype in dataset.X_train.dtypes] == ["f", "f"]
     assert dataset.n_train + dataset.n_test == 60
+
+
+@pytest.mark.parametrize("line", ["1,2,3,a", "1,2", "", "1,\r2,a", b"1,\xff,a", "1,2,a\r\n1,2,a"], ids=str)
+def test_a_wide_csv_that_is_unusual_is_read_as_others_are(
+    line: str | bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number(row)},{number(row)},{'ab'[row % 2]}".encode() for row in range(60)]
+    lines = [b"p,q,y", *rows, line if isinstance(line, bytes) else line.encode(), *rows]
+    (tmp_path / "odd.csv").write_bytes(b"\n".join(lines))
+    usual = outcome(tmp_path, "odd.csv")[0]
+    monkeypatch.setattr(csv_columns, "_WIDE", 1)
+    assert outcome(tmp_path, "odd.csv")[0] == usual
+
+
+def test_a_csv_of_many_columns_is_split_by_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = csv_columns._WIDE + 5
+    frame = pd.DataFrame(rng.normal(size=(40, n)), columns=[f"f{j}" for j in range(n)]).assign(y=[0, 1] * 20)
+    frame.iloc[3, 7] = np.nan
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    monkeypatch.setattr(csv_columns, "_opened", None)  # pyarrow is not asked
+    monkeypatch.setattr(csv_columns, "_BLOCK", 1)
+    monkeypatch.setattr(csv_columns, "_BYTES_A_VALUE", 4)  # each row is longer than what is read at once
+    dataset = load_dataset("wide.csv", target="y", directory=tmp_path)
+    frame.to_parquet(tmp_path / "wide.parquet", index=False)
+    assert dataset.digest == load_dataset("wide.parquet", target="y", directory=tmp_path).digest
 
 
 def test_what_is_text_in_training_stays_text_in_a_test_file_of_numbers(tmp_path: Path) -> None:
