@@ -62,6 +62,7 @@ class PreparedData:
         folds: Each fold's own scaling; empty where folds share X and Y.
         n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
             come first, then the same of the second.
+        repeats: How often the examples are divided; the folds of the first division come first.
         encoded: (m, n0), what the folds scale, from `inputs.encoded`, for tables of numbers a view of these; None where
             they share X.
     """
@@ -76,6 +77,7 @@ class PreparedData:
     folds: tuple[FoldScaling, ...] = ()
     encoded: NDArray[Any] | None = None
     n_starts: int = 1
+    repeats: int = 1
     has_mirror_images: bool = False
     notes: tuple[str, ...] = ()
 
@@ -232,6 +234,7 @@ def prepare(
         folds=own * n_starts,
         encoded=encoded,
         n_starts=n_starts,
+        repeats=repeats,
     )
 
 

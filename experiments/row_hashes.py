@@ -38,7 +38,7 @@ def _of_columns(frame: pd.DataFrame) -> Iterator[Hashes]:
     for stretch, is_number in runs(frame):
         columns = frame.iloc[:, stretch]
         if not is_number:
-            yield pd.util.hash_pandas_object(columns.iloc[:, 0], index=False).to_numpy()
+            yield np.asarray(pd.util.hash_pandas_object(columns.iloc[:, 0], index=False), np.uint64)
             continue
         numbers = columns.to_numpy().T
         for part in column_parts(*columns.shape):

@@ -198,7 +198,7 @@ class TableInputs:
     @property
     def has_dates(self) -> bool:
         """Whether some columns are dates, which earlier releases do not know."""
-        return any(isinstance(column, DateColumn) for column in self.columns)
+        return DateColumn in set(map(type, self.columns))
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; floats keep every digit."""
@@ -416,7 +416,9 @@ def inputs_from_dict(saved: dict[str, Any]) -> Inputs:
 
 
 def _as_dict(column: Column) -> dict[str, Any]:
-    """As `dataclasses.asdict`, which of 20,000 columns takes half a second."""
+    """As `dataclasses.asdict`, which takes ten times as long: of 20,000 columns in each of five folds seconds."""
+    if type(column) is NumberColumn:
+        return {"name": column.name, "median": column.median}
     return {name: getattr(column, name) for name in column.__slots__}
 
 

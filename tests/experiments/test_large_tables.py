@@ -1,6 +1,7 @@
 """Tables that are read and prepared without a copy of their text or of their numbers: what comes of it is the same."""
 
 import errno
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -289,3 +290,12 @@ def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("2000\n")
     assert room.memory_bytes() == 2000
+
+
+@pytest.mark.parametrize("kind", [resource.RLIMIT_DATA, resource.RLIMIT_AS])
+def test_memory_is_no_more_than_this_process_may_take(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limits(asked: int) -> tuple[int, int]:
+        return (2**20 if asked == kind else resource.RLIM_INFINITY), resource.RLIM_INFINITY
+
+    monkeypatch.setattr(resource, "getrlimit", limits)
+    assert room.memory_bytes() == 2**20
