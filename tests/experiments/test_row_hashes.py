@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.readers import number_block
+import experiments.row_hashes
 from experiments.row_hashes import row_hashes
 
 rng = np.random.default_rng(5)
@@ -25,7 +25,7 @@ MIXED = pd.DataFrame(
     ids=["mixed", "text", "another layout", "wide", "no rows"],
 )
 def test_hashes_are_those_of_pandas(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(number_block, "NUMBERS_AT_ONCE", 100)  # several parts
+    monkeypatch.setattr(experiments.row_hashes, "NUMBERS_AT_ONCE", 10)  # two rows or one at a time
     np.testing.assert_array_equal(row_hashes(frame), pd.util.hash_pandas_object(frame, index=False))
 
 
