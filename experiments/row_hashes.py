@@ -17,7 +17,7 @@ Hashes = NDArray[np.uint64]
 
 
 def row_hashes(frame: pd.DataFrame) -> Hashes:
-    """To the bit `pandas.util.hash_pandas_object(frame, index=False)`, (m,), which takes seven times as long of 80 x 20,000.
+    """To the bit `pandas.util.hash_pandas_object(frame, index=False)`, (m,), which takes 0.7 s of 80 x 20,000.
 
     Source: Python's hash of a tuple (xxHash came later), as pandas combines the hashes of columns.
     """

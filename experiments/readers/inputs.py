@@ -305,9 +305,10 @@ class TableInputs:
         if self.are_numbers:
             return frame.to_numpy(dtype=np.float64)
         from experiments.readers.dates import numbers_of_date
+        from experiments.readers.room import room_for
 
         n_columns = len(self.is_one_hot)
-        encoded = np.empty((n_columns, len(frame))).T  # columns are contiguous, as in the table
+        encoded = room_for(n_columns, len(frame)).T  # columns are contiguous, as in the table
         start = 0
         for column in self.columns:
             if isinstance(column, NumberColumn):

@@ -299,3 +299,16 @@ def test_memory_is_no_more_than_this_process_may_take(kind: int, monkeypatch: py
 
     monkeypatch.setattr(resource, "getrlimit", limits)
     assert room.memory_bytes() == 2**20
+
+
+def test_categories_that_would_fill_the_memory_lie_in_a_file_too(tmp_path: Path, monkeypatch) -> None:
+    frame = pd.DataFrame({"a": rng.normal(size=60), "town": ["Rom", "Ulm"] * 30, "y": [0, 1, 1] * 20})
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    prepared = prepare(load_dataset("train.csv", target="y", directory=tmp_path), scales_folds=True)
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    again = prepare(prepared.dataset, scales_folds=True)
+    assert prepared.encoded is not None
+    assert again.encoded is not None
+    assert mapped_file_of(again.encoded)
+    assert not mapped_file_of(prepared.encoded)
+    np.testing.assert_array_equal(again.encoded, prepared.encoded)

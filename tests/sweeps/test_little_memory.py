@@ -128,18 +128,13 @@ def test_a_sweep_of_a_table_larger_than_its_memory_ends_with_the_numbers_of_one_
         '[sweep]\nname = "large"\nn_trials = 2\n[data]\ntrain = "train.parquet"\ntarget = "y"\nfolds = 2\n'
         "[search]\nn_iterations = 5\ndepth = 1\n[training]\nminibatch_size = 128\n[execution]\nworkers = 1\n"
     )
-    found = []
+    found, environment = [], {"PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     for soft in (limit, resource.RLIM_INFINITY):
         (folder := tmp_path / f"{soft}").mkdir()
         done = subprocess.run(
             [sys.executable, "-m", "sweeps", "run", str(tmp_path / "large.toml"), "--json", "--quiet"],
             cwd=folder,
-            env={
-                "PYTHONPATH": str(REPOSITORY),
-                "HOME": str(tmp_path),
-                "TMPDIR": str(tmp_path),
-                "OPENBLAS_NUM_THREADS": "1",
-            },
+            env=environment | {"OPENBLAS_NUM_THREADS": "1"},
             preexec_fn=lambda soft=soft: resource.setrlimit(resource.RLIMIT_DATA, (soft, resource.RLIM_INFINITY)),
             capture_output=True,
             text=True,
