@@ -209,7 +209,7 @@ class TableInputs:
         not have, and numbers that are missing in all rows.
         """
         are_read = self.are_numbers and not isinstance(X, np.ndarray) and set(X.dtypes) == {np.dtype(np.float64)}
-        frame = cast("pd.DataFrame", X) if are_read else self._conformed(X, place)
+        frame = cast("pd.DataFrame", X) if are_read else self.conformed(X, place)
         is_empty = dict(zip(names_of(frame), frame.isna().all().tolist(), strict=True))
         notes = []
         for column in self.columns:
@@ -299,7 +299,7 @@ class TableInputs:
 
     def encoded(self, X: Features, place: str) -> NDArray[np.float64]:
         """Numbers, nan where one is missing, and one-hot categories: (m, n), a view of X if it is all numbers."""
-        frame = self._conformed(X, place)
+        frame = self.conformed(X, place)
         if frame.empty:
             raise InputError(f"{place} has no rows.", "At least one example is needed.", "Add examples.")
         if self.are_numbers:
@@ -325,7 +325,12 @@ class TableInputs:
                     start += 1
         return encoded
 
-    def _conformed(self, X: Features, place: str) -> pd.DataFrame:
+    def conformed(self, X: Features, place: str) -> pd.DataFrame:
+        """The columns that the model takes, in its order and each of its kind; checked, and not imputed.
+
+        Raises:
+            InputError: No table, or one of other columns.
+        """
         if isinstance(X, np.ndarray):
             raise InputError(
                 f"{place} is an array of shape {X.shape}.",
