@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
@@ -38,7 +39,9 @@ def room_for(*shape: int) -> NDArray[np.float64]:
             f"{' x '.join(f'{n:,}' for n in shape)} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, "
             f"and {tempfile.gettempdir()} has no room for them ({error.strerror}).",
             "Numbers that would fill the memory lie in a temporary file.",
-            "Make room there, or set TMPDIR to a folder on a larger disk.",
+            "Raise the limit of addresses (ulimit -v), which counts files that are mapped; ulimit -d does not."
+            if error.errno == errno.ENOMEM
+            else "Make room there, or set TMPDIR to a folder on a larger disk.",
         ) from error
 
 

@@ -277,6 +277,16 @@ def test_a_disk_without_room_for_a_large_table_is_said(tmp_path: Path, monkeypat
         load_dataset("train.csv", target="y", directory=tmp_path)
 
 
+def test_where_addresses_are_limited_the_message_names_that_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_addresses(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    monkeypatch.setattr(room.np, "memmap", no_addresses)
+    with pytest.raises(InputError, match=r"3 x 40 numbers .*Cannot allocate memory.*ulimit -v"):
+        room.room_for(3, 40)
+
+
 def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own").write_text("0::/job/step\n")
     (tmp_path / "job" / "step").mkdir(parents=True)
