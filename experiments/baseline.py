@@ -22,11 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
+from experiments.errors import InputError
 from experiments.preparation import PreparedData
+from experiments.readers.room import room_for
 from experiments.scaling import FloatArray
 from experiments.scores import scores
 
 MAX_ITERATIONS = 10_000
+_N_MODELS = 2
 MOST_NUMBERS = 2**26
 """Numbers, 512 MB, that models are fitted to: of more to as many examples drawn at random, and not in each fold."""
 _SECONDS_BETWEEN_CHECKS = 0.05
@@ -54,15 +57,19 @@ class BaselineFits:
 
     It changes no warning filter itself; scikit-learn's checks do for microseconds (README, decisions), and what the
     main thread found when it entered `fitted_meanwhile` is put back at its end.
+
+    Attributes:
+        shortage: Which fits had no room, in a sentence; "" where all had.
     """
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
+        self.shortage = ""
         self._n_folds = len(prepared.held_out) // prepared.n_starts
-        self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
-        for fold in range(0 if _is_large(prepared) else self._n_folds):  # of the constant, then of the linear model
-            self._fits += [
-                partial(_value_of_fold, prepared, fold, model, objective) for model in _models(prepared, seed)
-            ]
+        self._fits: list[Callable[[], Any]] = [
+            partial(fit, prepared, seed, threshold, objective) for fit in (_scored_constant, _scored_linear)
+        ]
+        for fold in range(0 if _is_large(prepared) else self._n_folds):
+            self._fits.append(partial(_value_of_fold, prepared, fold, seed, objective))
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
         self._is_over = threading.Event()
@@ -76,15 +83,18 @@ class BaselineFits:
             check: Called now and then while waiting; what it raises ends the wait.
             for_folds: Whether to wait for the values out of fold too; else those that are there are given.
         Raises:
-            Whatever a fit raised.
+            Whatever a fit raised, except where memory or disk have no room for a linear model: see `shortage`.
         """
-        while len(self._results) < (len(self._fits) if for_folds else 1) and self._error is None:
+        n_needed = len(self._fits) if for_folds else _N_MODELS
+        while len(self._results) < n_needed and self._error is None and not self.shortage:
             self._thread.join(_SECONDS_BETWEEN_CHECKS)
             check()
         if self._error is not None:
             raise self._error
-        simple, *values = self._results
-        return [replace(baseline, out_of_fold=self._mean(values[number::2])) for number, baseline in enumerate(simple)]
+        constant, *linear = self._results[:_N_MODELS]
+        values = self._results[_N_MODELS:]
+        of_folds = _mean(values) if len(values) == self._n_folds else None
+        return [constant, *(replace(model, out_of_fold=of_folds) for model in linear)]
 
     def stop(self) -> None:
         """Begin no further fit."""
@@ -96,12 +106,14 @@ class BaselineFits:
                 if self._is_over.is_set():
                     return
                 self._results.append(fit())
+        except (MemoryError, InputError) as error:  # the latter from `room_for`: the data have been checked long ago
+            if self._results:
+                what = "was not fitted" if len(self._results) < _N_MODELS else "was not fitted in each fold"
+                self.shortage = f"The linear model to compare with {what}: there is no room for it ({error})."
+            else:
+                self._error = error
         except Exception as error:  # whoever waits is told
             self._error = error
-
-    def _mean(self, values: list[float]) -> float | None:
-        mean = float(np.mean(values)) if len(values) == self._n_folds else math.nan
-        return mean if math.isfinite(mean) else None
 
 
 @contextmanager
@@ -146,40 +158,82 @@ def _in_span(X: FloatArray, *others: FloatArray) -> list[FloatArray]:
     return [R, *(Q.T @ other for other in others)]
 
 
-def _models(prepared: PreparedData, seed: int) -> tuple[Any, Any]:
-    """The constant and the linear model, to be fitted."""
+def _mean(values: Sequence[float]) -> float | None:
+    """Mean over the folds; None where one is not known."""
+    mean = float(np.mean(values))
+    return mean if math.isfinite(mean) else None
+
+
+def _scored_constant(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> Baseline:
+    """On the test set and, as it takes no time, on each fold."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
-    from sklearn.linear_model import LogisticRegression, Ridge
 
-    if prepared.dataset.task == "regression":
-        return DummyRegressor(strategy="mean"), Ridge(random_state=seed)
-    return DummyClassifier(strategy="prior"), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
+    def fitted(y: NDArray[Any], examples: NDArray[np.bool_]) -> Any:  # noqa: ANN401 - untyped
+        constant = DummyRegressor() if prepared.dataset.task == "regression" else DummyClassifier(strategy="prior")
+        return _fitted(constant, prepared, np.zeros((np.count_nonzero(examples), 1)), y, examples)
+
+    values = []
+    for fold in range(len(prepared.held_out) // prepared.n_starts):
+        y, trained = _targets(prepared, fold), ~prepared.held_out[fold]
+        outputs = _outputs(fitted(y, trained), np.zeros((np.count_nonzero(prepared.validated[fold]), 1)))
+        values.append(_value(outputs, prepared, fold, objective) if _has_all_classes(prepared, fold) else math.nan)
+    constant = fitted(_targets(prepared), np.ones(prepared.n_examples, np.bool_))
+    scored = _scored("constant", constant, [np.zeros((1, prepared.dataset.n_test))], prepared, threshold, objective)
+    return replace(scored, out_of_fold=_mean(values))
 
 
-def _scored(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> list[Baseline]:
-    dataset, y = prepared.dataset, _targets(prepared)
-    parts: Iterable[FloatArray]
-    if _is_large(prepared):
-        fitted_to = _drawn(prepared, seed)
-        rows, parts = prepared.rows_of(fitted_to), prepared.test_parts()
-        note = f" (fitted to {len(rows):,} of {prepared.n_examples:,} examples)"
-    else:
-        fitted_to, note = np.ones(dataset.n_train, np.bool_), ""
+def _scored_linear(prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> Baseline:
+    fitted_to, note = np.ones(prepared.n_examples, np.bool_), ""
+    parts: Iterable[FloatArray] = prepared.test_parts()
+    if prepared.n_features > prepared.n_examples:
         X, *parts = _in_span(prepared.X, prepared.X_test)
         rows = np.ascontiguousarray(X.T)
         del X  # it may be large, and fitting takes longest
-    constant, linear = (_fitted(model, prepared, rows, y, fitted_to) for model in _models(prepared, seed))
+    else:
+        if _is_large(prepared):
+            fitted_to = _drawn(prepared, seed)
+            note = f" (fitted to {np.count_nonzero(fitted_to):,} of {prepared.n_examples:,} examples)"
+        rows = _rows(prepared, fitted_to)
+    linear = _fitted(_linear_model(prepared, seed), prepared, rows, _targets(prepared), fitted_to)
+    del rows
     name = "ridge regression"
-    if dataset.task != "regression":
+    if prepared.dataset.task != "regression":
         has_converged = linear.n_iter_.max() < MAX_ITERATIONS
         name = "logistic regression" if has_converged else "logistic regression (not converged)"
+    return _scored(name + note, linear, parts, prepared, threshold, objective)
+
+
+def _scored(
+    name: str,
+    model: Any,  # noqa: ANN401 - untyped
+    parts: Iterable[FloatArray],
+    prepared: PreparedData,
+    threshold: float | None,
+    objective: Objective,
+) -> Baseline:
+    """A fitted model, scored on the test set, which comes in parts (n, m')."""
+    dataset = prepared.dataset
+    outputs = prepared.target_scaling.to_original(np.hstack([_outputs(model, part.T) for part in parts]))
     judged: Any = {"objective": objective, "weights": dataset.weights_test}
-    answers = zip(*([_outputs(model, part.T) for model in (constant, linear)] for part in parts), strict=True)
-    outputs = [prepared.target_scaling.to_original(np.hstack(of_parts)) for of_parts in answers]
-    return [
-        Baseline(label, scores(dataset.task, dataset.y_test, predictions, threshold, **judged))
-        for label, predictions in zip(("constant", name + note), outputs, strict=True)
-    ]
+    return Baseline(name, scores(dataset.task, dataset.y_test, outputs, threshold, **judged))
+
+
+def _rows(prepared: PreparedData, which: NDArray[np.bool_], fold: int | None = None) -> FloatArray:
+    """X of some of the examples as rows, (m', n0): there once, and where that would fill the memory in a file."""
+    rows, start = room_for(int(np.count_nonzero(which)), prepared.n_features), 0
+    for part in prepared.parts(which, fold):
+        rows[start : start + part.shape[1]] = part.T
+        start += part.shape[1]
+    return rows
+
+
+def _linear_model(prepared: PreparedData, seed: int) -> Any:  # noqa: ANN401 - untyped
+    """To be fitted to rows that nobody needs afterwards."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if prepared.dataset.task == "regression":
+        return Ridge(random_state=seed, copy_X=False)
+    return LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed)
 
 
 def _is_large(prepared: PreparedData) -> bool:
@@ -196,30 +250,46 @@ def _drawn(prepared: PreparedData, seed: int) -> NDArray[np.bool_]:
     return drawn
 
 
-def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Objective) -> float:  # noqa: ANN401
-    """The value of the columns that a fold is validated on, of a model fitted to its others; nan if those lack a class.
+def _has_all_classes(prepared: PreparedData, fold: int) -> bool:
+    """Whether the fold trains on some examples of each."""
+    n_classes = prepared.dataset.n_classes
+    return len(np.unique(prepared.dataset.y_train[~prepared.held_out[fold]])) >= n_classes
+
+
+def _value_of_fold(prepared: PreparedData, fold: int, seed: int, objective: Objective) -> float:
+    """The value of what a fold is validated on, of the linear model fitted to its others; nan if those lack a class.
 
     X and Y are as the fold's network has them.
     """
+    if not _has_all_classes(prepared, fold):
+        return math.nan
+    trained, validated = ~prepared.held_out[fold], prepared.validated[fold]
+    parts: Iterable[FloatArray] = prepared.parts(validated, fold)
+    if prepared.n_features > prepared.n_examples:
+        (X,) = _in_span(prepared.of_fold(fold)[0])
+        rows, parts = X.T[trained], [X[:, validated]]
+        del X
+    else:
+        rows = _rows(prepared, trained, fold)
+    linear = _fitted(_linear_model(prepared, seed), prepared, rows, _targets(prepared, fold), trained)
+    del rows
+    return _value(np.hstack([_outputs(linear, part.T) for part in parts]), prepared, fold, objective)
+
+
+def _value(outputs: FloatArray, prepared: PreparedData, fold: int, objective: Objective) -> float:
+    """Of what a model says of the examples that a fold is validated on."""
     from sklearn import metrics
 
-    trained, validated = ~prepared.held_out[fold], prepared.validated[fold]
-    n_classes = prepared.dataset.n_classes
-    X, Y = prepared.of_fold(fold)
-    (X,), y = _in_span(X), prepared.dataset.y_train if n_classes else Y[0]
-    if len(np.unique(y[trained])) < n_classes:
-        return math.nan
-    rows, others = X.T[trained], X.T[validated]
-    del X
-    outputs = _outputs(_fitted(model, prepared, rows, y, trained), others)
+    validated, n_classes = prepared.validated[fold], prepared.dataset.n_classes
     weights = None if prepared.weights is None else prepared.weights[1, validated]
     if not objective.is_cost:
+        Y = prepared.targets_of_fold(fold)
         unit = prepared.target_scalings[fold].scale
         return objective.of(unit * outputs[-len(Y) :], unit * Y[:, validated], weights)
+    y = _targets(prepared, fold)[validated]
     if n_classes:
-        classes = np.arange(n_classes)
-        return float(metrics.log_loss(y[validated], outputs.T, labels=classes, sample_weight=weights))
-    return float(metrics.mean_squared_error(y[validated], outputs[0], sample_weight=weights))
+        return float(metrics.log_loss(y, outputs.T, labels=np.arange(n_classes), sample_weight=weights))
+    return float(metrics.mean_squared_error(y, outputs[0], sample_weight=weights))
 
 
 def _fitted(
@@ -234,9 +304,12 @@ def _fitted(
     return model.fit(rows, y[examples], sample_weight=weights)
 
 
-def _targets(prepared: PreparedData) -> NDArray[Any]:
-    """As trained, (m,): class codes, or scaled targets."""
-    return prepared.Y[0] if prepared.dataset.task == "regression" else prepared.dataset.y_train
+def _targets(prepared: PreparedData, fold: int | None = None) -> NDArray[Any]:
+    """As trained, (m,): class codes, or targets as scaled for a fold, None for the winner."""
+    if prepared.dataset.task != "regression":
+        return prepared.dataset.y_train
+    Y = prepared.Y if fold is None else prepared.targets_of_fold(fold)
+    return np.asarray(Y[0])
 
 
 def _outputs(model: Any, X: FloatArray) -> FloatArray:  # noqa: ANN401 - untyped

@@ -20,6 +20,7 @@ from experiments.errors import how_many, listed
 from experiments.readers.classes import MAX_INTEGER_LABEL
 from experiments.readers.examples import Features
 from experiments.readers.number_block import column_parts, runs
+from experiments.row_hashes import row_hashes
 
 FAR = 100
 """A value is far away if it is this many times the spread of the middle 80 % from the median."""
@@ -277,18 +278,10 @@ def _shared_rows(dataset: Dataset) -> Iterator[str]:
 
 def _row_hashes(X: Features) -> NDArray[np.uint64]:
     """A number for each row, the same for the same values."""
-    import pandas as pd
-
     if isinstance(X, np.ndarray):
         rows = np.ascontiguousarray(X.reshape(len(X), -1))
         return np.fromiter((hash(row.tobytes()) for row in rows), np.int64, len(rows)).view(np.uint64)
-    if X.shape[1] > len(X):  # of many columns pandas hashes one after the other
-        stretches = [(X.iloc[:, columns], is_number) for columns, is_number in runs(X)]
-        parts = [
-            pd.Series(_row_hashes(part.to_numpy())) if is_number else part.iloc[:, 0] for part, is_number in stretches
-        ]
-        X = pd.concat(parts, axis="columns")
-    return np.asarray(pd.util.hash_pandas_object(X, index=False), np.uint64)
+    return row_hashes(X)
 
 
 def _pictures(dataset: Dataset) -> Iterator[str]:

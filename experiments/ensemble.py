@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
 from experiments.dataset import Task
+from experiments.readers.room import room_for
 
 FloatArray = NDArray[np.float64]
 
@@ -90,8 +91,8 @@ def select_ensemble(
     if n_steps < 1:
         raise ValueError(f"n_steps = {n_steps}. 1 or more is allowed; select nothing where no ensemble is wanted.")
     w = np.ones(Y.shape[1]) if weights is None else weights
-    rows = _linear_part(outputs, Y, task) if objective.is_cost else outputs.reshape(len(outputs), -1)
-    is_finite = np.isfinite(rows).all(axis=1)
+    rows = _linear_parts(outputs, Y, task) if objective.is_cost else outputs.reshape(len(outputs), -1)
+    is_finite = np.array([np.isfinite(row).all() for row in rows])
     if not is_finite.all():
         raise ValueError(
             f"candidate {int(is_finite.argmin())}: some of its outputs are not finite. All must be; leave it out."
@@ -113,15 +114,18 @@ def select_ensemble(
     return _ensemble(steps[: is_as_good.index(True) + 1])
 
 
-def _linear_part(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task) -> NDArray[np.floating]:
-    """What the loss is a function of, in the dtype of `outputs`: p of the true class (K, m), or A - Y (K, n[L] m)."""
+def _linear_parts(outputs: NDArray[np.floating], Y: NDArray[np.floating], task: Task) -> FloatArray:
+    """What the loss of each candidate is a function of: p of the true class (K, m), or A - Y (K, n[L] m)."""
     Y = Y.astype(outputs.dtype)
-    if task == "regression":
-        return (outputs - Y).reshape(len(outputs), -1)
-    if task == "binary":
-        return np.where(Y[0] > 0.5, outputs[:, 0], 1 - outputs[:, 0])
-    of_true_class: NDArray[np.floating] = np.einsum("kcm,cm->km", outputs, Y)
-    return of_true_class
+    rows = room_for(len(outputs), Y.size if task == "regression" else Y.shape[1])
+    for row, A in zip(rows, outputs, strict=True):
+        if task == "regression":
+            row[...] = (A - Y).ravel()
+        elif task == "binary":
+            row[...] = np.where(Y[0] > 0.5, A[0], 1 - A[0])
+        else:
+            row[...] = np.einsum("cm,cm->m", A, Y)
+    return rows
 
 
 def _costs_with_each(

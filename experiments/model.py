@@ -37,7 +37,7 @@ FORMAT_VERSION = 3
 _FORMAT_OF_SEVERAL = 2  # a threshold, or the weights of several networks
 _FORMAT_OF_ONE_NETWORK = 1
 _NOTE = "model"
-_CHUNK_ELEMENTS = 2**23  # numbers held at once, 64 MB: a folder of photographs must not fill the memory
+_CHUNK_ELEMENTS = 2**20  # numbers held at once, 8 MB, of which scaling makes two or three copies
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,10 @@ from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
 from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
-from experiments.readers.number_block import NUMBERS_AT_ONCE
 from experiments.scaling import FloatArray, Scaling, standardization
 from experiments.splits import Split, refuse_repeats, related_folds
+
+_NUMBERS_AT_ONCE = 2**20  # 8 MB, of which scaling makes two or three copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class PreparedData:
         folds: Each fold's own scaling; empty where folds share X and Y.
         n_starts: How often each fold is there: networks that begin with different weights. The folds of the first start
             come first, then the same of the second.
+        repeats: How often the examples are divided; the folds of the first division come first.
         encoded: (m, n0), what the folds scale, from `inputs.encoded`, for tables of numbers a view of these; None where
             they share X.
     """
@@ -75,6 +77,7 @@ class PreparedData:
     folds: tuple[FoldScaling, ...] = ()
     encoded: NDArray[Any] | None = None
     n_starts: int = 1
+    repeats: int = 1
     has_mirror_images: bool = False
     notes: tuple[str, ...] = ()
 
@@ -90,18 +93,21 @@ class PreparedData:
         """(n0, m_test), sealed; made as X is."""
         return self.preprocessing.transform(self.dataset.X_test, f"{self.dataset.source} (test examples)")
 
-    def rows_of(self, which: NDArray[np.bool_]) -> FloatArray:
-        """X of some of the examples as rows, (m', n0), made some at a time so that it is there once."""
+    def parts(self, which: NDArray[np.bool_], fold: int | None = None) -> Iterator[FloatArray]:
+        """X of some of the examples, (n0, m'), a few at a time; as a fold's network has them, None as the winner has.
+
+        Args:
+            which: (m,).
+            fold: Index of the fold.
+        """
         X, chosen, place = self.dataset.X_train, np.flatnonzero(which), f"{self.dataset.source} (training examples)"
-        rows = np.empty((len(chosen), self.n_features))
+        own = self.preprocessing if fold is None or not self.folds else self.folds[fold].preprocessing
         for at_once in self._some_at_a_time(len(chosen)):
             part = chosen[at_once]
             if self.encoded is not None:
-                columns = self.preprocessing.of_encoded(self.encoded[part])
+                yield own.of_encoded(self.encoded[part])
             else:
-                columns = self.preprocessing.transform(X[part] if isinstance(X, np.ndarray) else X.iloc[part], place)
-            rows[at_once] = columns.T
-        return rows
+                yield own.transform(X[part] if isinstance(X, np.ndarray) else X.iloc[part], place)
 
     def test_parts(self) -> Iterator[FloatArray]:
         """`X_test`, some examples at a time."""
@@ -111,7 +117,7 @@ class PreparedData:
 
     def _some_at_a_time(self, m: int) -> Iterator[slice]:
         """So many of m examples that scaling them takes little memory."""
-        n_at_once = max(1, NUMBERS_AT_ONCE // self.n_features)
+        n_at_once = max(1, _NUMBERS_AT_ONCE // self.n_features)
         for start in range(0, m, n_at_once):
             yield slice(start, start + n_at_once)
 
@@ -228,6 +234,7 @@ def prepare(
         folds=own * n_starts,
         encoded=encoded,
         n_starts=n_starts,
+        repeats=repeats,
     )
 
 

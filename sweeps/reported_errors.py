@@ -52,6 +52,17 @@ def reported_errors(tell: Callable[[str], None] = say) -> Iterator[None]:
                 ExitCode.INPUT,
             )
         raise
+    except MemoryError as error:
+        from experiments.readers.room import memory_bytes
+
+        _leave(
+            tell,
+            f"Memory ran out{f' ({error})' if str(error) else ''}. This process may use "
+            f"{memory_bytes() / 2**30:.1f} GB; large tables need least, as they lie in a file, if they are trained "
+            "on minibatches and standardized. End other programs, raise the limit, or leave columns out ([data] "
+            "ignore); then type the same command again to continue.",
+            ExitCode.INPUT,
+        )
     except Exception as error:
         exit_code = _exit_code_of(error)
         if exit_code is None:

@@ -260,6 +260,8 @@ def _end(sweep: _Sweep, fits: BaselineFits) -> tuple[list[StoredTrial], Winner |
     kept = sweep.kept.load(sweep.progress.say)
     simple = fits.wait(sweep.interrupts.check, for_folds=sweep.config.sweep.timeout_seconds is None)
     winner = crown(leaderboard, kept, simple, sweep.problem, sweep.data, prepared, sweep.config, stored.name)
+    for shortage in filter(None, (fits.shortage, *(() if winner is None else winner.shortages))):
+        sweep.progress.say(shortage)
     if winner is not None:
         winner.model.save(sweep.folder.model)
         if winner.ensemble is not None:

@@ -19,6 +19,7 @@ from engine.durable_file import write_durably
 from experiments.dataset import Dataset
 from experiments.errors import InputError
 from experiments.readers.examples import Features
+from experiments.row_hashes import row_hashes
 
 Digests: TypeAlias = NDArray[np.uint64]
 
@@ -95,7 +96,7 @@ def row_digests(X: Features, labels: NDArray[Any]) -> Digests:
         rows = [row.tobytes() for row in X]
         of_inputs = np.array([int.from_bytes(blake2b(row, digest_size=8).digest()) for row in rows], dtype=np.uint64)
     else:
-        of_inputs = np.asarray(pd.util.hash_pandas_object(X, index=False), dtype=np.uint64)
+        of_inputs = row_hashes(X)
     both = pd.DataFrame({"inputs": of_inputs, "label": labels})
     return np.asarray(pd.util.hash_pandas_object(both, index=False), dtype=np.uint64)
 

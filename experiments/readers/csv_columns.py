@@ -2,12 +2,15 @@
 
 pyarrow splits the text, and converts a column if every value of it is a plain number or empty: the same ones, to the
 bit, as pandas would. All others stay text, and `columns.py` decides what they are, as for a file that is read as text.
-Where pyarrow finds anything unusual, nothing is returned and the file is read as text.
+Where pyarrow finds anything unusual, nothing is returned and the file is read as text. So it is with a file of very
+many columns, whose text is divided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 2**19  # bytes of text that are looked at together: with 2**22 pyarrow keeps 160 MB
 _BYTES_A_VALUE = 512  # a block of a wide file holds about 25 rows, since each column of a block costs time
+_WIDE = 1000  # columns from which on pyarrow, which makes an array of each in every block, is not asked to split them
 
 
 class Layout(NamedTuple):
@@ -99,45 +103,117 @@ def _read_blocks(
     texts: dict[int, list[Any]] = {position: [] for position in text}
     late: list[int] = []
     start = 0
-    with _opened(path, layout, positions) as reader:
-        for batch in reader:
-            if batch.num_rows == 0:
-                continue
-            part = slice(start, start + batch.num_rows)
-            which, columns = np.flatnonzero(is_number), batch.columns
-            found, is_other = _numbers([columns[j] for j in which.tolist()], batch.num_rows)
-            for j in which[is_other].tolist():
-                if start == 0:
-                    texts[j] = []
-                else:
-                    late.append(j)
-            is_number[which[is_other]] = False
-            numbers[which, part] = found
-            has_value[which] |= ~np.isnan(found).all(axis=1)
-            for j, arrays in texts.items():
-                arrays.append(columns[j])
-            start = part.stop
+    is_split_here = layout.n_columns >= _WIDE and not layout.has_quotes
+    for block in _split(path, layout) if is_split_here else _split_by_pyarrow(path, layout, positions):
+        part = slice(start, start + block.n_rows)
+        which = np.flatnonzero(is_number)
+        found, is_other = _numbers(block, which)
+        for j in which[is_other].tolist():
+            if start == 0:
+                texts[j] = []
+            else:
+                late.append(j)
+        is_number[which[is_other]] = False
+        numbers[which, part] = found
+        has_value[which] |= ~np.isnan(found).all(axis=1)
+        for j, arrays in texts.items():
+            arrays.append(block.columns(np.array([j])))
+        start = part.stop
     late += np.flatnonzero(is_number & ~has_value).tolist()  # words for missing ones, and no number
     return numbers, start, {j: pa.chunked_array(arrays) for j, arrays in texts.items()}, late
 
 
-def _numbers(arrays: list[Any], n_rows: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The numbers that arrays of text are, (n, m), and which arrays hold others, (n,); their rows are nan."""
+class _Block(NamedTuple):
+    """Some rows of a file.
+
+    Attributes:
+        n_rows: How many, m; at least one.
+        columns: From positions, (k,), to the text of these columns, one after the other in one array of k m values.
+    """
+
+    n_rows: int
+    columns: Callable[[NDArray[np.intp]], Any]
+
+
+def _split_by_pyarrow(path: Path, layout: Layout, positions: list[str]) -> Iterator[_Block]:
     import pyarrow as pa
 
-    is_other = np.zeros(len(arrays), np.bool_)
-    if not arrays:
+    def together(batch: Any, which: NDArray[np.intp]) -> Any:  # noqa: ANN401
+        columns = batch.columns
+        return pa.concat_arrays([columns[j] for j in which.tolist()])
+
+    with _opened(path, layout, positions) as reader:
+        for batch in reader:
+            if batch.num_rows > 0:
+                yield _Block(batch.num_rows, partial(together, batch))
+
+
+def _split(path: Path, layout: Layout) -> Iterator[_Block]:
+    """The same of a file without quotes, in a tenth of the time for 30,000 columns.
+
+    Raises:
+        pyarrow.ArrowInvalid: Rows differ in length, or anything else is unusual.
+    """
+    rest, size = b"", max(_BLOCK, _BYTES_A_VALUE // 4 * layout.n_columns)
+    with path.open("rb") as file:
+        for _ in range(layout.n_skipped):
+            file.readline()
+        if layout.n_skipped == 0 and file.read(len(BOM_UTF8)) != BOM_UTF8:
+            file.seek(0)
+        while read := file.read(size):
+            lines, newline, rest = (rest + read).rpartition(b"\n")
+            if newline:
+                yield _block_of(lines + newline, layout)
+    if rest:
+        yield _block_of(rest + b"\n", layout)
+
+
+def _block_of(lines: bytes, layout: Layout) -> _Block:
+    """Whole lines, divided where a value ends."""
+    import pyarrow as pa
+
+    if b"\r" in lines:
+        lines = lines.replace(b"\r\n", b"\n")
+    n, characters = layout.n_columns, np.frombuffer(lines, np.uint8)
+    is_newline = characters == ord("\n")
+    is_end = is_newline | (characters == ord(layout.separator))
+    ends = np.flatnonzero(is_end)
+    m = np.count_nonzero(is_newline)
+    if len(ends) != m * n or not is_newline[ends[n - 1 :: n]].all() or b"\r" in lines or not _is_utf8(lines):
+        raise pa.ArrowInvalid("rows differ in length, or hold characters that are no text")
+    stops = (ends - np.arange(len(ends))).astype(np.int32)  # in the text without separators
+    offsets = np.concatenate([np.zeros(1, np.int32), stops])
+    has_text = np.packbits(np.diff(offsets) > 0, bitorder="little")
+    buffers = (pa.py_buffer(array) for array in (offsets, characters[~is_end], has_text))
+    values = pa.StringArray.from_buffers(m * n, *buffers)
+    positions = np.arange(m * n).reshape(m, n)
+    return _Block(int(m), lambda which: values.take(pa.array(positions[:, which].T.ravel())))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _numbers(block: _Block, which: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers that columns of text are, (n, m), and which of them hold others, (n,); their rows are nan."""
+    is_other, n_rows = np.zeros(len(which), np.bool_), block.n_rows
+    if not len(which):
         return np.empty((0, n_rows)), is_other
-    together = _as_numbers(pa.concat_arrays(arrays))
+    texts = block.columns(which)
+    together = _as_numbers(texts)
     if together is not None:
-        return together.reshape(len(arrays), -1), is_other
-    numbers = np.full((len(arrays), n_rows), np.nan)
-    for row, array in enumerate(arrays):
-        values = _as_numbers(array)
+        return together.reshape(len(which), -1), is_other
+    numbers = np.full((len(which), n_rows), np.nan)
+    for row, number in enumerate(numbers):
+        values = _as_numbers(texts.slice(row * n_rows, n_rows))
         if values is None:
             is_other[row] = True
         else:
-            numbers[row] = values
+            number[...] = values
     return numbers, is_other
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS_AT_ONCE = 2**22
-"""How many numbers are looked at together, 32 MB."""
+NUMBERS_AT_ONCE = 2**20
+"""How many numbers are looked at together, 8 MB."""
 
 
 def frame_of(names: Sequence[str], numbers: NDArray[np.float64], others: Mapping[int, pd.Series]) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def runs(frame: pd.DataFrame) -> Iterator[tuple[slice, bool]]:
 
 
 def column_parts(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """All columns of a table, a few at a time: about 32 MB of float64, and never one alone unless it is the only one.
+    """All columns of a table, a few at a time: about 8 MB of float64, and never one alone unless it is the only one.
 
     NumPy adds up a single column in another order than several, so a lone one would have other last digits.
     """

@@ -1,7 +1,9 @@
-"""Room for the numbers of a table: in memory, or in a file that is mapped into it where they would fill it."""
+"""Room for many numbers, as a table's: in memory, or in a file that is mapped into it where they would fill it."""
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import tempfile
 from contextlib import suppress
@@ -16,34 +18,41 @@ SHARE = 0.25
 """Of the memory that there is; of more numbers the system keeps in memory what is in use, and the rest on the disk."""
 
 
-def room_for(n_columns: int, n_rows: int) -> NDArray[np.float64]:
-    """An array (n, m) that is to be filled.
+def room_for(*shape: int) -> NDArray[np.float64]:
+    """An array of this shape that is to be filled.
 
     Large ones lie in a file without a name in the folder for temporary files (TMPDIR), which is gone with the process.
 
     Raises:
         InputError: The disk has no room for the file.
     """
-    n_bytes = 8 * n_columns * n_rows
+    n_bytes = 8 * math.prod(shape)
     if n_bytes <= SHARE * memory_bytes():
-        return np.empty((n_columns, n_rows))
+        return np.empty(shape)
     try:
         with tempfile.TemporaryFile() as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, n_bytes)  # or a full disk would kill the process when it writes
-            return np.asarray(np.memmap(file, np.float64, "w+", shape=(n_columns, n_rows)))
+            return np.asarray(np.memmap(file, np.float64, "w+", shape=shape))
     except OSError as error:
         raise InputError(
-            f"{n_columns} columns of {n_rows:,} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, and "
-            f"{tempfile.gettempdir()} has no room for them ({error.strerror}).",
+            f"{' x '.join(f'{n:,}' for n in shape)} numbers take {n_bytes / 2**30:.1f} GB, too much for the memory, "
+            f"and {tempfile.gettempdir()} has no room for them ({error.strerror}).",
             "Numbers that would fill the memory lie in a temporary file.",
-            "Make room there, or set TMPDIR to a folder on a larger disk.",
+            "Raise the limit of addresses (ulimit -v), which counts files that are mapped; ulimit -d does not."
+            if error.errno == errno.ENOMEM
+            else "Make room there, or set TMPDIR to a folder on a larger disk.",
         ) from error
 
 
 def memory_bytes() -> int:
-    """Memory of the machine, or what its control groups leave this process, as in a container."""
+    """Memory of the machine, or what control groups (a container) or limits (`ulimit -d`, `-v`) leave this process."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with suppress(ImportError):  # Windows
+        import resource
+
+        limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+        sizes += [limit for limit in limits if limit != resource.RLIM_INFINITY]
     for folder in own_groups("memory"):
         for limit in ("memory.max", "memory.limit_in_bytes"):
             with suppress(OSError, ValueError):  # there is none, or it is "max"

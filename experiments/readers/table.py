@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -60,7 +60,9 @@ def read_table(
         InputError: Not a sound file, no target or an unknown one, missing labels, no rows or no features; or columns
             other than those of `train`.
     """
-    return examples_of(_read_typed(path, place, file_format, options, train), place, options, train)
+    text = _kept_as_text(options, train)
+    frame = _read_typed(path, place, file_format, options, lambda name: name in text)
+    return examples_of(frame, place, options, train)
 
 
 def examples_of(frame: pd.DataFrame, place: str, options: ReadOptions, train: Examples | None = None) -> Contents:
@@ -171,14 +173,22 @@ def _of_later(
     return ()
 
 
-def read_frame(path: Path, place: str, file_format: str, options: ReadOptions | None = None) -> pd.DataFrame:
+def read_frame(
+    path: Path, place: str, file_format: str, options: ReadOptions | None = None, numbers: Collection[str] = ()
+) -> pd.DataFrame:
     """Read a table as it is in the file; it has at least one row, and every column has its own name.
 
     All columns of a CSV are text: the training examples decide which of them are numbers.
 
+    Args:
+        path, place, file_format, options: As in `read_table`.
+        numbers: Columns that are known to be numbers; those whose values are become float64 at once.
+
     Raises:
         InputError: Not a sound CSV or Parquet file.
     """
+    if numbers and file_format in ("CSV", "Parquet"):
+        return _read_typed(path, place, file_format, options or ReadOptions(), lambda name: name not in numbers)
     if file_format == "CSV":
         return _read_csv(path, place, options or ReadOptions())
     return _read_parquet(path, place) if file_format == "Parquet" else read_other_table(path, place, file_format)
@@ -192,11 +202,17 @@ def _kept_as_text(options: ReadOptions, train: Examples | None) -> frozenset[str
     return frozenset(aside)
 
 
-def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, train: Examples | None) -> pd.DataFrame:
-    """As `read_frame`, but columns of plain numbers are float64 and share one array, where the format allows it."""
-    text = _kept_as_text(options, train)
+def _read_typed(
+    path: Path, place: str, file_format: str, options: ReadOptions, is_text: Callable[[str], bool]
+) -> pd.DataFrame:
+    """As `read_frame`, but columns of plain numbers are float64 and share one array, where the format allows it.
+
+    Args:
+        path, place, file_format, options: As in `read_table`.
+        is_text: Whether a column stays as it is in the file, whatever it holds.
+    """
     if file_format == "Parquet":
-        return _read_parquet(path, place, text)
+        return _read_parquet(path, place, is_text)
     head = head_of(path, options.header) if file_format == "CSV" else None
     if head is None:
         return read_frame(path, place, file_format, options)
@@ -205,7 +221,7 @@ def _read_typed(path: Path, place: str, file_format: str, options: ReadOptions, 
         names = list(options.names or column_names(len(names)))
     n_skipped = head.dialect.n_before if options.header is False else head.n_lines
     layout = layout_of(path, head.dialect.separator, len(head.values), n_skipped)
-    positions = [position for position, name in enumerate(names) if without_mark(name).strip() in text]
+    positions = [position for position, name in enumerate(names) if is_text(without_mark(name).strip())]
 
     def form(*, is_sound: bool) -> CsvForm:
         return check_csv_form(path, place, options.header, options.names, is_sound=is_sound)
@@ -306,18 +322,18 @@ def _read_csv(path: Path, place: str, options: ReadOptions) -> pd.DataFrame:
     return with_decimal_points(frame) if form.dialect.separator == ";" else frame
 
 
-def _read_parquet(path: Path, place: str, text: frozenset[str] | None = None) -> pd.DataFrame:
-    """Columns of numbers that are not in `text` are float64 and share one array; all are as in the file without it."""
+def _read_parquet(path: Path, place: str, is_text: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """Columns of numbers that are no text are float64 and share one array; all are as in the file without `is_text`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         names = [str(name) for name in pq.read_schema(path).names]
         own_names(names, place)
-        if text is None:
+        if is_text is None:
             frame = pd.read_parquet(path)
         else:
-            frame = read_parquet_columns(path, {name for name in names if name.strip() in text})
+            frame = read_parquet_columns(path, {name for name in names if is_text(name.strip())})
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: of pandas' own metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,11 @@ def input_format(path: Path) -> str:
 
 
 def read_inputs(
-    path: Path, file_format: str, shape: tuple[int, ...] = (), trained: ExamplesAxis = "rows"
+    path: Path,
+    file_format: str,
+    shape: tuple[int, ...] = (),
+    trained: ExamplesAxis = "rows",
+    numbers: Collection[str] = (),
 ) -> NDArray[Any] | pd.DataFrame:
     """Read the examples of a table or of a file of named arrays; see `read_images` for images.
 
@@ -51,25 +56,24 @@ def read_inputs(
         file_format: From `input_format`.
         shape: Of one training example, by which the axis of an array that counts the examples is known.
         trained: Which axis of the training array did.
+        numbers: As in `read_frame`.
 
     Returns:
-        A table as it is in the file, or an array as `feature_array` returns it.
+        A table as it is in the file but for these, or an array as `feature_array` returns it.
 
     Raises:
         InputError: The file is damaged, or its examples are unsound.
     """
     with uncompressed(path, str(path)) as plain:
+        if file_format in TABLES:
+            from experiments.readers.table import read_frame
+
+            return read_frame(plain, str(path), file_format, numbers=numbers)
         return _read(plain, str(path), file_format, shape, trained)
 
 
-def _read(
-    path: Path, place: str, file_format: str, shape: tuple[int, ...], trained: ExamplesAxis
-) -> NDArray[Any] | pd.DataFrame:
+def _read(path: Path, place: str, file_format: str, shape: tuple[int, ...], trained: ExamplesAxis) -> NDArray[Any]:
     take: Take[NDArray[Any]] = partial(read_unlabelled, shape=shape, trained=trained)
-    if file_format in TABLES:
-        from experiments.readers.table import read_frame
-
-        return read_frame(path, place, file_format)
     if file_format == "HDF5":
         from experiments.readers.hdf5 import take_from_hdf5
 

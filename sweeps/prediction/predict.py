@@ -11,7 +11,7 @@ from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.pyfunc import column_names
 from experiments.readers.images import read_images
-from experiments.readers.inputs import ArrayInputs
+from experiments.readers.inputs import ArrayInputs, NumberColumn, TableInputs
 from experiments.readers.picture_folder import files_in
 from experiments.readers.several_files import files_of_pattern, is_pattern
 from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
@@ -172,8 +172,11 @@ def _of_examples(
     model: Model, path: Path, file_format: str, proba: bool, keep: Sequence[str], say: Callable[[str], None]
 ) -> "pd.DataFrame":
     inputs = model.preprocessing.inputs
-    form = (inputs.shape, inputs.examples) if isinstance(inputs, ArrayInputs) else ()
-    examples = read_inputs(path, file_format, *form)
+    if isinstance(inputs, ArrayInputs):
+        examples = read_inputs(path, file_format, inputs.shape, inputs.examples)
+    else:
+        numbers = {column.name for column in inputs.columns if isinstance(column, NumberColumn)}
+        examples = read_inputs(path, file_format, numbers=numbers.difference(keep))
     if isinstance(examples, np.ndarray):
         if keep:
             raise InputError(
@@ -184,9 +187,11 @@ def _of_examples(
         _check_columns(model, examples, path, keep, proba)
         features = column_names(model)
         aside = {model.target, *model.ignored, *keep} - set(features)
-        X = examples.drop(columns=[name for name in examples.columns if name in aside])
+        X = examples.loc[:, [name not in aside for name in examples.columns]]
+        if isinstance(inputs, TableInputs):
+            X = inputs.conformed(X, str(path))  # once; what looks at it again has little to do
         predictions = model.table(X, proba=proba, place=str(path))
-        for note in model.preprocessing.inputs.unseen(X, str(path)):
+        for note in inputs.unseen(X, str(path)):
             say(note)
         for position, name in enumerate(keep):
             predictions.insert(position, name, examples[name])
@@ -205,7 +210,8 @@ def _check_columns(model: Model, examples: "pd.DataFrame", path: Path, keep: Seq
                 f"The columns are {listed(found, 10)}; {listed(ours, 10)} are ours.",
                 "Name one of them, once.",
             )
-    unknown = [name for name in found if name not in (*features, *keep, model.target, *model.ignored)]
+    known = {*features, *keep, model.target, *model.ignored}
+    unknown = [name for name in found if name not in known]
     if features and unknown and not set(features) - set(found):  # a missing one is told first, with its likeness
         raise InputError(
             f"{path}: columns that are unknown to the model: {listed(unknown)}.",

@@ -62,6 +62,8 @@ class Gate:
             Ledger(self.workspace.ledger(self.folder.sweep_name)).add(document)
         except (InputError, NotScorableError) as error:
             return Promotion(problem=str(error))
+        except MemoryError as error:
+            return Promotion(problem=f"memory ran out ({error})")
         return Promotion(Verdict.from_json(document, str(self.folder.verdict)), digest_of(document))
 
     def _document(self, winner: Winner) -> str:

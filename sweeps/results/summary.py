@@ -84,14 +84,15 @@ def what_is_pending(result: SweepResult) -> str:
 
 def data_summary(prepared: PreparedData) -> dict[str, Any]:
     """What `validate` says of the data; of pictures it draws some, and says where they are to be seen."""
-    dataset = prepared.dataset
+    dataset, repeats = prepared.dataset, prepared.repeats
+    n_folds = prepared.held_out.shape[0] // prepared.n_starts // repeats
     return {
         "source": dataset.source,
         "task": dataset.task,
         "n_train": dataset.n_train,
         "n_test": dataset.n_test,
         "n_features": prepared.n_features,
-        "folds": prepared.held_out.shape[0] // prepared.n_starts,
+        "folds": n_folds if repeats == 1 else f"{n_folds} x {repeats}",
         **({} if (relation := dataset.relation_train) is None else {"split_by": relation.words}),
         "scaling": prepared.preprocessing.scaling,
         "class_balance": class_balance(prepared),

@@ -17,6 +17,7 @@ from experiments.ensemble import select_ensemble
 from experiments.facts import Score
 from experiments.model import Model
 from experiments.preparation import PreparedData
+from experiments.readers.room import room_for
 from sweeps.storage.kept_trials import KeptTrial
 from sweeps.trials.problem import Problem
 
@@ -69,7 +70,9 @@ def select(
     if not kept:
         return None
     is_validated = prepared.validated.any(axis=0)
-    outputs = np.stack([out_of_fold(one.best, data, problem.head, prepared) for one in kept])[:, :, is_validated]
+    outputs = room_for(len(kept), len(prepared.Y), int(np.count_nonzero(is_validated)))
+    for of_trial, one in zip(outputs, kept, strict=True):
+        of_trial[...] = out_of_fold(one.best, data, problem.head, prepared)[:, is_validated]
     unit = prepared.target_scaling.scale
     selected = select_ensemble(
         outputs if problem.objective.is_cost else unit * outputs,

@@ -39,6 +39,7 @@ class Winner:
         baselines_out_of_fold: Of the constant and the linear model by name, their value as a trial's is; those that
             are known.
         objective: What it was judged by.
+        shortages: What there was no memory for, in sentences.
     """
 
     trial: StoredTrial
@@ -48,6 +49,7 @@ class Winner:
     estimate: Estimate | None = None
     baselines_out_of_fold: dict[str, float] = field(default_factory=dict)
     objective: Objective = COST
+    shortages: tuple[str, ...] = ()
 
     @property
     def test_scores(self) -> dict[str, float]:
@@ -81,16 +83,23 @@ def crown(
     if best is None:
         return None
     model, scores_of_winner = _scored(refit(best, problem, data, prepared, study), simple, prepared, problem)
-    ensemble = None
-    if config.study.ensemble > 0:
-        ensemble = select(kept, problem, data, prepared, study, config.study.ensemble)
-    if ensemble is not None:
-        model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
-        ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
-    groups = groups_of(prepared.dataset.relation_train)
-    estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective, groups)
+    ensemble, estimate, shortages = None, None, []
+    try:
+        if config.study.ensemble > 0:
+            ensemble = select(kept, problem, data, prepared, study, config.study.ensemble)
+        if ensemble is not None:
+            model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
+            ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
+    except MemoryError as error:
+        ensemble = None
+        shortages.append(f"There is no ensemble beside the winner: memory ran out ({error}).")
+    try:
+        groups = groups_of(prepared.dataset.relation_train)
+        estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective, groups)
+    except MemoryError as error:
+        shortages.append(f"The winner's value is not corrected for having been chosen: memory ran out ({error}).")
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
-    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective)
+    return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective, tuple(shortages))
 
 
 def refit(trial: StoredTrial, problem: Problem, data: TrainingData, prepared: PreparedData, study: str) -> Model:

@@ -13,10 +13,12 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
 from engine.objectives import Objective
-from experiments import baseline
+from experiments import baseline, preparation
 from experiments.baseline import Baseline, fitted_meanwhile
 from experiments.dataset import load_dataset
+from experiments.errors import InputError
 from experiments.preparation import PreparedData, prepare
+from experiments.readers import room
 
 
 def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
@@ -162,7 +164,8 @@ def test_an_interrupt_ends_the_wait_and_no_further_fit_begins(monkeypatch: pytes
     gate = Gate(monkeypatch, n_free=0)
 
     def check() -> None:
-        raise InterruptedError
+        if gate.n_begun:
+            raise InterruptedError
 
     with pytest.raises(InterruptedError), fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits:
         fits.wait(check)
@@ -230,6 +233,51 @@ def test_of_large_data_the_linear_model_is_fitted_to_some_of_the_examples_and_sa
     monkeypatch.setattr(baseline, "MOST_NUMBERS", 100 * prepared.n_features)
     constant, linear = baselines(prepared, seed=0)
     assert linear.name == "logistic regression (fitted to 100 of 455 examples)"
-    assert constant.out_of_fold is linear.out_of_fold is None
+    assert linear.out_of_fold is None
+    assert constant == everything[0]
     assert 0.9 < linear.scores["accuracy"] != everything[1].scores["accuracy"]
-    assert constant.scores["accuracy"] == everything[0].scores["accuracy"]
+
+
+@pytest.mark.parametrize("train", ["sklearn:breast_cancer", "sklearn:diabetes"])
+def test_models_fitted_to_rows_in_a_file_and_scored_in_parts_are_the_same(monkeypatch, train) -> None:
+    prepared = prepare(load_dataset(train), folds=3, scales_folds=True)
+    in_memory = baselines(prepared, seed=0)
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    monkeypatch.setattr(preparation, "_NUMBERS_AT_ONCE", 50 * prepared.n_features)
+    for found, expected in zip(baselines(prepared, seed=0), in_memory, strict=True):
+        assert found.name == expected.name
+        assert found.scores == pytest.approx(expected.scores, rel=1e-12)
+        assert found.out_of_fold == pytest.approx(expected.out_of_fold, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_free", "what"), [(0, "was not fitted"), (2, "was not fitted in each fold"), (4, None)], ids=str
+)
+def test_what_there_is_no_memory_for_is_said_and_the_rest_is_there(monkeypatch, n_free, what) -> None:
+    prepared, fit = prepare(load_dataset("sklearn:iris"), folds=3), LogisticRegression.fit
+    whole, calls = baselines(prepared, 0), []
+
+    def short_of_memory(model: LogisticRegression, *rows: np.ndarray, **weights: object) -> LogisticRegression:
+        calls.append(model)
+        if len(calls) > n_free:
+            raise MemoryError("Unable to allocate 9 TiB")
+        return fit(model, *rows, **weights)
+
+    monkeypatch.setattr(LogisticRegression, "fit", short_of_memory)
+    with fitted_meanwhile(prepared, 0) as fits:
+        found = fits.wait()
+    said = f"The linear model to compare with {what}: there is no room for it (Unable to allocate 9 TiB)."
+    assert fits.shortage == (said if what else "")
+    assert found[0] == whole[0]
+    assert [one.scores for one in found[1:]] == [whole[1].scores] * (n_free > 0)
+    assert [one.out_of_fold for one in found[1:]] == [whole[1].out_of_fold if what is None else None] * (n_free > 0)
+
+
+def test_a_full_disk_costs_the_linear_model_alone(monkeypatch) -> None:
+    def full(*shape: int) -> None:
+        raise InputError("3 x 4 numbers take 0.0 GB.", "Numbers that would fill it lie in a file.", "Make room there.")
+
+    monkeypatch.setattr(baseline, "room_for", full)
+    with fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits:
+        assert [one.name for one in fits.wait()] == ["constant"]
+    assert "Make room there." in fits.shortage

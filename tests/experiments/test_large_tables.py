@@ -1,6 +1,7 @@
 """Tables that are read and prepared without a copy of their text or of their numbers: what comes of it is the same."""
 
 import errno
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,8 +66,16 @@ def outcome(folder: Path, name: str) -> tuple[str, Dataset | None]:
     return dataset.digest, dataset
 
 
+@pytest.fixture(params=["split by pyarrow", "as a wide one"])
+def splitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to split a CSV."""
+    if request.param == "as a wide one":
+        monkeypatch.setattr(csv_columns, "_WIDE", 1)
+
+
 @pytest.mark.parametrize("block", [512, 2**19])
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("splitter")
 def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
     cell: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +105,7 @@ def test_a_csv_read_by_columns_is_the_one_that_is_read_as_text(
         lambda row: "abc,d"[row % 5],
     ],
 )
+@pytest.mark.usefixtures("splitter")
 def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
     cell: Callable[[int], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +124,7 @@ def test_semicolons_and_decimal_commas_are_read_by_columns_as_they_are_as_text(
 @pytest.mark.parametrize(
     ("end", "before"), [("\r\n", ""), ("\r", ""), ("\n", "\ufeff"), ("\n\n", "\n\n"), ("\n", '"a, ""x""","b\nc",y\n')]
 )
+@pytest.mark.usefixtures("splitter")
 def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str, tmp_path: Path) -> None:
     name = write_odd(tmp_path, "numbers", end, before)
     if before.startswith('"'):
@@ -123,6 +134,31 @@ def test_ends_of_lines_marks_and_blank_lines_do_not_matter(end: str, before: str
     assert isinstance(dataset.X_train, pd.DataFrame)
     assert [dtype.kind for dtype in dataset.X_train.dtypes] == ["f", "f"]
     assert dataset.n_train + dataset.n_test == 60
+
+
+@pytest.mark.parametrize("line", ["1,2,3,a", "1,2", "", "1,\r2,a", b"1,\xff,a", "1,2,a\r\n1,2,a"], ids=str)
+def test_a_wide_csv_that_is_unusual_is_read_as_others_are(
+    line: str | bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number(row)},{number(row)},{'ab'[row % 2]}".encode() for row in range(60)]
+    lines = [b"p,q,y", *rows, line if isinstance(line, bytes) else line.encode(), *rows]
+    (tmp_path / "odd.csv").write_bytes(b"\n".join(lines))
+    usual = outcome(tmp_path, "odd.csv")[0]
+    monkeypatch.setattr(csv_columns, "_WIDE", 1)
+    assert outcome(tmp_path, "odd.csv")[0] == usual
+
+
+def test_a_csv_of_many_columns_is_split_by_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = csv_columns._WIDE + 5
+    frame = pd.DataFrame(rng.normal(size=(40, n)), columns=[f"f{j}" for j in range(n)]).assign(y=[0, 1] * 20)
+    frame.iloc[3, 7] = np.nan
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    monkeypatch.setattr(csv_columns, "_opened", None)  # pyarrow is not asked
+    monkeypatch.setattr(csv_columns, "_BLOCK", 1)
+    monkeypatch.setattr(csv_columns, "_BYTES_A_VALUE", 4)  # each row is longer than what is read at once
+    dataset = load_dataset("wide.csv", target="y", directory=tmp_path)
+    frame.to_parquet(tmp_path / "wide.parquet", index=False)
+    assert dataset.digest == load_dataset("wide.parquet", target="y", directory=tmp_path).digest
 
 
 def test_what_is_text_in_training_stays_text_in_a_test_file_of_numbers(tmp_path: Path) -> None:
@@ -237,8 +273,18 @@ def test_a_disk_without_room_for_a_large_table_is_said(tmp_path: Path, monkeypat
     monkeypatch.setattr(room, "memory_bytes", lambda: 100)
     monkeypatch.setattr(room.os, "posix_fallocate", full)
     pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 2}).to_csv(tmp_path / "train.csv", index=False)
-    with pytest.raises(InputError, match=r"2 columns of 6\d numbers .*No space left on device.*TMPDIR"):
+    with pytest.raises(InputError, match=r"2 x 6\d numbers .*No space left on device.*TMPDIR"):
         load_dataset("train.csv", target="y", directory=tmp_path)
+
+
+def test_where_addresses_are_limited_the_message_names_that_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_addresses(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    monkeypatch.setattr(room.np, "memmap", no_addresses)
+    with pytest.raises(InputError, match=r"3 x 40 numbers .*Cannot allocate memory.*ulimit -v"):
+        room.room_for(3, 40)
 
 
 def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,3 +300,25 @@ def test_memory_is_that_of_the_machine_or_less(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("2000\n")
     assert room.memory_bytes() == 2000
+
+
+@pytest.mark.parametrize("kind", [resource.RLIMIT_DATA, resource.RLIMIT_AS])
+def test_memory_is_no_more_than_this_process_may_take(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limits(asked: int) -> tuple[int, int]:
+        return (2**20 if asked == kind else resource.RLIM_INFINITY), resource.RLIM_INFINITY
+
+    monkeypatch.setattr(resource, "getrlimit", limits)
+    assert room.memory_bytes() == 2**20
+
+
+def test_categories_that_would_fill_the_memory_lie_in_a_file_too(tmp_path: Path, monkeypatch) -> None:
+    frame = pd.DataFrame({"a": rng.normal(size=60), "town": ["Rom", "Ulm"] * 30, "y": [0, 1, 1] * 20})
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    prepared = prepare(load_dataset("train.csv", target="y", directory=tmp_path), scales_folds=True)
+    monkeypatch.setattr(room, "memory_bytes", lambda: 100)
+    again = prepare(prepared.dataset, scales_folds=True)
+    assert prepared.encoded is not None
+    assert again.encoded is not None
+    assert mapped_file_of(again.encoded)
+    assert not mapped_file_of(prepared.encoded)
+    np.testing.assert_array_equal(again.encoded, prepared.encoded)

@@ -41,6 +41,19 @@ def test_validate_says_by_what_examples_are_split_and_draws_no_sheet_of_tables(t
 
 
 @pytest.mark.parametrize(
+    ("data", "folds"),
+    [
+        ({"folds": 5}, 5),
+        ({"folds": 5, "repeats": 3}, "5 x 3"),
+        ({"folds": None, "validation_fraction": 0.2, "repeats": 4}, "1 x 4"),
+    ],
+)
+def test_folds_are_told_as_they_were_asked_for(data, folds):
+    config = small_config(data={"train": "sklearn:iris"} | data, study={"seeds_per_trial": 2})
+    assert data_summary(load_data(config))["folds"] == folds
+
+
+@pytest.mark.parametrize(
     ("counts", "where"),
     [
         (range(48), "0 for all 12 examples in the test set"),
