@@ -52,17 +52,16 @@ class Baseline:
 class BaselineFits:
     """A daemon thread at work: first on what is scored on the test set, then on each fold.
 
-    It changes no warning filter itself; scikit-learn's checks do for microseconds (README, decisions), and what the
-    main thread found when it entered `fitted_meanwhile` is put back at its end.
+    It imports scikit-learn, which takes a second, while the first trials are trained. It changes no warning filter
+    itself; scikit-learn's checks do for microseconds (README, decisions), and what the main thread found when it
+    entered `fitted_meanwhile` is put back at its end.
     """
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
         self._n_folds = len(prepared.held_out) // prepared.n_starts
         self._fits: list[Callable[[], Any]] = [partial(_scored, prepared, seed, threshold, objective)]
         for fold in range(0 if _is_large(prepared) else self._n_folds):  # of the constant, then of the linear model
-            self._fits += [
-                partial(_value_of_fold, prepared, fold, model, objective) for model in _models(prepared, seed)
-            ]
+            self._fits += [partial(_value_of_fold, prepared, seed, fold, model, objective) for model in (0, 1)]
         self._results: list[Any] = []  # of the first so many fits
         self._error: Exception | None = None
         self._is_over = threading.Event()
@@ -122,10 +121,10 @@ def fitted_meanwhile(
             for microseconds, and may undo that of the block; what is ignored all the while stays so.
         objective: What trials are judged by.
     """
-    from sklearn.exceptions import ConvergenceWarning
-
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
-        for category in (ConvergenceWarning, *ignored):  # a baseline's name says the first instead
+        # That a fit has not converged, which the baseline's name says instead; its class would have to be imported
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.linear_model")
+        for category in ignored:
             warnings.simplefilter("ignore", category)
         fits = BaselineFits(prepared, seed, threshold, objective)
         try:
@@ -196,10 +195,10 @@ def _drawn(prepared: PreparedData, seed: int) -> NDArray[np.bool_]:
     return drawn
 
 
-def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Objective) -> float:  # noqa: ANN401
+def _value_of_fold(prepared: PreparedData, seed: int, fold: int, which: int, objective: Objective) -> float:
     """The value of the columns that a fold is validated on, of a model fitted to its others; nan if those lack a class.
 
-    X and Y are as the fold's network has them.
+    X and Y are as the fold's network has them. `which` of the models is fitted: 0 is the constant, 1 the linear one.
     """
     from sklearn import metrics
 
@@ -211,7 +210,7 @@ def _value_of_fold(prepared: PreparedData, fold: int, model: Any, objective: Obj
         return math.nan
     rows, others = X.T[trained], X.T[validated]
     del X
-    outputs = _outputs(_fitted(model, prepared, rows, y, trained), others)
+    outputs = _outputs(_fitted(_models(prepared, seed)[which], prepared, rows, y, trained), others)
     weights = None if prepared.weights is None else prepared.weights[1, validated]
     if not objective.is_cost:
         unit = prepared.target_scalings[fold].scale

@@ -89,8 +89,8 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
         from sweeps.configuration.config_file import check_variables, load_config
         from sweeps.data import load_data, notes_on_data, problem_of
         from sweeps.needs import check_needs
+        from sweeps.results.data_summary import data_summary
         from sweeps.results.progress import LineProgress, LiveProgress
-        from sweeps.results.summary import data_summary
         from sweeps.search.samplers import notes_on
         from sweeps.trials.recipe import with_recipe
 
