@@ -75,7 +75,7 @@ def folds_of(m: int, n_folds: int, seed: int, y: NDArray[Any] | None = None) -> 
 def _shares(counts: NDArray[np.intp], n_drawn: int, rng: np.random.RandomState) -> NDArray[np.intp]:
     """How many of each class are among so many that are drawn: nearly in proportion, ties at random."""
     expected = counts / counts.sum() * n_drawn
-    drawn = np.floor(expected)
+    drawn: NDArray[np.float64] = np.floor(expected)
     remainders, missing = expected - drawn, int(n_drawn - drawn.sum())
     for remainder in np.unique(remainders)[::-1]:
         if missing == 0:
