@@ -39,6 +39,18 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert not modules_after(RUN_MODULE, "run", "--help", cwd=tmp_path) & HEAVY
 
 
+def test_when_the_interpreter_ends_all_modules_are_out_of_the_garbage_collection(tmp_path):
+    program = f"import atexit, gc; atexit.register(lambda: print('FROZEN', gc.get_freeze_count())); {RUN_MODULE}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout.rpartition("FROZEN")[2]) > 10_000
+
+
 @pytest.mark.parametrize("name", ["breast_cancer", "digits", "diabetes"])
 def test_validate_imports_nothing_that_only_training_needs(name, tmp_path):
     (tmp_path / "a.toml").write_text(f'[sweep]\nname = "a"\n[data]\ntrain = "sklearn:{name}"\n')
