@@ -141,9 +141,11 @@ def test_slices_are_those_of_optuna(study):
 
 
 def test_of_a_sample_only_what_it_has_is_sliced(study, monkeypatch):
+    shallow, *_, deep = sorted(complete(study[0].trials), key=lambda trial: trial.params["depth"])
     monkeypatch.setattr(optuna_figures, "N_POINTS_OF_SLICE", 2)
-    shown = sample(complete(study[0].trials), 2, COST)
-    assert list(optuna_figures.slices(study[0].trials, COST)) == searched_params(shown)
+    names = list(optuna_figures.slices([shallow, deep, shallow], COST))  # the first and the last are the sample
+    assert names == searched_params([shallow])
+    assert names != searched_params([deep])
 
 
 def test_the_page_asks_for_nothing_from_anywhere(page):
