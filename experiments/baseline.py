@@ -55,8 +55,9 @@ class Baseline:
 class BaselineFits:
     """A daemon thread at work: first on what is scored on the test set, then on each fold.
 
-    It changes no warning filter itself; scikit-learn's checks do for microseconds (README, decisions), and what the
-    main thread found when it entered `fitted_meanwhile` is put back at its end.
+    It imports scikit-learn, which takes a second, while the first trials are trained. It changes no warning filter
+    itself; scikit-learn's checks do for microseconds (README, decisions), and what the main thread found when it
+    entered `fitted_meanwhile` is put back at its end.
 
     Attributes:
         shortage: Which fits had no room, in a sentence; "" where all had.
@@ -134,10 +135,10 @@ def fitted_meanwhile(
             for microseconds, and may undo that of the block; what is ignored all the while stays so.
         objective: What trials are judged by.
     """
-    from sklearn.exceptions import ConvergenceWarning
-
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
-        for category in (ConvergenceWarning, *ignored):  # a baseline's name says the first instead
+        # That a fit has not converged, which the baseline's name says instead; its class would have to be imported
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.linear_model")
+        for category in ignored:
             warnings.simplefilter("ignore", category)
         fits = BaselineFits(prepared, seed, threshold, objective)
         try:

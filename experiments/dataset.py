@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, how_many
+from experiments.random_splits import two_parts
 from experiments.readers import Examples, read_pair
 from experiments.readers.amounts import MAX_NUMERALS, kind_of_amounts
 from experiments.readers.classes import Classes
@@ -107,6 +108,11 @@ class Dataset:
     def n_classes(self) -> int:
         """0 for regression."""
         return len(self.class_names)
+
+    @property
+    def class_balance(self) -> dict[str, int]:
+        """Number of training examples of each class; empty for regression."""
+        return {name: int((self.y_train == code).sum()) for code, name in enumerate(self.class_names)}
 
 
 def are_whole_numbers(class_names: tuple[str, ...]) -> bool:
@@ -234,11 +240,7 @@ def split_off(
             f"Add examples, or move {option} towards 0.5."
             + (' If the target is a quantity, write task = "regression".' if may_be_quantity else ""),
         )
-    from sklearn.model_selection import train_test_split
-
-    stratify = None if task == "regression" else y
-    first, second = train_test_split(np.arange(len(y)), test_size=fraction, random_state=seed, stratify=stratify)
-    return np.sort(first), np.sort(second)
+    return two_parts(len(y), n_second, seed, None if task == "regression" else y)
 
 
 def _too_small(class_names: tuple[str, ...], name: str, n_examples: int, how: Split) -> InputError:

@@ -14,6 +14,7 @@ from experiments.errors import InputError
 from experiments.example_weights import ClassWeight, example_weights
 from experiments.mirror_images import mirrored
 from experiments.preprocessing import Preprocessing
+from experiments.random_splits import folds_of
 from experiments.scaling import FloatArray, Scaling, standardization
 from experiments.splits import Split, refuse_repeats, related_folds
 
@@ -295,8 +296,6 @@ def _masks(parts: Sequence[NDArray[np.intp]], m: int) -> NDArray[np.bool_]:
 
 def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
     """The held-out columns of each fold."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
     if folds < 2:
         raise InputError(
             f"folds = {folds}: nothing to compare with.",
@@ -316,9 +315,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
             _cure_of_few(dataset, smallest, n_examples)
             + (' If these are quantities, write task = "regression".' if dataset.are_whole_numbers else ""),
         )
-    splitter = KFold if dataset.task == "regression" else StratifiedKFold
-    split = splitter(folds, shuffle=True, random_state=seed).split(dataset.y_train[:, None], dataset.y_train)
-    return [held for _, held in split]
+    return folds_of(dataset.n_train, folds, seed, None if dataset.task == "regression" else dataset.y_train)
 
 
 def _cure_of_few(dataset: Dataset, smallest: int, n_examples: int) -> str:

@@ -42,7 +42,8 @@ CODE = {
     ),
     "experiments": (
         "__init__.py", "control_groups.py", "dataset.py", "error_text.py", "errors.py", "example_weights.py",
-        "mirror_images.py", "model.py", "preparation.py", "preprocessing.py", "scaling.py", "scores.py", "splits.py",
+        "mirror_images.py", "model.py", "preparation.py", "preprocessing.py", "random_splits.py", "scaling.py",
+        "scores.py", "splits.py",
         "readers/__init__.py", "readers/amounts.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py",
         "readers/columns.py", "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py",
         "readers/medians.py", "readers/missing.py", "readers/number_block.py", "readers/options.py", "readers/pair.py",

@@ -1,5 +1,7 @@
 """The command line. Data go to stdout, messages to stderr; heavy imports wait until a command needs them."""
 
+import atexit
+import gc
 import json
 import math
 import sys
@@ -88,8 +90,8 @@ def validate(config: ConfigArgument = None, as_json: JsonOption = False) -> None
         from sweeps.configuration.config_file import check_variables, load_config
         from sweeps.data import load_data, notes_on_data, problem_of
         from sweeps.needs import check_needs
+        from sweeps.results.data_summary import data_summary
         from sweeps.results.progress import LineProgress, LiveProgress
-        from sweeps.results.summary import data_summary
         from sweeps.search.samplers import notes_on
         from sweeps.trials.recipe import with_recipe
 
@@ -427,6 +429,7 @@ def verdict(
 def main() -> None:
     """Entry point of `python -m sweeps`."""
     collect_rarely()
+    atexit.register(gc.freeze)  # when the interpreter ends it looks twice through all modules, a sixth of `validate`
     # The process is ours and none of its figures are matplotlib's, yet optuna.visualization would import it beside
     # plotly: 0.4 s at the end of every sweep, and where it is new as long as it takes to look through all fonts.
     sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]  # None makes an import fail; Optuna is prepared

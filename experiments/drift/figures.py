@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from experiments.drift.night import Hyperparameter, Night
+from experiments.report.drawing import Drawing
 from experiments.report.figures import ACTIVATION_COLORS, BEST_COLOR, STATE_COLORS, labelled, scaled
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 _X = {"type": "category", "tickangle": 0, "nticks": 8}
 
 
-def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> go.Figure:
+def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> Drawing:
     """The best value of each study, the same corrected with its 95 % interval, and the best earlier configuration's."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     corrected = [(night, night.corrected.with_sign(sign)) for night in nights if night.corrected is not None]
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[_label(night) for night, _ in corrected],
         y=[told.value for _, told in corrected],
         error_y={
@@ -35,7 +31,8 @@ def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> go.Figu
         hovertemplate="%{x}: %{y:.4g}, corrected<extra></extra>",
     )
     remembered = [(night, price) for night in nights if (price := night.price_of_memory) is not None]
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[_label(night) for night, _ in remembered],
         y=[sign * (night.best.cost + price) for night, price in remembered],
         mode="markers",
@@ -43,7 +40,8 @@ def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> go.Figu
         marker={"color": STATE_COLORS["pruned"], "size": 8, "symbol": "x-thin-open"},
         hovertemplate="%{x}: %{y:.4g}, of an earlier study<extra></extra>",
     )
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[_label(night) for night in nights],
         y=[sign * night.best.cost for night in nights],
         mode="lines+markers",
@@ -55,13 +53,12 @@ def values_by_night(nights: Sequence[Night], y_title: str, sign: int) -> go.Figu
     return labelled(figure, "study", y_title, _X)
 
 
-def hyperparameter_by_night(nights: Sequence[Night], name: str) -> go.Figure:
+def hyperparameter_by_night(nights: Sequence[Night], name: str) -> Drawing:
     """Where each study's best trial had it, and the others of its best tenth."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     tenth = [(_label(n), tried.params[name]) for n in nights for tried in n.best_tenth if name in tried.params]
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[label for label, _ in tenth],
         y=[value for _, value in tenth],
         mode="markers",
@@ -70,7 +67,8 @@ def hyperparameter_by_night(nights: Sequence[Night], name: str) -> go.Figure:
         hovertemplate="%{x}: %{y}<extra></extra>",
     )
     best = [(_label(night), night.best.params[name]) for night in nights if name in night.best.params]
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[label for label, _ in best],
         y=[value for _, value in best],
         mode="lines+markers",
@@ -82,15 +80,14 @@ def hyperparameter_by_night(nights: Sequence[Night], name: str) -> go.Figure:
     return labelled(figure, "study", name, _X, _axis([value for _, value in tenth]))
 
 
-def time_by_night(nights: Sequence[Night]) -> go.Figure:
+def time_by_night(nights: Sequence[Night]) -> Drawing:
     """Microseconds an iteration, a colour for each kind of machine."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     machines = list(dict.fromkeys(night.machine for night in nights))
     for number, machine in enumerate(machines):
         here = [(n, s) for n in nights if n.machine == machine and (s := n.seconds_per_iteration) is not None]
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=[_label(night) for night, _ in here],
             y=[1e6 * seconds for _, seconds in here],
             mode="markers",

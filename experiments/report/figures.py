@@ -1,18 +1,28 @@
-"""Figures that Optuna does not have: learning curves, depth and width, time, test scores. Data in, plotly out."""
+"""Figures that Optuna does not have: learning curves, depth and width, time, test scores. Data in, drawings out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from experiments.facts import CurvePoints, Score, TrialFinished
+from experiments.report.drawing import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
+
+
+class HasLayout(Protocol):
+    """A drawing, or one of plotly's figures."""
+
+    def update_layout(self, **properties: Any) -> Any:  # noqa: ANN401  # plotly's has no types
+        """Set properties of the layout."""
+
+
+_Figure = TypeVar("_Figure", bound=HasLayout)
 
 STATE_COLORS = {
     "complete": "#1f6feb",
@@ -33,12 +43,12 @@ _TICKS: dict[float, tuple[float, ...]] = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 2, 5),
 
 
 def labelled(
-    figure: go.Figure,
+    figure: _Figure,
     x_title: str,
     y_title: str,
     x: Mapping[str, Any] | None = None,
     y: Mapping[str, Any] | None = None,
-) -> go.Figure:
+) -> _Figure:
     """Give the axes titles and other properties, such as those of `scaled`; the page decides how figures look."""
     figure.update_layout(
         xaxis={"title": {"text": x_title}, **(x or {})},
@@ -60,14 +70,13 @@ def scaled(values: Iterable[float | None]) -> dict[str, Any]:
     return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.Figure:
+def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> Drawing:
     """Training and validation curves of one trial, as far as there are both, and where its value was best."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     for subset, dash in (("validation", "solid"), ("train", "dot")):
         x, y = _columns(trial.curves.get(f"{subset}_{quantity}", []))
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=x,
             y=y,
             mode="lines",
@@ -77,22 +86,21 @@ def best_trial_curves(trial: TrialFinished, quantity: str, y_title: str) -> go.F
         )
     best_iteration = trial.metrics.get("best_iteration")
     if best_iteration is not None:
-        figure.add_vline(best_iteration, line={"color": "#7b8794", "width": 1, "dash": "dash"})
+        figure.add_vertical_line(best_iteration, {"color": "#7b8794", "width": 1, "dash": "dash"})
     costs = [v for subset in ("train", "validation") for _, v in trial.curves[f"{subset}_cost"]]
     y_axis = scaled(costs) if quantity == "cost" else {}
     return labelled(figure, "iteration", y_title, scaled(_iterations([trial])), y_axis)
 
 
-def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], curve: str, y_title: str) -> go.Figure:
+def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], curve: str, y_title: str) -> Drawing:
     """One curve of the best trial and of others, coloured by how they ended."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     named: set[str] = set()
     for trial in others:
         state = state_of(trial.state, trial.interrupted)
         x, y = _columns(trial.curves[curve])
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=x,
             y=y,
             mode="lines",
@@ -105,7 +113,8 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], curve: s
         )
         named.add(state)
     x, y = _columns(best.curves[curve])
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=x,
         y=y,
         mode="lines",
@@ -117,13 +126,12 @@ def sample_curves(best: TrialFinished, others: Sequence[TrialFinished], curve: s
     return labelled(figure, "iteration", y_title, scaled(_iterations([best, *others])), y_axis)
 
 
-def value_by_depth(trials: pd.DataFrame, y_title: str) -> go.Figure:
+def value_by_depth(trials: pd.DataFrame, y_title: str) -> Drawing:
     """A box for each number of hidden layers; every trial with a value counts."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     for depth, of_depth in trials.dropna(subset=["value"]).groupby("depth"):
-        figure.add_box(
+        figure.add(
+            "box",
             x=[str(depth)] * len(of_depth),
             y=of_depth["value"].to_numpy(),
             name=str(depth),
@@ -139,15 +147,14 @@ def value_by_depth(trials: pd.DataFrame, y_title: str) -> go.Figure:
     return labelled(figure, "depth (hidden layers)", y_title, {"type": "category"}, scaled(trials["value"]))
 
 
-def value_by_width(trials: pd.DataFrame, y_title: str) -> go.Figure:
+def value_by_width(trials: pd.DataFrame, y_title: str) -> Drawing:
     """Hidden units of all layers against the value, coloured by depth; trials without hidden layers are left out."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     layers = [name for name in trials.columns if name.startswith("hidden_units_")]
     with_layers = trials[trials["depth"] > 0].dropna(subset=["value"])
     for depth, of_depth in with_layers.groupby("depth"):
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=of_depth[layers].sum(axis="columns").to_numpy(np.int64),
             y=of_depth["value"].to_numpy(),
             customdata=of_depth["number"].to_numpy(),
@@ -161,14 +168,13 @@ def value_by_width(trials: pd.DataFrame, y_title: str) -> go.Figure:
     return labelled(figure, "hidden units, all layers", y_title, x, scaled(trials["value"]))
 
 
-def time_by_state(trials: pd.DataFrame) -> go.Figure:
+def time_by_state(trials: pd.DataFrame) -> Drawing:
     """Seconds of training spent on trials, by how they ended."""
-    import plotly.graph_objects as go
-
     seconds = trials.groupby("outcome", sort=False)["training_seconds"].sum().sort_values()
     share = seconds / max(seconds.sum(), 1e-12)
-    figure = go.Figure()
-    figure.add_bar(
+    figure = Drawing()
+    figure.add(
+        "bar",
         x=seconds.to_numpy(),
         y=list(seconds.index),
         orientation="h",
@@ -180,14 +186,13 @@ def time_by_state(trials: pd.DataFrame) -> go.Figure:
     return labelled(figure, "training time, s", "")
 
 
-def time_by_architecture(trials: pd.DataFrame) -> go.Figure:
+def time_by_architecture(trials: pd.DataFrame) -> Drawing:
     """Seconds of training by depth, stacked by activation."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     seconds = trials.pivot_table("training_seconds", "depth", "activation", "sum", fill_value=0.0, observed=True)
     for name, color in zip(seconds.columns, ACTIVATION_COLORS, strict=False):
-        figure.add_bar(
+        figure.add(
+            "bar",
             x=[str(depth) for depth in seconds.index],
             y=seconds[name].to_numpy(),
             name=str(name),
@@ -198,20 +203,20 @@ def time_by_architecture(trials: pd.DataFrame) -> go.Figure:
     return labelled(figure, "depth (hidden layers)", "training time, s", {"type": "category"})
 
 
-def winner_beside_baselines(score: Score, title: str) -> go.Figure:
+def winner_beside_baselines(score: Score, title: str) -> Drawing:
     """The winner's score with its 95 % interval, above the simple models it must beat."""
-    import plotly.graph_objects as go
-
     value, low, high = score.value, score.low, score.high
-    figure = go.Figure()
-    figure.add_scatter(
+    figure = Drawing()
+    figure.add(
+        "scatter",
         x=list(score.baselines.values()),
         y=list(score.baselines),
         mode="markers",
         marker={"color": "#7b8794", "size": 11, "symbol": "diamond"},
         hovertemplate="%{y}: %{x:.4g}<extra></extra>",
     )
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[value],
         y=["winner"],
         mode="markers",
@@ -223,13 +228,12 @@ def winner_beside_baselines(score: Score, title: str) -> go.Figure:
     return labelled(figure, title, "", y={"range": [-0.6, len(score.baselines) + 0.6]})
 
 
-def best_so_far(studies: Mapping[str, Sequence[tuple[int, float]]], y_title: str) -> go.Figure:
+def best_so_far(studies: Mapping[str, Sequence[tuple[int, float]]], y_title: str) -> Drawing:
     """Steps of the best value, one line a study: (number of the trial, value) where it got better, and at the end."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Drawing()
     for (name, points), color in zip(studies.items(), (STATE_COLORS["complete"], BEST_COLOR), strict=False):
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=[number for number, _ in points],
             y=[value for _, value in points],
             mode="lines+markers",
@@ -241,12 +245,11 @@ def best_so_far(studies: Mapping[str, Sequence[tuple[int, float]]], y_title: str
     return labelled(figure, "trial", y_title, {"tickformat": ",d"}, y)
 
 
-def value_of_steps(steps: Sequence[tuple[int, float]], name: str) -> go.Figure:
+def value_of_steps(steps: Sequence[tuple[int, float]], name: str) -> Drawing:
     """Out-of-fold value of an ensemble after each step of its selection; by each point the trial that was added."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    figure.add_scatter(
+    figure = Drawing()
+    figure.add(
+        "scatter",
         x=list(range(1, len(steps) + 1)),
         y=[cost for _, cost in steps],
         customdata=[number for number, _ in steps],

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from experiments.report.drawing import Drawing
 from experiments.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ class Figure:
 
     Attributes:
         caption: What is drawn, in a few words; shown above the figure and read out to those who cannot see it.
-        figure: Its own title and template are dropped; the page has one template for all.
+        figure: Ours or plotly's. Its own title and template are dropped; the page has one template for all.
         height: Pixels.
         min_width: Pixels below which it is scrolled sideways instead of being squeezed.
         is_wide: As wide as the page, instead of side by side with its neighbour.
     """
 
     caption: str
-    figure: "go.Figure"
+    figure: "Drawing | go.Figure"
     height: int = 360
     min_width: int = 0
     is_wide: bool = True

@@ -35,7 +35,7 @@ def sweep_started(config: Config, study_name: str, prepared: PreparedData) -> Sw
         n_test=dataset.n_test,
         n_features=prepared.n_features,
         task=dataset.task,
-        class_balance=class_balance(prepared),
+        class_balance=dataset.class_balance,
     )
     return SweepStarted(
         study=study_name,
@@ -128,12 +128,6 @@ def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Sca
             yield f"{prefix}{key}", ", ".join(str(item) for item in value)
         else:
             yield f"{prefix}{key}", value
-
-
-def class_balance(prepared: PreparedData) -> dict[str, int]:
-    """Number of training examples of each class; empty for regression."""
-    dataset = prepared.dataset
-    return {name: int((dataset.y_train == code).sum()) for code, name in enumerate(dataset.class_names)}
 
 
 def _value_of(trial: StoredTrial) -> dict[str, float]:

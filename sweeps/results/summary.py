@@ -1,17 +1,13 @@
-"""What a person reads at the end of a run, and what `validate` says of the data."""
+"""What a person reads at the end of a run."""
 
 import math
 import shlex
 import textwrap
-from typing import Any
 
 from optuna.trial import TrialState
 
-from experiments.contact_sheet import write_contact_sheet
 from experiments.errors import how_many
-from experiments.preparation import PreparedData
 from experiments.scores import label
-from sweeps.recording.facts import class_balance
 from sweeps.results.result import SweepResult
 from sweeps.results.text_tables import leaderboard_table, scores_table
 from sweeps.results.verdict import beside_constant, beside_linear, of_shares
@@ -80,25 +76,6 @@ def what_is_pending(result: SweepResult) -> str:
     if lines:
         lines.append("All of it is kept. The next run in this folder delivers it, or: python -m sweeps sync")
     return "\n".join(lines)
-
-
-def data_summary(prepared: PreparedData) -> dict[str, Any]:
-    """What `validate` says of the data; of pictures it draws some, and says where they are to be seen."""
-    dataset, repeats = prepared.dataset, prepared.repeats
-    n_folds = prepared.held_out.shape[0] // prepared.n_starts // repeats
-    return {
-        "source": dataset.source,
-        "task": dataset.task,
-        "n_train": dataset.n_train,
-        "n_test": dataset.n_test,
-        "n_features": prepared.n_features,
-        "folds": n_folds if repeats == 1 else f"{n_folds} x {repeats}",
-        **({} if (relation := dataset.relation_train) is None else {"split_by": relation.words}),
-        "scaling": prepared.preprocessing.scaling,
-        "class_balance": class_balance(prepared),
-        "digest": dataset.digest,
-        **({} if (sheet := write_contact_sheet(dataset)) is None else {"contact_sheet": str(sheet)}),
-    }
 
 
 def _mlflow_page(result: SweepResult) -> str:

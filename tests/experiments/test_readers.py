@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from sklearn import datasets
 
 from experiments.dataset import load_dataset
 from experiments.errors import InputError
 from experiments.readers.options import ReadOptions
+from experiments.readers.sklearn_sets import read_sklearn_set
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 y = np.arange(40) % 2
@@ -238,6 +240,18 @@ def test_the_sets_inside_scikit_learn(name: str, task: str, n: int, n_features: 
     assert (dataset.n_features, dataset.n_classes) == (n_features, n_classes)
     assert dataset.image_shape == ((8, 8, 1) if name == "digits" else None)
     assert len(dataset.feature_names) == (0 if name == "digits" else n_features)
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "digits", "diabetes", "iris", "wine"])
+def test_they_are_to_the_bit_what_scikit_learn_loads(name: str) -> None:
+    examples = read_sklearn_set(name).train
+    loaded = getattr(datasets, f"load_{name}")()
+    assert examples is not None
+    np.testing.assert_array_equal(examples.X, loaded.data)
+    np.testing.assert_array_equal(examples.y, loaded.target)
+    assert list(examples.feature_names) == ([] if name == "digits" else list(loaded.feature_names))
+    classes = [str(name) for name in loaded.target_names] if "target_names" in loaded else []
+    assert list(examples.listed_classes or []) == classes
 
 
 def test_the_courses_images(cats_directory: Path) -> None:

@@ -24,6 +24,12 @@ from experiments.report.figures import (
 )
 from experiments.report.tables import pairs, preformatted, table
 
+
+def drawn(figure):
+    """As plotly's classes have it, which refuse what plotly.js does not know."""
+    return go.Figure(figure.to_plotly_json())
+
+
 EVIL = "</script><script>alert('&')</script>"
 
 
@@ -113,7 +119,7 @@ def test_an_axis_over_an_order_of_magnitude_is_logarithmic_with_ticks_to_read(va
 
 
 def test_a_curve_begins_after_the_untrained_network_and_has_a_gap_where_it_is_not_finite():
-    figure = best_trial_curves(trial(), "cost", "cost")
+    figure = drawn(best_trial_curves(trial(), "cost", "cost"))
     assert [line.name for line in figure.data] == ["validation", "training"]
     assert list(figure.data[0].x) == [10, 20, 30]
     assert list(figure.data[0].y) == [None, 0.4, 0.5]
@@ -122,7 +128,7 @@ def test_a_curve_begins_after_the_untrained_network_and_has_a_gap_where_it_is_no
 
 def test_a_sample_of_curves_names_each_end_once_and_draws_the_best_on_top():
     others = [trial(4), trial(5, "PRUNED"), trial(6), trial(7, "PRUNED", interrupted=True)]
-    figure = sample_curves(trial(), others, "validation_cost", "cost")
+    figure = drawn(sample_curves(trial(), others, "validation_cost", "cost"))
     assert [line.name for line in figure.data if line.showlegend is not False] == [
         "complete",
         "pruned",
@@ -134,9 +140,9 @@ def test_a_sample_of_curves_names_each_end_once_and_draws_the_best_on_top():
 
 
 def test_depth_and_width_leave_out_what_has_no_value_or_no_layer():
-    boxes = value_by_depth(TRIALS, "cost").data
+    boxes = drawn(value_by_depth(TRIALS, "cost")).data
     assert {box.name: list(box.y) for box in boxes} == {"0": [0.5], "1": [0.1], "2": [0.4]}
-    points = value_by_width(TRIALS, "cost").data
+    points = drawn(value_by_width(TRIALS, "cost")).data
     assert {dots.name: (list(dots.x), list(dots.y)) for dots in points} == {
         "depth 1": ([16], [0.1]),
         "depth 2": ([12], [0.4]),
@@ -144,14 +150,17 @@ def test_depth_and_width_leave_out_what_has_no_value_or_no_layer():
 
 
 def test_time_is_summed_by_outcome_and_by_architecture():
-    (bars,) = time_by_state(TRIALS).data
+    (bars,) = drawn(time_by_state(TRIALS)).data
     assert dict(zip(bars.y, bars.text, strict=True)) == {"pruned": "0.5 s, 12%", "complete": "3.5 s, 88%"}
-    stacks = {stack.name: dict(zip(stack.x, stack.y, strict=True)) for stack in time_by_architecture(TRIALS).data}
+    stacks = {
+        stack.name: dict(zip(stack.x, stack.y, strict=True)) for stack in drawn(time_by_architecture(TRIALS)).data
+    }
     assert stacks == {"relu": {"0": 1.0, "1": 0.5, "2": 0.5}, "tanh": {"0": 0.0, "1": 0.0, "2": 2.0}}
 
 
 def test_the_winner_stands_above_the_baselines_with_its_interval():
-    simple, winner = winner_beside_baselines(Score("accuracy", 0.95, 0.9, 0.98, {"constant": 0.6}), "accuracy").data
+    score = Score("accuracy", 0.95, 0.9, 0.98, {"constant": 0.6})
+    simple, winner = drawn(winner_beside_baselines(score, "accuracy")).data
     assert (list(simple.y), list(winner.y)) == (["constant"], ["winner"])
     assert winner.error_x.array[0] == pytest.approx(0.03)
     assert winner.error_x.arrayminus[0] == pytest.approx(0.05)

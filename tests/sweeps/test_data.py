@@ -6,7 +6,7 @@ import pytest
 from experiments.errors import InputError
 from sweeps.configuration.config_file import load_config
 from sweeps.data import load_data, problem_of, with_objects
-from sweeps.results.summary import data_summary
+from sweeps.results.data_summary import data_summary
 from tests.sweeps.support.small_sweep import small_config
 
 rng = np.random.default_rng(0)

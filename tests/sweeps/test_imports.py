@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 from tests.sweeps.support.written_study import WrittenStudy
 
@@ -37,10 +39,44 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert not modules_after(RUN_MODULE, "run", "--help", cwd=tmp_path) & HEAVY
 
 
-def test_validate_imports_neither_mlflow_nor_its_database(tmp_path):
-    imported = modules_after(RUN_MODULE, "validate", "breast_cancer", cwd=tmp_path)
-    assert {"sklearn", "numpy"} <= imported
-    assert not imported & {"mlflow", "sqlalchemy"}
+def test_when_the_interpreter_ends_all_modules_are_out_of_the_garbage_collection(tmp_path):
+    program = f"import atexit, gc; atexit.register(lambda: print('FROZEN', gc.get_freeze_count())); {RUN_MODULE}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout.rpartition("FROZEN")[2]) > 10_000
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "digits", "diabetes"])
+def test_validate_imports_nothing_that_only_training_needs(name, tmp_path):
+    (tmp_path / "a.toml").write_text(f'[sweep]\nname = "a"\n[data]\ntrain = "sklearn:{name}"\n')
+    imported = modules_after(RUN_MODULE, "validate", "a.toml", cwd=tmp_path)
+    assert {"optuna", "numpy"} <= imported
+    assert not imported & {"mlflow", "sqlalchemy", "sklearn", "pandas", "plotly", "h5py"}
+
+
+def test_nothing_heavy_is_imported_before_the_first_trial_begins(tmp_path):
+    program = (
+        "from sweeps import load_config, run\n"
+        "def stop(*anything): raise SystemExit\n"
+        "run._run_trials, run.fitted_meanwhile = stop, lambda *anything: contextlib.nullcontext()\n"
+        "run.run_sweep(load_config('breast_cancer'))"
+    )
+    imported = modules_after(f"import contextlib\n{program}", cwd=tmp_path)
+    assert "optuna" in imported
+    assert not imported & {"mlflow", "sqlalchemy", "sklearn", "pandas", "plotly"}
+
+
+def test_status_and_leaderboard_import_only_what_reads_a_study(tmp_path):
+    WrittenStudy(tmp_path, 12).write()
+    for command in ("status", "leaderboard"):
+        imported = modules_after(RUN_MODULE, command, cwd=tmp_path)
+        assert "optuna" in imported
+        assert not imported & (HEAVY - {"optuna", "numpy"})
 
 
 def test_a_misspelt_configuration_is_told_without_importing_anything_heavy(tmp_path):

@@ -10,9 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import optuna
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
+from optuna.visualization import plot_slice
 
 from engine.objectives import COST, Objective
 from experiments.errors import InputError
@@ -23,7 +25,7 @@ from sweeps.report import optuna_figures
 from sweeps.report.optuna_figures import N_POINTS, optimization_history, sample
 from sweeps.report.report import report, write_page_of_folder
 from sweeps.report.reported_study import read_study
-from sweeps.search.importances import importances, snapshot, without_importance
+from sweeps.search.importances import complete, importances, searched_params, snapshot, without_importance
 from sweeps.storage.workspace import Workspace
 from tests.sweeps.support.command_line import CommandLine
 from tests.sweeps.support.report_page import EVIL, SECTIONS
@@ -109,6 +111,41 @@ def test_the_page_has_every_section_and_what_won_beside_its_baselines(study, pag
     for part in ("made/20261123-020000", "95 % interval 0.9 to 0.98", "logistic regression", "0.94", 'name = "made"'):
         assert part in page.text
     assert len(page.figures) == page.tags.count("figure") == 1 + 1 + 1 + 1 + 8 + 3 + 2 + 3
+
+
+def test_each_figure_is_one_that_plotly_knows(page):
+    for document in page.figures:
+        go.Figure(document)
+
+
+def test_slices_are_those_of_optuna(study):
+    trials = study[0].trials
+    mine = optuna_figures.slices(trials, COST)
+    assert list(mine) == searched_params(complete(trials))
+    for name, drawing in mine.items():
+        figure = go.Figure(drawing.to_plotly_json())
+        theirs = plot_slice(snapshot(trials, COST), params=[name])
+        (points,), (expected,) = figure.data, theirs.data
+        shown, wanted = (
+            {number: (str(x).strip("'"), y) for number, x, y in zip(dots.marker.color, dots.x, dots.y, strict=True)}
+            for dots in (points, expected)
+        )
+        assert shown == wanted
+        assert list(points.customdata) == list(points.marker.color)
+        assert [color for _, color in points.marker.colorscale] == [color for _, color in expected.marker.colorscale][
+            ::4
+        ]
+        axis, other = figure.layout.xaxis, theirs.layout.xaxis
+        assert axis.type == other.type
+        assert [*(axis.categoryarray or ())] == [str(label).strip("'") for label in other.categoryarray or ()]
+
+
+def test_of_a_sample_only_what_it_has_is_sliced(study, monkeypatch):
+    shallow, *_, deep = sorted(complete(study[0].trials), key=lambda trial: trial.params["depth"])
+    monkeypatch.setattr(optuna_figures, "N_POINTS_OF_SLICE", 2)
+    names = list(optuna_figures.slices([shallow, deep, shallow], COST))  # the first and the last are the sample
+    assert names == searched_params([shallow])
+    assert names != searched_params([deep])
 
 
 def test_the_page_asks_for_nothing_from_anywhere(page):
