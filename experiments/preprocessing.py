@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
 from experiments.errors import InputError
+from experiments.readers.array_inputs import ArrayInputs
 from experiments.readers.examples import Features
-from experiments.readers.inputs import ArrayInputs, Inputs, fit_inputs, inputs_from_dict
+from experiments.readers.inputs import Inputs, fit_inputs, inputs_from_dict
 from experiments.readers.number_block import column_parts
 from experiments.scaling import CURVED, FloatArray, Scaling, bend, learned
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.model import Model
-from experiments.readers.inputs import ArrayInputs, Column, DateColumn, NumberColumn, TableInputs
+from experiments.readers.array_inputs import ArrayInputs
+from experiments.readers.table_inputs import Column, DateColumn, NumberColumn, TableInputs
 from experiments.replaced import replaced
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ CODE = {
         "__init__.py", "control_groups.py", "dataset.py", "error_text.py", "errors.py", "example_weights.py",
         "mirror_images.py", "model.py", "preparation.py", "preprocessing.py", "random_splits.py", "scaling.py",
         "scores.py", "splits.py",
-        "readers/__init__.py", "readers/amounts.py", "readers/arrays.py", "readers/axes.py", "readers/classes.py",
-        "readers/columns.py", "readers/dates.py", "readers/examples.py", "readers/inputs.py", "readers/labels.py",
-        "readers/medians.py", "readers/missing.py", "readers/number_block.py", "readers/options.py", "readers/pair.py",
-        "readers/room.py", "readers/source.py", "readers/stored_array.py",
+        "readers/__init__.py", "readers/amounts.py", "readers/array_inputs.py", "readers/arrays.py",
+        "readers/axes.py", "readers/classes.py", "readers/columns.py", "readers/dates.py", "readers/examples.py",
+        "readers/inputs.py", "readers/labels.py", "readers/medians.py", "readers/missing.py",
+        "readers/number_block.py", "readers/options.py", "readers/pair.py", "readers/room.py", "readers/source.py",
+        "readers/stored_array.py", "readers/table_inputs.py",
     ),
 }  # fmt: skip
 

@@ -10,10 +10,11 @@ from engine.threads import one_blas_thread
 from experiments.errors import InputError, listed, nearest
 from experiments.model import Model
 from experiments.pyfunc import column_names
+from experiments.readers.array_inputs import ArrayInputs
 from experiments.readers.images import read_images
-from experiments.readers.inputs import ArrayInputs, NumberColumn, TableInputs
 from experiments.readers.picture_folder import files_in
 from experiments.readers.several_files import files_of_pattern, is_pattern
+from experiments.readers.table_inputs import NumberColumn, TableInputs
 from experiments.readers.unlabelled import IMAGE, input_format, read_inputs
 from experiments.whole_file import unfinished_file
 

@@ -18,7 +18,7 @@ from experiments.dataset import Dataset, load_dataset
 from experiments.errors import InputError
 from experiments.model import Model
 from experiments.preparation import prepare
-from experiments.readers.inputs import ArrayInputs
+from experiments.readers.array_inputs import ArrayInputs
 from experiments.readers.options import ReadOptions
 from experiments.readers.unlabelled import read_inputs
 from tests.experiments.support.models import untrained
