@@ -76,7 +76,7 @@ def test_more_trials_are_trained_in_the_same_study_and_the_old_ones_stay_as_they
     assert result.study == first.study
     assert said.n_trained == 4
     assert any(
-        line.startswith("Going on with") and "8 trials are on record, 4 are trained" in line for line in said.lines
+        line.startswith("Going on with") and "8 trials are on record, 4 to be trained" in line for line in said.lines
     )
     before, after = nights[0]["tables"]
     assert after[:8] == before

@@ -172,7 +172,7 @@ def test_a_column_of_weights_that_cannot_be_is_refused(weighted, column, said):
         load_dataset("weighted.csv", target="label", sample_weight=column, directory=weighted)
 
 
-@pytest.mark.parametrize(("weight", "said"), [("-1", "no weights, first -1"), ("", "no weights, first nan")])
+@pytest.mark.parametrize(("weight", "said"), [("-1", "no weight, first -1"), ("", "no weight, first nan")])
 def test_a_weight_that_is_none_is_refused(tmp_path, weight, said):
     (tmp_path / "rows.csv").write_text(
         "x,w,y\n" + "".join(f"{i},{weight if i == 4 else 2},{i % 2}\n" for i in range(20))
