@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.objectives import COST, Objective
-from experiments.errors import InputError
 from experiments.preparation import PreparedData
-from experiments.readers.room import room_for
+from experiments.readers.room import NoRoomError, limits_of_process, room_for, shortage
 from experiments.scaling import FloatArray
 from experiments.scores import scores
 
@@ -107,10 +106,10 @@ class BaselineFits:
                 if self._is_over.is_set():
                     return
                 self._results.append(fit())
-        except (MemoryError, InputError) as error:  # the latter from `room_for`: the data have been checked long ago
+        except (MemoryError, NoRoomError) as error:
             if self._results:
                 what = "was not fitted" if len(self._results) < _N_MODELS else "was not fitted in each fold"
-                self.shortage = f"The linear model to compare with {what}: there is no room for it ({error})."
+                self.shortage = f"The linear model to compare with {what}: {shortage(error)}."
             else:
                 self._error = error
         except Exception as error:  # whoever waits is told
@@ -135,6 +134,8 @@ def fitted_meanwhile(
             for microseconds, and may undo that of the block; what is ignored all the while stays so.
         objective: What trials are judged by.
     """
+    if limits_of_process():  # then the import may fail, and better now than when all trials are over
+        import sklearn.linear_model  # noqa: F401
     with warnings.catch_warnings():  # here, not in the thread: filters are those of the whole process
         # That a fit has not converged, which the baseline's name says instead; its class would have to be imported
         warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.linear_model")

@@ -119,11 +119,12 @@ def _of_one_word(dataset: Dataset) -> list[str]:
 
 def _constant(names: Sequence[str], dataset: Dataset) -> Iterator[str]:
     if names:
-        place = f"column '{names[0]}' has" if len(names) == 1 else f"{len(names):,} columns have"
-        which = "" if len(names) == 1 else f": {listed(names, _MOST_NAMED)}"
+        several = f"{len(names):,} columns have only one value"
+        what = f"column '{names[0]}' has only one value" if len(names) == 1 else several
+        which = "" if len(names) == 1 else f" ({listed(names, _MOST_NAMED)})"
         yield (
-            f"{dataset.source}: {place} only one value in the {dataset.n_train:,} training examples, which tells "
-            f"nothing{which}. {_without(names, dataset)}."
+            f"{dataset.source}: {what} in the {dataset.n_train:,} training examples and so "
+            f"{'tells' if len(names) == 1 else 'tell'} nothing{which}. {_without(names, dataset)}."
         )
 
 

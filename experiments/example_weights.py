@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.dataset import Dataset
-from experiments.errors import InputError, how_many, listed, nearest
+from experiments.errors import InputError, listed, nearest
 
 ClassWeight = Mapping[str, float] | str
 
@@ -55,8 +55,9 @@ def check_something_counts(dataset: Dataset, held_out: NDArray[np.bool_], valida
     for which, of_part in parts:
         if not of_part.any():
             column = f"sample_weight = '{dataset.sample_weight}'"
+            all_of = "the one example" if len(of_part) == 1 else f"all {len(of_part):,} examples"
             raise InputError(
-                f"{dataset.source}: {column} is 0 for all {how_many(len(of_part), 'example')} {which}.",
+                f"{dataset.source}: {column} is 0 for {all_of} {which}.",
                 "Wherever a model is trained or judged, some examples must count.",
                 "Correct the column, or remove the rows that do not count.",
             )

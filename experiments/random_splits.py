@@ -64,9 +64,10 @@ def folds_of(m: int, n_folds: int, seed: int, y: NDArray[Any] | None = None) -> 
     codes = np.argsort(np.argsort(first_seen))[codes]  # classes are numbered as they come
     in_order = np.sort(codes)
     fold_of_example = np.empty(m, dtype=np.intp)
-    for code in range(len(first_seen)):
-        n_in_fold = [np.count_nonzero(in_order[fold::n_folds] == code) for fold in range(n_folds)]
-        fold_of_class = np.arange(n_folds).repeat(n_in_fold)
+    n_classes = len(first_seen)
+    n_in_folds = np.array([np.bincount(in_order[fold::n_folds], minlength=n_classes) for fold in range(n_folds)])
+    for code in range(n_classes):
+        fold_of_class = np.arange(n_folds).repeat(n_in_folds[:, code])
         rng.shuffle(fold_of_class)
         fold_of_example[codes == code] = fold_of_class
     return [np.flatnonzero(fold_of_example == fold) for fold in range(n_folds)]

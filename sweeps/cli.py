@@ -440,7 +440,9 @@ def _as_lines(values: dict[str, Any], indent: str = "") -> str:
     lines = []
     for key, value in values.items():
         items = value if isinstance(value, list) else [value]
-        if value in ([], {}):
+        if value == {}:
+            continue  # a table that says nothing
+        if value == []:
             lines.append(f"{indent}{key}: none")
         elif isinstance(items[0], dict):  # a table, or several
             lines += [f"{indent}{key}:\n{_as_lines(item, indent + '  ')}" for item in items]

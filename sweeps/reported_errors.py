@@ -57,9 +57,9 @@ def reported_errors(tell: Callable[[str], None] = say) -> Iterator[None]:
 
         _leave(
             tell,
-            f"Memory ran out{f' ({error})' if str(error) else ''}. This process may use "
-            f"{memory_bytes() / 2**30:.1f} GB; large tables need least, as they lie in a file, if they are trained "
-            "on minibatches and standardized. End other programs, raise the limit, or leave columns out ([data] "
+            f"Memory ran out{f' ({error})' if str(error) else ''}. Programs may use {memory_bytes() / 2**30:.1f} GB "
+            "here; a large table needs least if it is standardized and trained on minibatches, because it then lies in "
+            "a file. End other programs, raise the limit, or leave columns out ([data] "
             "ignore); then type the same command again to continue.",
             ExitCode.INPUT,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 
 from experiments.errors import InputError, how_many, listed
 
-_PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset")  # the CF conventions'
+_PACKING = {"_FillValue": np.nan, "missing_value": np.nan, "scale_factor": 1, "add_offset": 0}
+"""Attributes of the CF conventions, and what is as good as none."""
 
 
 def check_link(file: h5py.File, key: str, place: str, *, follow_links: bool) -> None:
@@ -62,29 +64,29 @@ def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_
 def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_links: bool) -> None:
     """Check the arrays, in files that are there, from which a virtual one takes its values."""
     sources = dataset.virtual_sources()
-    n_values = sum(source.vspace.get_select_npoints() for source in sources)
-    if n_values < dataset.size:
+    if (n_without := _n_without_source(dataset, sources)) > 0:
         raise InputError(
-            f"{place} says of {n_values:,} of its {dataset.size:,} values where they are.",
-            "HDF5 reads zeros in place of the others.",
+            f"{place} does not say where {n_without:,} of its {dataset.size:,} values are.",
+            "HDF5 reads zeros in their place.",
             "Export the array itself, or with a layout that covers it.",
         )
     numbering = h5py.check_enum_dtype(dataset.dtype)
     for source in sources:
         is_inside = source.file_name == "."
         where = f"'{source.dset_name}'" + ("" if is_inside else f" of {source.file_name}")
-        with nullcontext(dataset.file) if is_inside else h5py.File(folder / source.file_name) as file:
+        with nullcontext(dataset.file) if is_inside else _opened(folder / source.file_name, place) as file:
             part = file.get(source.dset_name)
             if not isinstance(part, h5py.Dataset) or not _holds(part, source):
                 raise InputError(
-                    f"{place} has values in {where}, which is not there or is smaller than it was.",
+                    f"{place} has values in {where}, which is not there or has another size than it had.",
                     "HDF5 reads zeros in place of what is missing.",
                     "Export that file, or the array itself, again.",
                 )
-            if _packing(part) != _packing(dataset):
+            odd = [key for key in _PACKING if _packing(part, key) != _packing(dataset, key)]
+            if odd:
                 raise InputError(
-                    f"{place} has values in {where}, whose attributes {listed(_PACKING)} are not those of the array.",
-                    "They say what a number means; HDF5 takes the numbers alone from the parts.",
+                    f"{place} has values in {where}, whose {listed(odd)} is not that of the array.",
+                    "It says what a number means; HDF5 takes the numbers alone from the parts.",
                     "Export the array itself, unpacked.",
                 )
             own = h5py.check_enum_dtype(part.dtype)
@@ -98,8 +100,40 @@ def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_li
             check_storage(part, file, f"{place} ({where})", follow_links=follow_links)
 
 
-def _packing(dataset: h5py.Dataset) -> dict[str, str]:
-    return {key: str(np.ravel(dataset.attrs[key])) for key in _PACKING if key in dataset.attrs}
+def _opened(path: Path, place: str) -> h5py.File:
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise InputError(
+            f"{place} has values in {path.name}, which cannot be read ({error}).",
+            "All of it must be readable.",
+            "Copy or export that file again.",
+        ) from error
+
+
+def _packing(dataset: h5py.Dataset, key: str) -> str:
+    """What an attribute makes of a number, as text; "" where it changes none."""
+    value = np.ravel(dataset.attrs.get(key, _PACKING[key]))
+    return "" if np.array_equal(value, [_PACKING[key]], equal_nan=value.dtype.kind == "f") else str(value)
+
+
+def _n_without_source(dataset: h5py.Dataset, sources: Sequence[Any]) -> int:
+    """How many values no source gives; 0 where a source may grow without end, as the array then does."""
+    has_source = np.zeros(dataset.shape, np.bool_)
+    for source in sources:
+        if source.vspace.get_select_type() == h5py.h5s.SEL_ALL:
+            return 0
+        if source.vspace.is_regular_hyperslab():
+            of_axes = []
+            for start, stride, count, block in zip(*source.vspace.get_regular_hyperslab(), strict=True):
+                if h5py.h5s.UNLIMITED in (count, block):
+                    return 0
+                of_axes.append((start + stride * np.arange(count)[:, None] + np.arange(block)).ravel())
+            has_source[np.ix_(*of_axes)] = True
+        else:
+            for first, last in source.vspace.get_select_hyper_blocklist():
+                has_source[tuple(slice(i, j + 1) for i, j in zip(first, last, strict=True))] = True
+    return int(has_source.size - np.count_nonzero(has_source))
 
 
 def _holds(part: h5py.Dataset, source: Any) -> bool:  # noqa: ANN401  # an item of `virtual_sources`
@@ -107,6 +141,10 @@ def _holds(part: h5py.Dataset, source: Any) -> bool:  # noqa: ANN401  # an item 
     wanted = source.src_space
     if wanted.get_select_type() == h5py.h5s.SEL_ALL:
         return bool(part.size == source.vspace.get_select_npoints())
+    if wanted.is_regular_hyperslab():
+        _, _, count, block = wanted.get_regular_hyperslab()
+        if h5py.h5s.UNLIMITED in (*count, *block):
+            return True  # as many as there are
     _, last = wanted.get_select_bounds()
     return len(last) == part.ndim and all(i < n for i, n in zip(last, part.shape, strict=True))
 

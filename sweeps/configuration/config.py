@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, PrivateAttr, model_validator
 from engine.objectives import Objective
 from experiments.errors import InputError
 from experiments.readers.options import ReadOptions
+from experiments.readers.related import MOST_FOLDS
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
     EnqueuedConfiguration,
@@ -104,17 +105,20 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _networks_of_a_trial_have_an_end(self) -> Self:
-        keys = {
-            "[data] folds": 1 if self.data.fold else self.data.n_folds or 1,
-            "[data] repeats": self.data.repeats or 1,
-            "[study] seeds_per_trial": self.study.seeds_per_trial,
+        n_folds, n_repeats, n_starts = self.data.n_folds or 1, self.data.repeats or 1, self.study.seeds_per_trial
+        folds = {f"[data] folds = {n_folds}": n_folds}
+        if self.data.fold:
+            folds = {f"[data] fold, a column of up to {MOST_FOLDS} values,": MOST_FOLDS}
+        factors = folds | {
+            f"[data] repeats = {n_repeats}": n_repeats,
+            f"[study] seeds_per_trial = {n_starts}": n_starts,
         }
-        if (n_networks := math.prod(keys.values())) > MAX_NETWORKS:
-            said = [f"{key} = {n}" for key, n in keys.items() if n > 1]
+        if (n_networks := math.prod(factors.values())) > MAX_NETWORKS:
+            said = [text for text, n in factors.items() if n > 1]
             raise InputError(
                 f"{' and '.join(said)} {'makes' if len(said) == 1 else 'make'} {n_networks:,} networks a trial.",
                 f"They are trained side by side, {MAX_NETWORKS:,} at most.",
-                "Lower one of them.",
+                "Lower one of them." if len(said) > 1 else "Lower it.",
             )
         return self
 

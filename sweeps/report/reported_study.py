@@ -76,7 +76,7 @@ def reported_study(
     trials = stored.trials
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
         raise InputError(
-            f"{stored.name}: no trial is complete, of {how_many(len(trials), 'trial')}.",
+            f"{stored.name}: none of its {how_many(len(trials), 'trial')} is complete.",
             "A report needs at least one.",
             f"Wait for it (python -m sweeps status {stored.name}), or run the sweep again with more time.",
         )

@@ -66,6 +66,8 @@ def select(
         prepared: With the targets that decide.
         study: The study's name, kept with the model.
         n_steps: The largest number of members; a trial that is added twice counts twice.
+    Raises:
+        NoRoomError: For what the trials say of all examples, where it does not fit into the memory.
     """
     if not kept:
         return None
@@ -73,10 +75,14 @@ def select(
     outputs = room_for(len(kept), len(prepared.Y), int(np.count_nonzero(is_validated)))
     for of_trial, one in zip(outputs, kept, strict=True):
         of_trial[...] = out_of_fold(one.best, data, problem.head, prepared)[:, is_validated]
-    unit = prepared.target_scaling.scale
+    Y = prepared.Y[:, is_validated]
+    if not problem.objective.is_cost:  # in original units
+        Y = prepared.target_scaling.scale * Y
+        for of_trial in outputs:
+            of_trial *= prepared.target_scaling.scale
     selected = select_ensemble(
-        outputs if problem.objective.is_cost else unit * outputs,
-        prepared.Y[:, is_validated] if problem.objective.is_cost else unit * prepared.Y[:, is_validated],
+        outputs,
+        Y,
         prepared.dataset.task,
         n_steps,
         objective=problem.objective,

@@ -14,6 +14,7 @@ from experiments.facts import Score
 from experiments.intervals import interval_95
 from experiments.model import Model
 from experiments.preparation import PreparedData, trained_on
+from experiments.readers.room import NoRoomError, shortage
 from experiments.scores import scores
 from experiments.splits import groups_of
 from sweeps.configuration.config import Config
@@ -90,14 +91,14 @@ def crown(
         if ensemble is not None:
             model_of_ensemble, scores_of_ensemble = _scored(ensemble.model, simple, prepared, problem)
             ensemble = replace(ensemble, model=model_of_ensemble, scores=scores_of_ensemble)
-    except MemoryError as error:
+    except (MemoryError, NoRoomError) as error:
         ensemble = None
-        shortages.append(f"There is no ensemble beside the winner: memory ran out ({error}).")
+        shortages.append(f"There is no ensemble beside the winner: {shortage(error)}.")
     try:
         groups = groups_of(prepared.dataset.relation_train)
         estimate = corrected_value(best, kept, data, problem.head, problem.seed, problem.objective, groups)
-    except MemoryError as error:
-        shortages.append(f"The winner's value is not corrected for having been chosen: memory ran out ({error}).")
+    except (MemoryError, NoRoomError) as error:
+        shortages.append(f"The winner's value is not corrected for having been chosen: {shortage(error)}.")
     out_of_fold = {one.name: one.out_of_fold for one in simple if one.out_of_fold is not None}
     return Winner(best, scores_of_winner, model, ensemble, estimate, out_of_fold, problem.objective, tuple(shortages))
 

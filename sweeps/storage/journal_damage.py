@@ -59,7 +59,7 @@ def mended(damage: JournalDamagedError) -> str:
     forgotten = f" Forgotten: {listed(damage.lost, 20)}; models and reports are where they were." if damage.lost else ""
     return (
         f"{damage.what} It is kept as {aside.name}; "
-        f"{how_many(damage.n_sound_trials, 'trial before that line stands', 'trials before that line stand')}, those "
+        f"{how_many(damage.n_sound_trials, 'trial before that line stands', 'trials before that line stand')}; those "
         f"after it are trained again, to the same bits.{forgotten}"
     )
 

@@ -1,6 +1,7 @@
 """What to beat."""
 
 import dataclasses
+import sys
 import threading
 import warnings
 
@@ -16,9 +17,9 @@ from engine.objectives import Objective
 from experiments import baseline, preparation
 from experiments.baseline import Baseline, fitted_meanwhile
 from experiments.dataset import load_dataset
-from experiments.errors import InputError
 from experiments.preparation import PreparedData, prepare
 from experiments.readers import room
+from experiments.readers.room import NoRoomError
 
 
 def baselines(prepared: PreparedData, seed: int) -> list[Baseline]:
@@ -266,7 +267,7 @@ def test_what_there_is_no_memory_for_is_said_and_the_rest_is_there(monkeypatch, 
     monkeypatch.setattr(LogisticRegression, "fit", short_of_memory)
     with fitted_meanwhile(prepared, 0) as fits:
         found = fits.wait()
-    said = f"The linear model to compare with {what}: there is no room for it (Unable to allocate 9 TiB)."
+    said = f"The linear model to compare with {what}: memory ran out (Unable to allocate 9 TiB)."
     assert fits.shortage == (said if what else "")
     assert found[0] == whole[0]
     assert [one.scores for one in found[1:]] == [whole[1].scores] * (n_free > 0)
@@ -275,9 +276,17 @@ def test_what_there_is_no_memory_for_is_said_and_the_rest_is_there(monkeypatch, 
 
 def test_a_full_disk_costs_the_linear_model_alone(monkeypatch) -> None:
     def full(*shape: int) -> None:
-        raise InputError("3 x 4 numbers take 0.0 GB.", "Numbers that would fill it lie in a file.", "Make room there.")
+        raise NoRoomError("3 x 4 numbers take 0.0 GB, and /tmp is full.", "They lie in a file.", "Make room there.")
 
     monkeypatch.setattr(baseline, "room_for", full)
     with fitted_meanwhile(prepare(load_dataset("sklearn:iris")), 0) as fits:
         assert [one.name for one in fits.wait()] == ["constant"]
-    assert "Make room there." in fits.shortage
+    assert fits.shortage.endswith("was not fitted: 3 x 4 numbers take 0.0 GB, and /tmp is full.")
+
+
+def test_where_the_process_is_limited_scikit_learn_is_imported_before_anything_is_trained(monkeypatch) -> None:
+    prepared = prepare(load_dataset("sklearn:iris"))
+    monkeypatch.setattr(baseline, "limits_of_process", lambda: [2**30])
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)  # as where its libraries cannot be mapped
+    with pytest.raises(ImportError, match="linear_model"), fitted_meanwhile(prepared, 0):
+        pytest.fail("trials would be trained, and lost at the end")

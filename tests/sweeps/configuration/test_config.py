@@ -247,6 +247,10 @@ BAD = {
         r"cats.toml \[data\] folds = 5 and \[data\] repeats = 1000000000 make 5,000,000,000 networks a trial\. "
         r"They are trained side by side, 1,000 at most\. Lower one of them\.",
     ),
+    "more seeds than any machine trains, of folds that a column gives": (
+        {"data": {"fold": "k"}, "study": {"seeds_per_trial": 21}},
+        r"\[data\] fold, a column of up to 50 values, and \[study\] seeds_per_trial = 21 make 1,050 networks a trial",
+    ),
     "more seeds than any machine trains": (
         {"data": {"validation_fraction": 0.2}, "study": {"seeds_per_trial": 1001}},
         r"cats.toml \[study\] seeds_per_trial = 1001 makes 1,001 networks a trial\.",

@@ -392,7 +392,7 @@ def test_a_study_without_a_complete_trial_has_no_report(tmp_path):
         if line.get("state") == int(TrialState.COMPLETE):
             line["state"] = int(TrialState.PRUNED)
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with pytest.raises(InputError, match=r"no trial is complete, of 1 trial\. .*\(python -m sweeps status made"):
+    with pytest.raises(InputError, match=r"none of its 1 trial is complete\. .*\(python -m sweeps status made"):
         report(workspace, None, html=tmp_path / "report.html")
     assert not list(tmp_path.glob("*report.html*"))
 
