@@ -12,6 +12,9 @@ from experiments.errors import InputError, listed, nearest
 ExamplesAxis = Literal["rows", "columns"]
 Dates = Literal["parts", "days"]
 
+MOST_FOLDS = 50
+"""Values of the column that `fold` names."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:

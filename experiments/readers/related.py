@@ -8,10 +8,8 @@ import pandas as pd
 from experiments.errors import InputError, how_many, in_rows
 from experiments.readers.columns import as_kind, kind_of, numbers_of
 from experiments.readers.dates import are_dates, moments_of
-from experiments.readers.options import ReadOptions
+from experiments.readers.options import MOST_FOLDS, ReadOptions
 from experiments.splits import Relation
-
-MOST_FOLDS = 50
 
 
 def relation_of(frame: pd.DataFrame, options: ReadOptions, place: str) -> Relation | None:

@@ -12,8 +12,7 @@ from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from engine.objectives import Objective
 from experiments.errors import InputError
-from experiments.readers.options import ReadOptions
-from experiments.readers.related import MOST_FOLDS
+from experiments.readers.options import MOST_FOLDS, ReadOptions
 from sweeps.configuration.search_space import (
     NOT_SEARCHED,
     EnqueuedConfiguration,

@@ -283,7 +283,7 @@ def test_where_addresses_are_limited_the_message_names_that_limit(monkeypatch: p
 
     monkeypatch.setattr(room, "memory_bytes", lambda: 100)
     monkeypatch.setattr(room.np, "memmap", no_addresses)
-    with pytest.raises(InputError, match=r"3 x 40 numbers .*Cannot allocate memory.*ulimit -v"):
+    with pytest.raises(InputError, match=r"3 x 40 numbers .*the limit of addresses \(ulimit -v\)"):
         room.room_for(3, 40)
 
 
