@@ -64,7 +64,7 @@ class BaselineFits:
 
     def __init__(self, prepared: PreparedData, seed: int, threshold: float | None, objective: Objective) -> None:
         self.shortage = ""
-        self._n_folds = len(prepared.held_out) // prepared.n_starts
+        self._n_folds = prepared.n_folds
         self._fits: list[Callable[[], Any]] = [
             partial(fit, prepared, seed, threshold, objective) for fit in (_scored_constant, _scored_linear)
         ]
@@ -149,13 +149,11 @@ def fitted_meanwhile(
 
 
 def _in_span(X: FloatArray, *others: FloatArray) -> list[FloatArray]:
-    """Columns in coordinates of the span of X, (n0, m), where features are more than examples: the same models, sooner.
+    """Columns in coordinates of the span of X, (n0, m), which has more features than examples: the same models, sooner.
 
     What penalizes the squared length of the weights has them in the span of the examples that it is fitted to, so what
     is orthogonal to all of them, of other examples too, says nothing (Hastie, Tibshirani, Friedman 2009, 18.3.5).
     """
-    if X.shape[0] <= X.shape[1]:
-        return [X, *others]
     Q, R = np.linalg.qr(X)
     return [R, *(Q.T @ other for other in others)]
 
@@ -175,7 +173,7 @@ def _scored_constant(prepared: PreparedData, seed: int, threshold: float | None,
         return _fitted(constant, prepared, np.zeros((np.count_nonzero(examples), 1)), y, examples)
 
     values = []
-    for fold in range(len(prepared.held_out) // prepared.n_starts):
+    for fold in range(prepared.n_folds):
         y, trained = _targets(prepared, fold), ~prepared.held_out[fold]
         outputs = _outputs(fitted(y, trained), np.zeros((np.count_nonzero(prepared.validated[fold]), 1)))
         values.append(_value(outputs, prepared, fold, objective) if _has_all_classes(prepared, fold) else math.nan)

@@ -128,6 +128,11 @@ class PreparedData:
         return len(self.preprocessing.inputs.is_one_hot)
 
     @property
+    def n_folds(self) -> int:
+        """Of all repeats; each is there `n_starts` times."""
+        return len(self.held_out) // self.n_starts
+
+    @property
     def n_examples(self) -> int:
         """m."""
         return self.dataset.n_train

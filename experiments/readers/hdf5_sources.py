@@ -44,8 +44,8 @@ def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_
     if dataset.file.filename != file.filename and not follow_links:
         raise _elsewhere(f"{place} is in {dataset.file.filename}")
     outside = [str(entry[0]) for entry in dataset.external or ()]
-    if dataset.is_virtual:
-        outside += [source.file_name for source in dataset.virtual_sources() if source.file_name != "."]
+    sources = dataset.virtual_sources() if dataset.is_virtual else []
+    outside += [source.file_name for source in sources if source.file_name != "."]
     names = list(dict.fromkeys(outside))
     if names and not follow_links:
         raise _elsewhere(f"{place} has its values in {listed(names)}")
@@ -58,12 +58,13 @@ def check_storage(dataset: h5py.Dataset, file: h5py.File, place: str, *, follow_
             "Copy these files there, or export the array itself.",
         )
     if dataset.is_virtual:
-        _check_sources(dataset, folder, place, follow_links=follow_links)
+        _check_sources(dataset, sources, folder, place, follow_links=follow_links)
 
 
-def _check_sources(dataset: h5py.Dataset, folder: Path, place: str, *, follow_links: bool) -> None:
+def _check_sources(
+    dataset: h5py.Dataset, sources: Sequence[Any], folder: Path, place: str, *, follow_links: bool
+) -> None:
     """Check the arrays, in files that are there, from which a virtual one takes its values."""
-    sources = dataset.virtual_sources()
     if (n_without := _n_without_source(dataset, sources)) > 0:
         raise InputError(
             f"{place} does not say where {n_without:,} of its {dataset.size:,} values are.",

@@ -28,6 +28,7 @@ from experiments.promotion.scoring import NotScorableError, decisive, score_cons
 from experiments.promotion.spending import allowance
 from experiments.promotion.verdict import ModelRef, Reference, RowsUsed, Verdict, digest_of, find
 from experiments.promotion.words import Promotion
+from experiments.readers.room import shortage
 from sweeps import __version__
 from sweeps.configuration.config import Config
 from sweeps.recording.record import Record
@@ -63,7 +64,7 @@ class Gate:
         except (InputError, NotScorableError) as error:
             return Promotion(problem=str(error))
         except MemoryError as error:
-            return Promotion(problem=f"memory ran out ({error})")
+            return Promotion(problem=shortage(error))
         return Promotion(Verdict.from_json(document, str(self.folder.verdict)), digest_of(document))
 
     def _document(self, winner: Winner) -> str:

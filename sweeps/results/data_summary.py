@@ -9,14 +9,13 @@ from experiments.preparation import PreparedData
 def data_summary(prepared: PreparedData) -> dict[str, Any]:
     """What `validate` says of the data; of pictures it draws some, and says where they are to be seen."""
     dataset, repeats = prepared.dataset, prepared.repeats
-    n_folds = prepared.held_out.shape[0] // prepared.n_starts // repeats
     return {
         "source": dataset.source,
         "task": dataset.task,
         "n_train": dataset.n_train,
         "n_test": dataset.n_test,
         "n_features": prepared.n_features,
-        "folds": n_folds,
+        "folds": prepared.n_folds // repeats,
         **({} if repeats == 1 else {"repeats": repeats}),
         **({} if (relation := dataset.relation_train) is None else {"split_by": relation.words}),
         "scaling": prepared.preprocessing.scaling,

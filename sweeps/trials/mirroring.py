@@ -51,7 +51,7 @@ def costs_without_and_with(prepared: PreparedData, seed: int) -> tuple[float, fl
 
     Each is the mean over folds and initial weights, at the iteration where it is lowest.
     """
-    m, n_folds = prepared.n_examples, len(prepared.held_out) // prepared.n_starts
+    m, n_folds = prepared.n_examples, prepared.n_folds
     chosen = np.sort(np.random.default_rng((seed, m)).permutation(m)[:MAX_EXAMPLES])
     dataset, transform = prepared.dataset, prepared.preprocessing.transform
     assert isinstance(dataset.X_train, np.ndarray), "only pictures have mirror images"
