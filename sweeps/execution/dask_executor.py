@@ -134,7 +134,9 @@ class DaskExecutor(RungExecutor):
         except UnfitWorkerError as unfit:
             error = joined_unfit(unfit)
         except Exception as other:  # handed to whoever asks for the result, as every Executor does
-            error = other
+            # but for an answer that is there and cannot be fetched, as the scheduler has gone meanwhile
+            is_out_of_reach = isinstance(other, OSError) and answer.status != "error" and not self._is_shut_down
+            error = self._lost(other) if is_out_of_reach else other
         with self._lock:
             self._in_flight.discard(task)
             if isinstance(error, KilledWorker):

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ pytest.importorskip("distributed", reason="Dask is not installed: pip install 's
 import dask
 from distributed import Client
 
-from sweeps.execution.dask_executor import DaskExecutor
+from sweeps.execution.dask_executor import DaskExecutor, _Task
 
 CLUSTER_OF_3 = ("one", "two", "three")
 EIGHT_TRIALS = {"sweep": {"n_trials": 8}}
@@ -428,6 +430,16 @@ class TestASchedulerThatIsNotThere:
         assert "RUNNING" in states
         run_schedule(stored, small_config())
         assert table(stored) == undisturbed_table()
+
+
+@pytest.mark.parametrize(("status", "expected"), [("finished", ExecutorLostError), ("error", OSError)])
+def test_an_answer_that_is_out_of_reach_is_a_lost_scheduler_and_an_error_of_the_rung_its_own(cluster, status, expected):
+    answer = Mock(status=status)
+    answer.result.side_effect = OSError("Timed out trying to connect")
+    with open_dask(cluster.address) as (executor, _):
+        task = _Task(abs, (1,), Future())
+        executor._finish(task, answer)
+        assert type(task.future.exception(timeout=5)) is expected
 
 
 class TestTheCommandLine:
